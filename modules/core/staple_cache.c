@@ -1,0 +1,243 @@
+/* Staples and records in a caller's flat block: format, attach, look up. */
+#include "staple_cache_int.h"
+
+/* ---- layout ---- */
+
+static apr_uint64_t slots_for(apr_uint32_t count)
+{
+    apr_uint64_t slots = 2;
+
+    while (slots < 2 * (apr_uint64_t)count) {
+        slots *= 2;
+    }
+    return slots;
+}
+
+/* Sets every number of the header; returns the whole size, 0 = too large. */
+static apr_size_t lay_out(staple_cache_t *header, apr_uint32_t count,
+                          apr_size_t arena_bytes)
+{
+    apr_uint64_t slots = slots_for(count);
+    apr_uint64_t units = arena_bytes / STAPLE_CACHE_UNIT;
+
+    if (count >= STAPLE_CACHE_NONE / 4 || units >= 1U << STAPLE_CACHE_UNIT_BITS) {
+        return 0;
+    }
+    header->magic = STAPLE_CACHE_MAGIC;
+    header->record_size = sizeof(staple_record_t);
+    header->count = count;
+    header->slot_mask = slots - 1;
+    header->units = units;
+    header->records_at = sizeof(staple_cache_t) + slots * sizeof(staple_cache_slot_t);
+    header->arena_at = header->records_at + count * sizeof(staple_cache_pair_t);
+    header->arena_at = (header->arena_at + STAPLE_CACHE_UNIT - 1) / STAPLE_CACHE_UNIT * STAPLE_CACHE_UNIT;
+    header->size = header->arena_at + units * STAPLE_CACHE_UNIT;
+    header->reserved = 0;
+    return header->size;
+}
+
+apr_size_t staple_cache_size(apr_uint32_t count, apr_size_t arena_bytes)
+{
+    staple_cache_t header;
+
+    return lay_out(&header, count, arena_bytes);
+}
+
+apr_size_t staple_cache_arena_bytes(apr_uint32_t count)
+{
+    const apr_size_t largest = staple_cache_units(STAPLE_MAX_RESPONSE) * STAPLE_CACHE_UNIT;
+    apr_size_t wanted = (apr_size_t)count * 8192;
+    apr_size_t least = (count < 64 ? count + 1 : 65) * largest;
+
+    return wanted > least ? wanted : least;
+}
+
+/* The slot of a key, or the empty one where it would go.  The keys are digests
+ * already: any four bytes of them are a good hash. */
+staple_cache_slot_t *staple_cache_find_slot(const staple_cache_t *cache, const staple_key_t *key)
+{
+    staple_cache_slot_t *slots = staple_cache_slots(cache);
+    apr_uint32_t hash;
+    apr_uint64_t i;
+
+    memcpy(&hash, key->bytes, sizeof(hash));
+    for (i = hash & cache->slot_mask; slots[i].index_plus_1 != 0;
+         i = (i + 1) & cache->slot_mask) {
+        if (memcmp(&slots[i].key, key, sizeof(*key)) == 0) {
+            break;
+        }
+    }
+    return &slots[i];
+}
+
+staple_cache_t *staple_cache_format(void *block, apr_size_t size,
+                                    const staple_key_t *keys,
+                                    apr_uint32_t count)
+{
+    staple_cache_t *cache = block;
+    apr_size_t without_arena = staple_cache_size(count, 0);
+    apr_uint32_t i;
+
+    if (without_arena == 0 || size < without_arena
+        || lay_out(cache, count, size - without_arena) == 0) {
+        return NULL;
+    }
+    for (i = 0; i < count; i++) {
+        staple_cache_slot_t *slot = staple_cache_find_slot(cache, &keys[i]);
+
+        if (slot->index_plus_1 == 0) {
+            slot->key = keys[i];
+            slot->index_plus_1 = i + 1;
+        }
+    }
+    return cache;
+}
+
+staple_cache_t *staple_cache_attach(void *block, apr_size_t size)
+{
+    staple_cache_t *cache = block;
+    staple_cache_t expected;
+
+    if (size < sizeof(*cache) || cache->magic != STAPLE_CACHE_MAGIC
+        || cache->record_size != sizeof(staple_record_t) || cache->size > size
+        || lay_out(&expected, cache->count, cache->units * STAPLE_CACHE_UNIT)
+               != cache->size
+        || memcmp(&expected, cache, sizeof(expected)) != 0) {
+        return NULL;
+    }
+    return cache;
+}
+
+apr_uint32_t staple_cache_count(const staple_cache_t *cache)
+{
+    return cache->count;
+}
+
+apr_uint32_t staple_cache_find(const staple_cache_t *cache,
+                               const staple_key_t *key)
+{
+    return staple_cache_find_slot(cache, key)->index_plus_1 - 1;
+}
+
+/* ---- readers ---- */
+
+/* Copies what the slot leads to and sets *use_until.  Does not judge it. */
+staple_reason_e staple_cache_read_slot(unsigned char *buf, apr_size_t *len,
+                                 apr_time_t *use_until,
+                                 const staple_cache_t *cache,
+                                 const staple_cache_slot_t *slot)
+{
+    const apr_size_t room = *len;
+    int turn;
+
+    for (turn = 0; turn < STAPLE_CACHE_MAX_TURNS; turn++) {
+        apr_uint64_t where = __atomic_load_n(&slot->where, __ATOMIC_ACQUIRE);
+        const staple_cache_extent_t *extent;
+
+        if (!staple_cache_is_inside(cache, where)) {
+            return STAPLE_NOT_FOUND;
+        }
+        *len = STAPLE_CACHE_WHERE_LEN(where);
+        if (*len > room) {
+            return STAPLE_TOO_LARGE;
+        }
+        extent = staple_cache_extent(cache, STAPLE_CACHE_WHERE_UNIT(where));
+        *use_until = (apr_time_t)staple_cache_load((const apr_uint64_t *)&extent->use_until);
+        staple_cache_copy_out(buf, extent->der, *len);
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (staple_cache_load(&slot->where) == where) {
+            return STAPLE_OK;
+        }
+    }
+    return STAPLE_NOT_FOUND;
+}
+
+staple_reason_e staple_cache_get(unsigned char *buf, apr_size_t *len,
+                                 const staple_cache_t *cache,
+                                 const staple_key_t *key, apr_time_t now)
+{
+    const staple_cache_slot_t *slot = staple_cache_find_slot(cache, key);
+    apr_time_t use_until = 0;
+    staple_reason_e reason;
+
+    if (slot->index_plus_1 == 0) {
+        return STAPLE_NOT_FOUND;
+    }
+    reason = staple_cache_read_slot(buf, len, &use_until, cache, slot);
+    return reason == STAPLE_OK && now >= use_until ? STAPLE_EXPIRED : reason;
+}
+
+int staple_cache_get_record(staple_record_t *record,
+                            const staple_cache_t *cache, apr_uint32_t index)
+{
+    staple_cache_pair_t *pair;
+    apr_uint64_t turn;
+    int i;
+
+    if (index >= cache->count) {
+        return 0;
+    }
+    pair = staple_cache_pair(cache, index);
+    for (i = 0; i < STAPLE_CACHE_MAX_TURNS; i++) {
+        turn = __atomic_load_n(&pair->turn, __ATOMIC_ACQUIRE);
+        staple_cache_copy_out(record, (const apr_uint64_t *)&pair->records[turn & 1],
+                 sizeof(*record));
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (staple_cache_load(&pair->turn) == turn) {
+            break;
+        }
+    }
+    return 1;
+}
+
+/* ---- for tests ---- */
+
+/* Does any published extent overlap the one of slots[i]? */
+static int overlaps(const staple_cache_t *cache, const staple_cache_slot_t *slots,
+                    apr_uint64_t i)
+{
+    apr_size_t from = STAPLE_CACHE_WHERE_UNIT(slots[i].where);
+    apr_size_t to = from + staple_cache_units(STAPLE_CACHE_WHERE_LEN(slots[i].where));
+    apr_uint64_t k;
+
+    for (k = 0; k <= cache->slot_mask; k++) {
+        if (k != i && slots[k].where != 0
+            && STAPLE_CACHE_WHERE_UNIT(slots[k].where) < to
+            && STAPLE_CACHE_WHERE_UNIT(slots[k].where)
+                       + staple_cache_units(STAPLE_CACHE_WHERE_LEN(slots[k].where))
+                   > from) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int staple_cache_check(const char **why, const staple_cache_t *cache)
+{
+    const staple_cache_slot_t *slots = staple_cache_slots(cache);
+    apr_uint64_t i;
+
+    for (i = 0; i <= cache->slot_mask; i++) {
+        if (slots[i].index_plus_1 > cache->count) {
+            *why = "a slot has an index beyond the last certificate";
+            return 0;
+        }
+        if (slots[i].where == 0) {
+            continue;
+        }
+        if (slots[i].index_plus_1 == 0) {
+            *why = "an empty slot has a staple";
+            return 0;
+        }
+        if (!staple_cache_is_inside(cache, slots[i].where)) {
+            *why = "a staple lies outside the arena";
+            return 0;
+        }
+        if (overlaps(cache, slots, i)) {
+            *why = "two staples overlap";
+            return 0;
+        }
+    }
+    *why = "";
+    return 1;
+}

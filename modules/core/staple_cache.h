@@ -1,0 +1,90 @@
+/* Staples and records in a caller's flat block: format, attach, look up. */
+#ifndef STAPLE_CACHE_H
+#define STAPLE_CACHE_H
+
+#include <apr_pools.h>
+
+#include "staple_record.h"
+
+/*
+ * The block, as readers in other processes see it.  Offsets, never pointers,
+ * so that it may be mapped anywhere.
+ *
+ *   +--------+---------------------------+--------------------+------------+
+ *   | header | slots                     | records            | arena      |
+ *   |        | hash table, power of two, | one per            | extents in |
+ *   |        | at most half full         | certificate        | units      |
+ *   +--------+---------------------------+--------------------+------------+
+ *
+ *   slot    { key[20], index, where }      32 bytes
+ *   record  { turn, two staple_record_t }  the one of the last turn counts
+ *   extent  { use_until, DER ... }         in units of 128 bytes
+ *   where   64 bits: generation | first unit | length of the DER; 0 = none
+ *
+ * Keys and indexes are written once, before any reader exists.  Afterwards
+ * exactly one writer at a time changes `where`, `turn` and what they lead to:
+ *
+ *   put:  (staple_writer.h) find free units; write the extent there; publish with one store
+ *         to `where`; only then are the old units free.
+ *   get:  read `where`; copy; read `where` again.  Unchanged: nothing that was
+ *         copied had been freed, so it is whole.  Changed: once more.
+ *
+ * Readers write nothing and take no lock.  A writer that is killed half-way
+ * has published nothing: what it began is free space to the next writer,
+ * which learns what is free from the slots alone.
+ */
+typedef struct staple_cache_t staple_cache_t;
+
+/* The index that staple_cache_find() gives for a key that is not there. */
+#define STAPLE_CACHE_NONE 0xffffffffU
+
+/* Bytes of a block for `count` certificates with room for `arena_bytes` of
+ * staples; 0 where that does not fit into a block. */
+apr_size_t staple_cache_size(apr_uint32_t count, apr_size_t arena_bytes);
+
+/* The room for staples that `count` certificates want: 8 KiB each (a response
+ * with its delegate's certificate has 2 KiB), never less than lets 64 of them
+ * be of the largest size. Untouched room costs address space, not memory. */
+apr_size_t staple_cache_arena_bytes(apr_uint32_t count);
+
+/*
+ * Makes a cache in `block` of `size` zeroed bytes (8-byte aligned) for these
+ * keys; key i gets index i, of equal keys the first.  NULL where the size is
+ * too small.  For one process, before any reader exists.
+ */
+staple_cache_t *staple_cache_format(void *block, apr_size_t size,
+                                    const staple_key_t *keys,
+                                    apr_uint32_t count);
+
+/* The cache in a block that staple_cache_format() made, perhaps of another
+ * version of this module: NULL where it is not ours to read. */
+staple_cache_t *staple_cache_attach(void *block, apr_size_t size);
+
+/* Number of certificates. */
+apr_uint32_t staple_cache_count(const staple_cache_t *cache);
+
+/* The certificate's index, or STAPLE_CACHE_NONE.  Any process, any time. */
+apr_uint32_t staple_cache_find(const staple_cache_t *cache,
+                               const staple_key_t *key);
+
+/*
+ * Copies the staple of `key` to buf, which has *len bytes, and sets *len to
+ * its length.  STAPLE_NOT_FOUND: none held, or no such key; STAPLE_EXPIRED: it
+ * must no longer be used at `now`; STAPLE_TOO_LARGE: buf is too small, *len
+ * says how much is needed.  Any process, also in the handshake: no lock, no
+ * system call, no allocation, writes nothing but buf and *len.
+ */
+staple_reason_e staple_cache_get(unsigned char *buf, apr_size_t *len,
+                                 const staple_cache_t *cache,
+                                 const staple_key_t *key, apr_time_t now);
+
+/* Copies the record of certificate `index`.  Returns 1; 0 for a bad index.
+ * Any process, any time. */
+int staple_cache_get_record(staple_record_t *record,
+                            const staple_cache_t *cache, apr_uint32_t index);
+
+/* Is the block consistent?  Returns 1, or 0 and *why.  Only while nobody
+ * writes; for tests. */
+int staple_cache_check(const char **why, const staple_cache_t *cache);
+
+#endif

@@ -1,0 +1,259 @@
+/* PEM of leaf and issuer -> key, CertID, responder URLs, names, notAfter. */
+#include "staple_cert.h"
+
+#include <apr_strings.h>
+#include <openssl/pem.h>
+#include <string.h>
+
+#include "staple_parse.h"
+
+#define TLS_FEATURE_STATUS_REQUEST 5 /* RFC 7633 4.1, RFC 6066 8 */
+#define MAX_NAME 512                 /* characters kept of a name */
+
+int staple_cert_key(staple_key_t *key, X509 *x509)
+{
+    return X509_digest(x509, EVP_sha1(), key->bytes, NULL);
+}
+
+const char *staple_cert_hex(apr_pool_t *p, const unsigned char *bytes,
+                            apr_size_t len)
+{
+    static const char digit[] = "0123456789abcdef";
+    char *hex = apr_palloc(p, 2 * len + 1);
+    apr_size_t i;
+
+    for (i = 0; i < len; i++) {
+        hex[2 * i] = digit[bytes[i] >> 4];
+        hex[2 * i + 1] = digit[bytes[i] & 15];
+    }
+    hex[2 * len] = '\0';
+    return hex;
+}
+
+const char *staple_cert_name(apr_pool_t *p, const X509_NAME *name)
+{
+    const char *text = "";
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *data;
+    long len;
+
+    if (bio != NULL
+        && X509_NAME_print_ex(bio, name, 0,
+                              XN_FLAG_RFC2253 & ~ASN1_STRFLGS_UTF8_CONVERT)
+               >= 0) {
+        len = BIO_get_mem_data(bio, &data);
+        if (len > MAX_NAME) {
+            text = apr_pstrcat(p, apr_pstrmemdup(p, data, MAX_NAME), "...",
+                               NULL);
+        }
+        else {
+            text = apr_pstrmemdup(p, data, len > 0 ? (apr_size_t)len : 0);
+        }
+    }
+    BIO_free(bio);
+    return text;
+}
+
+int staple_cert_time(apr_time_t *at, const ASN1_TIME *time)
+{
+    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+    int days, secs;
+    int ok;
+
+    ok = epoch != NULL && time != NULL
+         && ASN1_TIME_diff(&days, &secs, epoch, time);
+    if (ok) {
+        *at = apr_time_from_sec((apr_int64_t)days * 86400 + secs);
+    }
+    ASN1_TIME_free(epoch);
+    return ok;
+}
+
+static apr_status_t free_x509(void *x509)
+{
+    X509_free(x509);
+    return APR_SUCCESS;
+}
+
+staple_issuers_t *staple_cert_issuers_make(apr_pool_t *p)
+{
+    staple_issuers_t *issuers = apr_pcalloc(p, sizeof(*issuers));
+
+    issuers->pool = p;
+    issuers->by_pem = apr_hash_make(p);
+    return issuers;
+}
+
+/* The table's object for this certificate, made on first sight. */
+static const staple_issuer_t *find_issuer(staple_issuers_t *issuers,
+                                          X509 *x509)
+{
+    unsigned char sha256[32];
+    staple_issuer_t *issuer;
+
+    if (!X509_digest(x509, EVP_sha256(), sha256, NULL)) {
+        return NULL;
+    }
+    issuer = apr_hash_get(issuers->by_pem, sha256, sizeof(sha256));
+    if (issuer != NULL) {
+        return issuer;
+    }
+    if (!X509_up_ref(x509)) {
+        return NULL;
+    }
+    issuer = apr_pcalloc(issuers->pool, sizeof(*issuer));
+    issuer->x509 = x509;
+    apr_pool_cleanup_register(issuers->pool, x509, free_x509,
+                              apr_pool_cleanup_null);
+    memcpy(issuer->sha256, sha256, sizeof(sha256));
+    issuer->subject = staple_cert_name(issuers->pool,
+                                       X509_get_subject_name(x509));
+    apr_hash_set(issuers->by_pem, issuer->sha256, sizeof(issuer->sha256),
+                 issuer);
+    return issuer;
+}
+
+/* Takes the acceptable OCSP URLs of the AIA, without repeats. */
+static void take_urls(staple_cert_t *cert, apr_pool_t *p, X509 *leaf)
+{
+    STACK_OF(OPENSSL_STRING) *aia = X509_get1_ocsp(leaf);
+    const char *urls[STAPLE_MAX_AIA_URLS];
+    int i, k;
+
+    for (i = 0; i < sk_OPENSSL_STRING_num(aia); i++) {
+        const char *url = sk_OPENSSL_STRING_value(aia, i);
+
+        for (k = 0; k < cert->url_count && strcmp(urls[k], url) != 0; k++) {
+        }
+        if (k < cert->url_count) {
+            continue;
+        }
+        if (cert->url_count == STAPLE_MAX_AIA_URLS
+            || staple_parse_url(url, strlen(url)) != STAPLE_OK) {
+            cert->refused_url_count++;
+            continue;
+        }
+        urls[cert->url_count++] = apr_pstrdup(p, url);
+    }
+    cert->urls = apr_pmemdup(p, urls, cert->url_count * sizeof(urls[0]));
+    X509_email_free(aia);
+}
+
+static unsigned short asks_for_staple(X509 *leaf)
+{
+    TLS_FEATURE *features = X509_get_ext_d2i(leaf, NID_tlsfeature, NULL, NULL);
+    unsigned short found = 0;
+    int i;
+
+    for (i = 0; i < sk_ASN1_INTEGER_num(features); i++) {
+        if (ASN1_INTEGER_get(sk_ASN1_INTEGER_value(features, i))
+            == TLS_FEATURE_STATUS_REQUEST) {
+            found = 1;
+        }
+    }
+    TLS_FEATURE_free(features);
+    return found;
+}
+
+static int take_certid(staple_cert_t *cert, apr_pool_t *p, X509 *leaf,
+                       X509 *issuer)
+{
+    OCSP_CERTID *id = OCSP_cert_to_id(EVP_sha1(), leaf, issuer);
+    unsigned char *der = NULL;
+    int len = id != NULL ? i2d_OCSP_CERTID(id, &der) : -1;
+
+    if (len > 0 && len < 0x10000) {
+        cert->certid = apr_pmemdup(p, der, (apr_size_t)len);
+        cert->certid_len = (unsigned short)len;
+    }
+    OPENSSL_free(der);
+    OCSP_CERTID_free(id);
+    return cert->certid != NULL;
+}
+
+/* The serial number in hexadecimal, as every tool prints it. */
+static const char *serial_text(apr_pool_t *p, X509 *leaf)
+{
+    BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(leaf), NULL);
+    char *hex = number != NULL ? BN_bn2hex(number) : NULL;
+    const char *text = hex != NULL ? apr_pstrdup(p, hex) : "";
+
+    OPENSSL_free(hex);
+    BN_free(number);
+    return text;
+}
+
+static staple_reason_e fill(staple_cert_t *cert, apr_pool_t *p,
+                            staple_issuers_t *issuers, X509 *leaf,
+                            X509 *issuer, int url_needed)
+{
+    if (X509_NAME_cmp(X509_get_subject_name(leaf), X509_get_issuer_name(leaf))
+            == 0
+        && X509_cmp(leaf, issuer) == 0) {
+        return STAPLE_CERT_SELF_SIGNED;
+    }
+    if (X509_NAME_cmp(X509_get_issuer_name(leaf), X509_get_subject_name(issuer))
+        != 0) {
+        return STAPLE_CERT_WRONG_ISSUER;
+    }
+    take_urls(cert, p, leaf);
+    if (cert->url_count == 0 && url_needed) {
+        return STAPLE_CERT_NO_URL;
+    }
+    cert->issuer = find_issuer(issuers, issuer);
+    if (cert->issuer == NULL || !staple_cert_key(&cert->key, leaf)
+        || !X509_digest(leaf, EVP_sha256(), cert->sha256, NULL)
+        || !take_certid(cert, p, leaf, issuer)) {
+        return STAPLE_NO_MEMORY;
+    }
+    cert->must_staple = asks_for_staple(leaf);
+    cert->subject = staple_cert_name(p, X509_get_subject_name(leaf));
+    cert->serial = serial_text(p, leaf);
+    if (!staple_cert_time(&cert->not_after, X509_get0_notAfter(leaf))) {
+        return STAPLE_CERT_UNREADABLE;
+    }
+    return STAPLE_OK;
+}
+
+staple_reason_e staple_cert_from_x509(staple_cert_t **cert, apr_pool_t *p,
+                                      staple_issuers_t *issuers, X509 *leaf,
+                                      X509 *issuer, int url_needed)
+{
+    staple_cert_t *made = apr_pcalloc(p, sizeof(*made));
+    staple_reason_e reason;
+
+    STAPLE_OPENSSL_ENTER();
+    reason = fill(made, p, issuers, leaf, issuer, url_needed);
+    STAPLE_OPENSSL_LEAVE();
+    if (reason == STAPLE_OK) {
+        *cert = made;
+    }
+    return reason;
+}
+
+staple_reason_e staple_cert_make(staple_cert_t **cert, apr_pool_t *p,
+                                 staple_issuers_t *issuers, const char *pem,
+                                 apr_size_t pem_len, int url_needed)
+{
+    staple_reason_e reason = STAPLE_CERT_UNREADABLE;
+    X509 *leaf = NULL, *issuer = NULL;
+    BIO *bio = NULL;
+
+    STAPLE_OPENSSL_ENTER();
+    if (pem_len <= APR_INT32_MAX) {
+        bio = BIO_new_mem_buf(pem, (int)pem_len);
+    }
+    if (bio != NULL) {
+        leaf = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+        issuer = leaf != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+    }
+    if (issuer != NULL) {
+        reason = staple_cert_from_x509(cert, p, issuers, leaf, issuer,
+                                       url_needed);
+    }
+    X509_free(leaf);
+    X509_free(issuer);
+    BIO_free(bio);
+    STAPLE_OPENSSL_LEAVE();
+    return reason;
+}

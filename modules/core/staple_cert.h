@@ -1,0 +1,79 @@
+/* PEM of leaf and issuer -> key, CertID, responder URLs, names, notAfter. */
+#ifndef STAPLE_CERT_H
+#define STAPLE_CERT_H
+
+#include <apr_hash.h>
+#include <apr_pools.h>
+
+#include "staple_openssl.h"
+#include "staple_types.h"
+
+/* An issuer certificate, one object however many certificates it issued. */
+typedef struct staple_issuer_t {
+    X509 *x509;          /* owned by the pool of the table */
+    const char *subject; /* RFC 2253, printable ASCII only */
+    unsigned char sha256[32];
+} staple_issuer_t;
+
+/* The issuers seen so far: SHA-256 of the PEM text -> staple_issuer_t. */
+typedef struct staple_issuers_t {
+    apr_pool_t *pool;
+    apr_hash_t *by_pem;
+} staple_issuers_t;
+
+/*
+ * What is kept of one certificate.  Small on purpose: ten thousand of them
+ * live in every process.  Set while configuring, read-only afterwards.
+ */
+typedef struct staple_cert_t {
+    staple_key_t key;
+    unsigned char sha256[32];           /* of the DER */
+    const staple_issuer_t *issuer;
+    const unsigned char *certid;        /* OCSP CertID with SHA-1, DER */
+    unsigned short certid_len;
+    unsigned short url_count;           /* at most STAPLE_MAX_AIA_URLS */
+    unsigned short refused_url_count;   /* AIA URLs that were not taken */
+    unsigned short must_staple;         /* RFC 7633 status_request */
+    const char *const *urls;            /* OCSP URLs in the order of the AIA */
+    const char *subject;                /* RFC 2253, printable ASCII only */
+    const char *serial;                 /* hexadecimal, '-' before negative */
+    apr_time_t not_after;
+} staple_cert_t;
+
+/* An empty table of issuers in pool p; destroying p frees the issuers. */
+staple_issuers_t *staple_cert_issuers_make(apr_pool_t *p);
+
+/*
+ * Reads the first two certificates of `pem`: the leaf and its issuer.  On
+ * STAPLE_OK *cert is allocated from p; p must not outlive the pool of
+ * `issuers`.  Refuses what cannot be read, a self-signed certificate, an
+ * issuer that is not the leaf's (by name: CertIDs built from a wrong one
+ * would be answered about another certificate), and a leaf without a
+ * responder URL that staple_parse_url() accepts unless `url_needed` is 0.
+ * For the parent while configuring, and for tools; reads no clock.
+ */
+staple_reason_e staple_cert_make(staple_cert_t **cert, apr_pool_t *p,
+                                 staple_issuers_t *issuers, const char *pem,
+                                 apr_size_t pem_len, int url_needed);
+
+/* The same from certificates that were parsed already.  `issuer_pem` names
+ * the issuer in the table; the table takes its own reference. */
+staple_reason_e staple_cert_from_x509(staple_cert_t **cert, apr_pool_t *p,
+                                      staple_issuers_t *issuers, X509 *leaf,
+                                      X509 *issuer, int url_needed);
+
+/* The certificate's key: SHA-1 of its DER.  Returns 1, or 0 without memory. */
+int staple_cert_key(staple_key_t *key, X509 *x509);
+
+/* Lower-case hexadecimal of `len` bytes, NUL-terminated, from p. */
+const char *staple_cert_hex(apr_pool_t *p, const unsigned char *bytes,
+                            apr_size_t len);
+
+/* A name on one line, RFC 2253, everything but printable ASCII escaped. */
+const char *staple_cert_name(apr_pool_t *p, const X509_NAME *name);
+
+/* Seconds of an ASN1_TIME as apr_time_t.  Returns 0 where it cannot be read.
+ * Dates outside what apr_time_t can hold are clamped. */
+int staple_cert_time(apr_time_t *at, const ASN1_TIME *time);
+
+#endif

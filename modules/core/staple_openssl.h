@@ -1,0 +1,22 @@
+/* The only place that asks which OpenSSL this is, and small helpers on it. */
+#ifndef STAPLE_OPENSSL_H
+#define STAPLE_OPENSSL_H
+
+#include <openssl/opensslv.h>
+#if OPENSSL_VERSION_NUMBER < 0x30000000L
+#error "OpenSSL 3.0 or newer is needed"
+#endif
+
+#include <openssl/asn1.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/ocsp.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+/* mod_ssl uses the same threads' error queues: whatever is called between
+ * these two leaves the queue as it was found. */
+#define STAPLE_OPENSSL_ENTER() ERR_set_mark()
+#define STAPLE_OPENSSL_LEAVE() ERR_pop_to_mark()
+
+#endif

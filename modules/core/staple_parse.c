@@ -1,0 +1,154 @@
+/* Text of a directive or certificate -> bounded number, duration, URL. */
+#include "staple_parse.h"
+
+#include <string.h>
+
+/* Reads digits up to `end`; saturates instead of wrapping. */
+static const char *digits(apr_int64_t *value, const char *text)
+{
+    const char *at = text;
+
+    for (*value = 0; *at >= '0' && *at <= '9'; at++) {
+        if (*value <= APR_INT64_MAX / 10 - 1) {
+            *value = *value * 10 + (*at - '0');
+        }
+        else {
+            *value = APR_INT64_MAX;
+        }
+    }
+    return at == text ? NULL : at;
+}
+
+int staple_parse_number(apr_int64_t *value, const char *text, apr_int64_t min,
+                        apr_int64_t max)
+{
+    apr_int64_t number;
+    const char *end = digits(&number, text);
+
+    if (end == NULL || *end != '\0' || number < min || number > max) {
+        return 0;
+    }
+    *value = number;
+    return 1;
+}
+
+int staple_parse_duration(apr_interval_time_t *value, const char *text,
+                          apr_int64_t min, apr_int64_t max)
+{
+    static const struct {
+        const char *unit;
+        apr_int64_t secs;
+    } units[] = {{"", 1}, {"s", 1}, {"mi", 60}, {"h", 3600}, {"d", 86400}};
+    apr_int64_t number;
+    const char *end = digits(&number, text);
+    unsigned i;
+
+    if (end == NULL) {
+        return 0;
+    }
+    for (i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (strcmp(end, units[i].unit) == 0) {
+            if (number > max / units[i].secs
+                || number * units[i].secs < min) {
+                return 0;
+            }
+            *value = apr_time_from_sec(number * units[i].secs);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Characters of RFC 3986 (unreserved, reserved, '%') but '#': a fragment is
+ * never sent. */
+static int is_url_character(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+           || (c >= '0' && c <= '9')
+           || (c != '\0' && strchr("-._~:/?[]@!$&'()*+,;=%", c) != NULL);
+}
+
+/* host or [IPv6], then an optional port 1 .. 65535. */
+static staple_reason_e check_authority(const char *at, apr_size_t len)
+{
+    const char *end = at + len;
+    const char *host_end, *p;
+    unsigned port = 0;
+
+    if (memchr(at, '@', len) != NULL) {
+        return STAPLE_URL_CREDENTIALS;
+    }
+    if (len > 0 && *at == '[') {
+        host_end = memchr(at, ']', len);
+        if (host_end == NULL || host_end < at + 3) {
+            return STAPLE_URL_HOST;
+        }
+        host_end++;
+    }
+    else {
+        host_end = memchr(at, ':', len);
+        host_end = host_end != NULL ? host_end : end;
+        if (memchr(at, '[', (apr_size_t)(host_end - at)) != NULL
+            || memchr(at, ']', (apr_size_t)(host_end - at)) != NULL
+            || memchr(at, '%', (apr_size_t)(host_end - at)) != NULL) {
+            return STAPLE_URL_HOST;
+        }
+    }
+    if (host_end == at) {
+        return STAPLE_URL_HOST;
+    }
+    if (host_end == end) {
+        return STAPLE_OK;
+    }
+    if (*host_end != ':' || end - host_end < 2 || end - host_end > 6) {
+        return STAPLE_URL_HOST;
+    }
+    for (p = host_end + 1; p < end; p++) {
+        if (*p < '0' || *p > '9') {
+            return STAPLE_URL_HOST;
+        }
+        port = port * 10 + (unsigned)(*p - '0');
+    }
+    return port >= 1 && port <= 65535 ? STAPLE_OK : STAPLE_URL_HOST;
+}
+
+static int has_prefix(const char *text, apr_size_t len, const char *prefix)
+{
+    apr_size_t i;
+
+    for (i = 0; prefix[i] != '\0'; i++) {
+        if (i >= len || (text[i] | 0x20) != (prefix[i] | 0x20)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+staple_reason_e staple_parse_url(const char *url, apr_size_t len)
+{
+    apr_size_t start, end, i;
+
+    if (len > STAPLE_MAX_URL) {
+        return STAPLE_URL_TOO_LONG;
+    }
+    for (i = 0; i < len; i++) {
+        if (!is_url_character(url[i])) {
+            return STAPLE_URL_CHARACTER;
+        }
+    }
+    if (has_prefix(url, len, "http://")) {
+        start = strlen("http://");
+    }
+    else if (has_prefix(url, len, "https://")) {
+        start = strlen("https://");
+    }
+    else {
+        return STAPLE_URL_SCHEME;
+    }
+    for (end = start; end < len; end++) {
+        if (url[end] == '/' || url[end] == '?') {
+            break;
+        }
+    }
+    return check_authority(url + start, end - start);
+}

@@ -1,0 +1,115 @@
+/* The closed list of everything that can happen, with name and sentence. */
+#ifndef STAPLE_REASON_H
+#define STAPLE_REASON_H
+
+/*
+ * X(constant, name, sentence).  The name is what the status page, the event
+ * log and `ocspstaple verify` print, and never changes its meaning.  The
+ * sentence completes "the response was not used: ...".
+ */
+#define STAPLE_REASONS(X)                                                      \
+    X(STAPLE_OK, "ok", "all is well")                                          \
+    /* certificates */                                                         \
+    X(STAPLE_CERT_UNREADABLE, "certificate_unreadable",                        \
+      "the certificate cannot be read as PEM")                                 \
+    X(STAPLE_CERT_SELF_SIGNED, "certificate_self_signed",                      \
+      "the certificate is self-signed: nobody but itself can revoke it")       \
+    X(STAPLE_CERT_NO_URL, "certificate_without_url",                           \
+      "the certificate names no OCSP responder that can be used")              \
+    X(STAPLE_CERT_WRONG_ISSUER, "wrong_issuer",                                \
+      "the issuer certificate is not the one that the certificate or the "     \
+      "response names")                                                        \
+    /* URLs */                                                                 \
+    X(STAPLE_URL_TOO_LONG, "url_too_long",                                     \
+      "the URL is longer than 2048 characters")                                \
+    X(STAPLE_URL_SCHEME, "url_scheme",                                         \
+      "the URL does not start with http:// or https://")                       \
+    X(STAPLE_URL_CREDENTIALS, "url_credentials",                               \
+      "the URL carries a user name or password")                               \
+    X(STAPLE_URL_CHARACTER, "url_character",                                   \
+      "the URL has a character that no URL may have")                          \
+    X(STAPLE_URL_HOST, "url_host", "the URL names no valid host and port")     \
+    X(STAPLE_URL_QUERY, "url_query",                                           \
+      "a URL with a query cannot be asked by GET")                             \
+    /* the exchange */                                                         \
+    X(STAPLE_RESPONDER_DOWN, "responder_down",                                 \
+      "the responder failed for other certificates a moment ago and is left "  \
+      "alone until its next probe")                                            \
+    X(STAPLE_RESOLVE, "resolve", "the responder's host name does not resolve") \
+    X(STAPLE_CONNECT, "connect", "no connection to the responder")             \
+    X(STAPLE_TLS, "tls", "the TLS connection to the responder failed")         \
+    X(STAPLE_TIMEOUT, "timeout", "the responder did not answer in time")       \
+    X(STAPLE_NETWORK, "network", "the connection broke before the whole "      \
+      "answer was there")                                                      \
+    X(STAPLE_HTTP_STATUS, "http_status",                                       \
+      "the responder answered with an HTTP status other than 200")             \
+    X(STAPLE_HTTP_TYPE, "http_type",                                           \
+      "the answer is not of type application/ocsp-response")                   \
+    X(STAPLE_EMPTY, "empty", "the answer is empty")                            \
+    X(STAPLE_TOO_LARGE, "too_large", "the answer is larger than 65536 bytes")  \
+    X(STAPLE_REQUEST_TOO_LARGE, "request_too_large",                           \
+      "the request does not fit into a GET (RFC 5019: 255 bytes)")             \
+    /* the response: RFC 6960 4.2.1 error statuses */                          \
+    X(STAPLE_STATUS_MALFORMED_REQUEST, "malformed_request",                    \
+      "the responder says malformedRequest")                                   \
+    X(STAPLE_STATUS_INTERNAL_ERROR, "internal_error",                          \
+      "the responder says internalError")                                      \
+    X(STAPLE_STATUS_TRY_LATER, "try_later", "the responder says tryLater")     \
+    X(STAPLE_STATUS_SIG_REQUIRED, "sig_required",                              \
+      "the responder says sigRequired")                                        \
+    X(STAPLE_STATUS_UNAUTHORIZED, "unauthorized",                              \
+      "the responder says unauthorized: it does not know this certificate")    \
+    X(STAPLE_STATUS_OTHER, "error_status",                                     \
+      "the responder says an error status that does not exist")                \
+    /* the response: what verification refuses */                              \
+    X(STAPLE_MALFORMED, "malformed",                                           \
+      "the answer is not a well-formed OCSP response")                         \
+    X(STAPLE_NOT_BASIC, "not_basic",                                           \
+      "the response is not of type id-pkix-ocsp-basic")                        \
+    X(STAPLE_NO_MATCH, "no_matching_response",                                 \
+      "the response says nothing about this certificate")                      \
+    X(STAPLE_CRITICAL_EXTENSION, "critical_extension",                         \
+      "the response has a critical extension that is not understood")          \
+    X(STAPLE_NONCE, "nonce", "the response carries another nonce than asked")  \
+    X(STAPLE_SIGNER_NOT_FOUND, "responder_unidentified",                       \
+      "the certificate of the named responder is neither the issuer's nor in " \
+      "the response")                                                          \
+    X(STAPLE_SIGNER_EXPIRED, "responder_expired",                              \
+      "the responder's certificate is not valid at this time")                 \
+    X(STAPLE_SIGNER_NOT_AUTHORISED, "responder_not_authorised",                \
+      "the responder's certificate is not authorised by the issuer")           \
+    X(STAPLE_WEAK_SIGNATURE, "weak_signature",                                 \
+      "the response is signed with a digest that is no longer trusted")        \
+    X(STAPLE_BAD_SIGNATURE, "bad_signature",                                   \
+      "the signature of the response is wrong")                                \
+    X(STAPLE_BAD_TIMES, "bad_times",                                           \
+      "the times of the response cannot be read or contradict each other")     \
+    X(STAPLE_NOT_YET_VALID, "not_yet_valid",                                   \
+      "the response is not valid yet: check the clocks of this server and of " \
+      "the responder")                                                         \
+    X(STAPLE_EXPIRED, "expired", "the response is out of date")                \
+    /* the response is fine, but is not taken */                               \
+    X(STAPLE_OLDER, "older_than_held",                                         \
+      "the response is older than the one held")                               \
+    X(STAPLE_UNKNOWN, "status_unknown",                                        \
+      "the responder says that it does not know the certificate's status")     \
+    /* this machine */                                                         \
+    X(STAPLE_NOT_FOUND, "not_found", "there is no such certificate or staple") \
+    X(STAPLE_CACHE_FULL, "cache_full",                                         \
+      "the shared memory has no room for a response of this size")             \
+    X(STAPLE_NO_MEMORY, "no_memory", "no memory could be had")
+
+typedef enum {
+#define STAPLE_REASON_ENUM(constant, name, sentence) constant,
+    STAPLE_REASONS(STAPLE_REASON_ENUM)
+#undef STAPLE_REASON_ENUM
+    STAPLE_REASON_COUNT
+} staple_reason_e;
+
+/* The reason's name: a word that programs may compare.  Never NULL. */
+const char *staple_reason_name(staple_reason_e reason);
+
+/* The reason's sentence, without a full stop.  Never NULL. */
+const char *staple_reason_sentence(staple_reason_e reason);
+
+#endif

@@ -1,0 +1,129 @@
+/* Who is due, what to ask, what an answer changes; hands out exchanges. */
+#ifndef STAPLE_REFRESH_H
+#define STAPLE_REFRESH_H
+
+#include "staple_cache.h"
+#include "staple_cert.h"
+#include "staple_request.h"
+#include "staple_responders.h"
+#include "staple_verify.h"
+
+/*
+ * The refresher without network, clock and log.  The caller asks it for
+ * exchanges to make, makes them however it likes, and tells it the answers:
+ *
+ *   due certificates -> job -> attempts (URL x method) -> exchange ---+
+ *        ^                                                            |
+ *        |        cache <- verified response <------- answer <--------+
+ *        +-------- next_at <- schedule <--- end of the job
+ *
+ * One thread of one process at a time; all times are the caller's `now`.
+ */
+typedef struct staple_refresh_t staple_refresh_t;
+
+/* One certificate to keep fresh. */
+typedef struct staple_refresh_cert_t {
+    const staple_cert_t *cert;
+    const staple_policy_t *policy;
+} staple_refresh_cert_t;
+
+/* One HTTP exchange that the caller shall make.  Valid until it is given back
+ * by staple_refresh_done(). */
+typedef struct staple_exchange_t {
+    apr_uint32_t index;             /* of the certificate */
+    unsigned attempt;               /* number within the job, from 0 */
+    int by_get;
+    int has_nonce;
+    apr_interval_time_t timeout;    /* for all of it */
+    staple_responder_t *responder;
+    apr_size_t request_len;
+    unsigned char request[STAPLE_MAX_REQUEST]; /* the body of a POST */
+    unsigned char nonce[STAPLE_NONCE_LEN];
+    char url[STAPLE_REQUEST_URL_SIZE];         /* whole URL of a GET or POST */
+    struct staple_exchange_t *next_free;
+} staple_exchange_t;
+
+/* What came back. */
+typedef struct staple_answer_t {
+    staple_reason_e reason;          /* STAPLE_OK: der is the body */
+    const unsigned char *der;
+    apr_size_t der_len;
+    int http_status;                 /* 0: none */
+    apr_interval_time_t fresh_for;   /* Cache-Control, Expires; 0: unknown */
+    apr_interval_time_t retry_after; /* 0: unknown */
+    apr_interval_time_t took;
+    const char *detail;              /* words about a failure; never NULL */
+} staple_answer_t;
+
+typedef enum {
+    STAPLE_REPORT_ATTEMPT_FAILED, /* one attempt; the job may go on */
+    STAPLE_REPORT_JOB_FAILED,     /* all attempts */
+    STAPLE_REPORT_REFRESHED,      /* a verified response is in the cache */
+    STAPLE_REPORT_RESPONDER_DOWN,
+    STAPLE_REPORT_RESPONDER_UP
+} staple_report_e;
+
+/* What the refresher tells its caller as it happens.  Pointers are valid
+ * during the call only. */
+typedef struct staple_report_t {
+    staple_report_e what;
+    apr_uint32_t index;            /* of the certificate */
+    staple_reason_e reason;        /* of a failure */
+    const char *detail;            /* words about it; never NULL */
+    const char *url;               /* of the responder, or NULL */
+    int by_get;
+    const staple_record_t *record; /* as published; NULL for an attempt */
+    int was_first;                 /* of a certificate, since the start */
+} staple_report_t;
+
+typedef void staple_refresh_report_fn(void *baton,
+                                      const staple_report_t *report);
+
+typedef struct staple_refresh_options_t {
+    unsigned concurrency;              /* exchanges in flight at most */
+    apr_uint32_t seed;                 /* of the jitter */
+    staple_refresh_report_fn *report;
+    void *baton;
+} staple_refresh_options_t;
+
+/*
+ * A refresher of these certificates; certificate i is index i of the cache.
+ * What the cache's records say of earlier work holds: who has a usable staple
+ * or failed lately is due when its record says so, everybody else at once.
+ * Arrays, certificates and policies must outlive p.
+ */
+staple_refresh_t *staple_refresh_make(apr_pool_t *p,
+                                      const staple_refresh_cert_t *certs,
+                                      apr_uint32_t count,
+                                      staple_cache_t *cache,
+                                      const staple_refresh_options_t *options,
+                                      apr_time_t now);
+
+/* The next exchange to start at `now`, or NULL: nobody is due, or enough is in
+ * flight.  Call it until it returns NULL. */
+staple_exchange_t *staple_refresh_next(staple_refresh_t *refresh,
+                                       apr_time_t now);
+
+/* Takes an exchange back with its answer. */
+void staple_refresh_done(staple_refresh_t *refresh,
+                         staple_exchange_t *exchange,
+                         const staple_answer_t *answer, apr_time_t now);
+
+/* Takes a response that came another way.  It is verified and, where it is
+ * newer than the one held, used.  STAPLE_OLDER: it is not. */
+staple_reason_e staple_refresh_offer(staple_refresh_t *refresh,
+                                     apr_uint32_t index,
+                                     const unsigned char *der,
+                                     apr_size_t der_len, apr_time_t now);
+
+/* When staple_refresh_next() may have something if no exchange ends before. */
+apr_time_t staple_refresh_due_at(const staple_refresh_t *refresh);
+
+/* Exchanges handed out and not yet taken back. */
+unsigned staple_refresh_in_flight(const staple_refresh_t *refresh);
+
+/* The responders met so far, linked by `next`. */
+const staple_responder_t *
+staple_refresh_responders(const staple_refresh_t *refresh);
+
+#endif

@@ -1,0 +1,172 @@
+/* The responders to ask in order, and the health that certificates share. */
+#include "staple_responders.h"
+
+#include <string.h>
+
+#include "staple_schedule.h"
+
+#define NOBODY 0xffffffffU
+
+staple_responder_t *staple_responder_make(apr_pool_t *p, const char *url)
+{
+    staple_responder_t *r = apr_pcalloc(p, sizeof(*r));
+
+    r->url = url;
+    r->window = STAPLE_RESPONDER_WINDOW_FIRST;
+    r->first_waiting = r->last_waiting = NOBODY;
+    return r;
+}
+
+staple_responder_turn_e staple_responder_turn(const staple_responder_t *r,
+                                              apr_time_t now)
+{
+    if (r->is_down) {
+        return r->in_flight == 0 && now >= r->probe_at ? STAPLE_RESPONDER_ASK
+                                                       : STAPLE_RESPONDER_SKIP;
+    }
+    return r->in_flight < r->window ? STAPLE_RESPONDER_ASK
+                                    : STAPLE_RESPONDER_WAIT;
+}
+
+void staple_responder_started(staple_responder_t *r)
+{
+    r->in_flight++;
+    r->requests++;
+}
+
+/* Does this tell of the responder (it would fail for others, too) rather than
+ * of one certificate or one response? */
+static int is_trouble(staple_reason_e reason, int http_status)
+{
+    if (reason == STAPLE_HTTP_STATUS) {
+        return http_status >= 500 || http_status == 429;
+    }
+    return reason == STAPLE_RESOLVE || reason == STAPLE_CONNECT
+           || reason == STAPLE_TLS || reason == STAPLE_TIMEOUT
+           || reason == STAPLE_NETWORK || reason == STAPLE_EMPTY
+           || reason == STAPLE_TOO_LARGE || reason == STAPLE_HTTP_TYPE
+           || reason == STAPLE_STATUS_INTERNAL_ERROR
+           || reason == STAPLE_STATUS_TRY_LATER;
+}
+
+static staple_responder_change_e came_well(staple_responder_t *r)
+{
+    int was_down = r->is_down;
+
+    r->is_down = 0;
+    r->suspect_count = 0;
+    r->probes = 0;
+    if (r->window < STAPLE_RESPONDER_WINDOW_LAST) {
+        r->window++;
+    }
+    return was_down ? STAPLE_RESPONDER_CAME_UP : STAPLE_RESPONDER_SAME;
+}
+
+/* Remembers for whom it failed.  One certificate that fails again and again
+ * says nothing about the others. */
+static void suspect(staple_responder_t *r, apr_uint32_t index)
+{
+    unsigned i;
+
+    for (i = 0; i < r->suspect_count; i++) {
+        if (r->suspects[i] == index) {
+            return;
+        }
+    }
+    if (r->suspect_count < STAPLE_RESPONDER_SUSPECTS) {
+        r->suspects[r->suspect_count++] = index;
+    }
+}
+
+staple_responder_change_e staple_responder_ended(staple_responder_t *r,
+                                                 apr_uint32_t index,
+                                                 staple_reason_e reason,
+                                                 int http_status,
+                                                 apr_interval_time_t took,
+                                                 apr_time_t now)
+{
+    r->in_flight--;
+    r->latency = took;
+    if (reason != STAPLE_OK) {
+        r->failures++;
+        r->last_error = reason;
+    }
+    if (!is_trouble(reason, http_status)) {
+        return came_well(r);
+    }
+    r->window = r->window > 1 ? r->window / 2 : 1;
+    suspect(r, index);
+    if (r->is_down) {
+        r->probes++;
+    }
+    else if (r->suspect_count < STAPLE_RESPONDER_SUSPECTS) {
+        return STAPLE_RESPONDER_SAME;
+    }
+    r->probe_at = now
+                  + staple_schedule_back_off(STAPLE_RESPONDER_PROBE_FIRST,
+                                             STAPLE_RESPONDER_PROBE_LAST,
+                                             r->probes);
+    if (r->is_down) {
+        return STAPLE_RESPONDER_SAME;
+    }
+    r->is_down = 1;
+    return STAPLE_RESPONDER_WENT_DOWN;
+}
+
+static unsigned methods_of(const staple_policy_t *policy)
+{
+    return policy->method == STAPLE_METHOD_POST
+                   || policy->method == STAPLE_METHOD_GET
+               ? 1
+               : 2;
+}
+
+static unsigned own_urls(const staple_cert_t *cert,
+                         const staple_policy_t *policy)
+{
+    return policy->action == STAPLE_ACTION_OVERRIDE ? 0 : cert->url_count;
+}
+
+static unsigned listed_urls(const staple_policy_t *policy)
+{
+    unsigned count = 0;
+
+    while (policy->urls != NULL && policy->urls[count] != NULL) {
+        count++;
+    }
+    return count;
+}
+
+unsigned staple_responders_attempts(const staple_cert_t *cert,
+                                    const staple_policy_t *policy)
+{
+    if (policy->no_network) {
+        return 0;
+    }
+    return (own_urls(cert, policy) + listed_urls(policy)) * methods_of(policy);
+}
+
+const char *staple_responders_attempt(int *by_get, const staple_cert_t *cert,
+                                      const staple_policy_t *policy,
+                                      unsigned attempt)
+{
+    unsigned methods = methods_of(policy);
+    unsigned url = attempt / methods;
+    unsigned own = own_urls(cert, policy);
+    int get_first = policy->method == STAPLE_METHOD_GET_POST
+                    || policy->method == STAPLE_METHOD_GET;
+
+    if (attempt >= staple_responders_attempts(cert, policy)) {
+        return NULL;
+    }
+    *by_get = (attempt % methods == 0) == get_first;
+    return url < own ? cert->urls[url] : policy->urls[url - own];
+}
+
+unsigned staple_responders_next_url(const staple_policy_t *policy,
+                                    unsigned attempt)
+{
+    unsigned methods = methods_of(policy);
+
+    return (attempt / methods + 1) * methods;
+}

@@ -1,0 +1,74 @@
+/* Shared value types: key, status, policy and the limits of what is taken in. */
+#ifndef STAPLE_TYPES_H
+#define STAPLE_TYPES_H
+
+#include <apr.h>
+#include <apr_time.h>
+
+#include "staple_reason.h"
+
+/* Limits of material from outside, in bytes. */
+#define STAPLE_MAX_RESPONSE 65536 /* an OCSP response, DER */
+#define STAPLE_MAX_REQUEST  512   /* an OCSP request, DER, nonce included */
+#define STAPLE_MAX_URL      2048  /* one responder URL */
+#define STAPLE_MAX_AIA_URLS 8     /* OCSP URLs taken from one certificate */
+#define STAPLE_MAX_GET      255   /* RFC 5019 5: encoded request in a GET */
+#define STAPLE_NONCE_LEN    32    /* RFC 9654 2.1 */
+
+/* SHA-1 of the certificate's DER: the id by which mod_ssl asks. */
+#define STAPLE_KEY_LEN 20
+typedef struct staple_key_t {
+    unsigned char bytes[STAPLE_KEY_LEN];
+} staple_key_t;
+
+/* CertStatus of RFC 6960 4.2.1, ordered so that the worst is the largest. */
+typedef enum {
+    STAPLE_CERT_GOOD = 0,
+    STAPLE_CERT_UNKNOWN = 1,
+    STAPLE_CERT_REVOKED = 2
+} staple_status_e;
+
+/* In which order POST and GET are tried at one URL. */
+typedef enum {
+    STAPLE_METHOD_POST_GET,
+    STAPLE_METHOD_GET_POST,
+    STAPLE_METHOD_POST,
+    STAPLE_METHOD_GET
+} staple_method_e;
+
+/* Which responder URLs are tried. */
+typedef enum {
+    STAPLE_ACTION_FAILOVER, /* the certificate's, then the configured list */
+    STAPLE_ACTION_OVERRIDE  /* the configured list only */
+} staple_action_e;
+
+/* What the administrator said about one certificate's refresh.  Made while
+ * configuring, read-only afterwards. */
+typedef struct staple_policy_t {
+    apr_interval_time_t interval;       /* longest time between requests */
+    apr_interval_time_t timeout;        /* of one attempt */
+    apr_interval_time_t retry_interval; /* after a failed job; 0 = auto */
+    apr_interval_time_t clock_skew;     /* tolerance of times */
+    apr_interval_time_t max_age;        /* of a response without nextUpdate */
+    unsigned max_tries;                 /* failed jobs at retry_interval */
+    staple_method_e method;
+    staple_action_e action;
+    int nonce;                 /* send one */
+    int no_network;            /* never ask anybody */
+    const char *const *urls;   /* the configured list, NULL-terminated or NULL */
+} staple_policy_t;
+
+/* The values that hold where the administrator said nothing. */
+#define STAPLE_POLICY_DEFAULT                                                  \
+    {                                                                          \
+        .interval = apr_time_from_sec(86400),                                  \
+        .timeout = apr_time_from_sec(10),                                      \
+        .retry_interval = 0,                                                   \
+        .clock_skew = apr_time_from_sec(300),                                  \
+        .max_age = apr_time_from_sec(604800),                                  \
+        .max_tries = 10,                                                       \
+        .method = STAPLE_METHOD_POST_GET,                                      \
+        .action = STAPLE_ACTION_FAILOVER                                       \
+    }
+
+#endif

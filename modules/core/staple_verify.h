@@ -1,0 +1,39 @@
+/* Judges one OCSP response; reads no clock, writes no log. */
+#ifndef STAPLE_VERIFY_H
+#define STAPLE_VERIFY_H
+
+#include "staple_cert.h"
+
+/* What a verified response says.  Times are instants; 0 = not there. */
+typedef struct staple_verdict_t {
+    staple_status_e status;  /* the worst that it says of the certificate */
+    int revocation_reason;   /* CRLReason, or -1 */
+    apr_time_t revoked_at;
+    apr_time_t produced_at;
+    apr_time_t this_update;
+    apr_time_t next_update;  /* 0: the responder always has newer ones */
+    apr_time_t use_until;    /* not to be used from here on: the earliest of
+                                nextUpdate (or thisUpdate + max_age) and the
+                                signer's notAfter */
+} staple_verdict_t;
+
+/*
+ * Verifies `der` for `cert` at `now` (RFC 6960 3.2 and 4.2.2, RFC 5019 2.2):
+ * size, parses wholly, successful, basic, no unknown critical extension, the
+ * nonce (if one is wanted and the response has one), exactly our CertID,
+ * signed by the issuer itself or by a delegate that this issuer certified
+ * with OCSPSigning, times right at `now`.  Uses clock_skew and max_age of
+ * `policy`.  On STAPLE_OK *verdict is set; good, revoked and unknown are all
+ * verdicts, what to do with them is the caller's decision.  `nonce` is NULL or
+ * STAPLE_NONCE_LEN bytes.  Leaves OpenSSL's error queue as it was.
+ */
+staple_reason_e staple_verify(staple_verdict_t *verdict,
+                              const staple_cert_t *cert,
+                              const unsigned char *der, apr_size_t der_len,
+                              const unsigned char *nonce,
+                              const staple_policy_t *policy, apr_time_t now);
+
+/* CRLReason (RFC 5280 5.3.1) in its own spelling; "unspecified" for -1. */
+const char *staple_verify_crl_reason(int revocation_reason);
+
+#endif

@@ -1,0 +1,182 @@
+/* The one writer of a cache: publishes staples and records. */
+#include "staple_writer.h"
+
+#include "staple_cache_int.h"
+
+struct staple_writer_t {
+    staple_cache_t *cache;
+    staple_cache_slot_t **slots;        /* by index; NULL for a repeated key */
+    apr_uint64_t *taken;   /* one bit per unit */
+    apr_size_t taken_words;
+    apr_size_t first_free; /* no free unit lies below this word */
+    apr_size_t used_units;
+};
+
+static int is_taken(const staple_writer_t *writer, apr_size_t unit)
+{
+    return (int)(writer->taken[unit / 64] >> (unit % 64) & 1);
+}
+
+static void mark(staple_writer_t *writer, apr_size_t unit,
+                 apr_size_t count, int taken)
+{
+    apr_size_t end = unit + count;
+
+    if (taken) {
+        writer->used_units += count;
+    }
+    else {
+        writer->used_units -= count;
+        if (unit / 64 < writer->first_free) {
+            writer->first_free = unit / 64;
+        }
+    }
+    for (; unit < end; unit++) {
+        apr_uint64_t bit = (apr_uint64_t)1 << (unit % 64);
+
+        if (taken) {
+            writer->taken[unit / 64] |= bit;
+        }
+        else {
+            writer->taken[unit / 64] &= ~bit;
+        }
+    }
+}
+
+/* The lowest run of `count` free units: low ones first, so that memory that
+ * was never needed is never touched.  STAPLE_CACHE_NONE: there is none. */
+static apr_size_t find_free(staple_writer_t *writer, apr_size_t count)
+{
+    apr_size_t units = writer->cache->units;
+    apr_size_t unit, run = 0;
+
+    while (writer->first_free < writer->taken_words
+           && writer->taken[writer->first_free] == ~(apr_uint64_t)0) {
+        writer->first_free++;
+    }
+    for (unit = writer->first_free * 64; unit < units; unit++) {
+        if (unit % 64 == 0 && writer->taken[unit / 64] == ~(apr_uint64_t)0) {
+            run = 0;
+            unit += 63;
+            continue;
+        }
+        run = is_taken(writer, unit) ? 0 : run + 1;
+        if (run == count) {
+            return unit + 1 - count;
+        }
+    }
+    return STAPLE_CACHE_NONE;
+}
+
+staple_writer_t *staple_writer_make(apr_pool_t *p,
+                                                staple_cache_t *cache)
+{
+    staple_writer_t *writer = apr_pcalloc(p, sizeof(*writer));
+    staple_cache_slot_t *slots = staple_cache_slots(cache);
+    apr_uint64_t i;
+
+    writer->cache = cache;
+    writer->taken_words = (apr_size_t)(cache->units + 63) / 64;
+    writer->taken = apr_pcalloc(p, writer->taken_words * 8 + 8);
+    writer->slots = apr_pcalloc(p, (cache->count + 1) * sizeof(staple_cache_slot_t *));
+    for (i = 0; i <= cache->slot_mask; i++) {
+        if (slots[i].index_plus_1 == 0) {
+            continue;
+        }
+        writer->slots[slots[i].index_plus_1 - 1] = &slots[i];
+        if (staple_cache_is_inside(cache, slots[i].where)) {
+            mark(writer, STAPLE_CACHE_WHERE_UNIT(slots[i].where),
+                 staple_cache_units(STAPLE_CACHE_WHERE_LEN(slots[i].where)), 1);
+        }
+    }
+    return writer;
+}
+
+staple_reason_e staple_writer_put(staple_writer_t *writer,
+                                 apr_uint32_t index, const unsigned char *der,
+                                 apr_size_t der_len, apr_time_t use_until)
+{
+    staple_cache_t *cache = writer->cache;
+    apr_uint64_t old, where;
+    apr_size_t unit;
+    staple_cache_extent_t *extent;
+    staple_cache_slot_t *slot;
+
+    if (index >= cache->count || writer->slots[index] == NULL) {
+        return STAPLE_NOT_FOUND;
+    }
+    if (der_len == 0 || der_len > STAPLE_MAX_RESPONSE) {
+        return STAPLE_TOO_LARGE;
+    }
+    unit = find_free(writer, staple_cache_units(der_len));
+    if (unit == STAPLE_CACHE_NONE) {
+        return STAPLE_CACHE_FULL;
+    }
+    slot = writer->slots[index];
+    old = slot->where;
+    extent = staple_cache_extent(cache, unit);
+    /* Whoever reads a word written below sees that the slot which led here
+     * before leads elsewhere now. */
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    staple_cache_store((apr_uint64_t *)&extent->use_until, (apr_uint64_t)use_until);
+    staple_cache_copy_in(extent->der, der, der_len);
+    where = (STAPLE_CACHE_WHERE_GENERATION(old) + 1) << (STAPLE_CACHE_LEN_BITS + STAPLE_CACHE_UNIT_BITS)
+            | (apr_uint64_t)unit << STAPLE_CACHE_LEN_BITS | der_len;
+    __atomic_store_n(&slot->where, where, __ATOMIC_RELEASE);
+
+    mark(writer, unit, staple_cache_units(der_len), 1);
+    if (staple_cache_is_inside(cache, old)) {
+        mark(writer, STAPLE_CACHE_WHERE_UNIT(old), staple_cache_units(STAPLE_CACHE_WHERE_LEN(old)), 0);
+    }
+    return STAPLE_OK;
+}
+
+void staple_writer_put_record(staple_writer_t *writer, apr_uint32_t index,
+                             const staple_record_t *record)
+{
+    staple_cache_pair_t *pair;
+    apr_uint64_t turn;
+
+    if (index >= writer->cache->count) {
+        return;
+    }
+    pair = staple_cache_pair(writer->cache, index);
+    turn = pair->turn + 1;
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    staple_cache_copy_in((apr_uint64_t *)&pair->records[turn & 1], record, sizeof(*record));
+    __atomic_store_n(&pair->turn, turn, __ATOMIC_RELEASE);
+}
+
+void staple_writer_adopt(staple_writer_t *writer,
+                        const staple_cache_t *older)
+{
+    unsigned char der[STAPLE_MAX_RESPONSE];
+    apr_uint32_t index, old_index;
+    staple_record_t record;
+
+    for (index = 0; index < writer->cache->count; index++) {
+        const staple_cache_slot_t *slot = writer->slots[index];
+        apr_size_t len = sizeof(der);
+        apr_time_t use_until;
+
+        if (slot == NULL) {
+            continue;
+        }
+        old_index = staple_cache_find(older, &slot->key);
+        if (!staple_cache_get_record(&record, older, old_index)) {
+            continue;
+        }
+        staple_writer_put_record(writer, index, &record);
+        if (staple_cache_read_slot(der, &len, &use_until, older,
+                      staple_cache_find_slot(older, &slot->key))
+            == STAPLE_OK) {
+            staple_writer_put(writer, index, der, len, use_until);
+        }
+    }
+}
+
+apr_size_t staple_writer_used(const staple_writer_t *writer)
+{
+    return writer->used_units * STAPLE_CACHE_UNIT;
+}
+
