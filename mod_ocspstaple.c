@@ -1,0 +1,50 @@
+/* Module record and hook wiring; nothing else. */
+#include <httpd.h>
+#include <http_config.h>
+#include <http_ssl.h>
+
+#include "modules/server/staple_config.h"
+#include "modules/server/staple_lifecycle.h"
+#include "modules/server/staple_prime.h"
+#include "modules/server/staple_serve.h"
+#include "modules/server/staple_watchdog.h"
+
+/* mod_ssl_openssl.h is not installed everywhere; an optional hook needs no
+ * more than the type of its function. */
+typedef int ssl_HOOK_init_server_t(server_rec *s, apr_pool_t *p, int is_proxy,
+                                   SSL_CTX *ctx);
+
+static void register_hooks(apr_pool_t *p)
+{
+    static const char *const after_ssl[] = {"mod_ssl.c", "mod_md.c", NULL};
+    static const char *const after_watchdog[] = {"mod_watchdog.c", NULL};
+
+    (void)p;
+    ap_hook_pre_config(staple_prime_reset, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(staple_config_check, NULL, NULL, APR_HOOK_MIDDLE);
+    /* Before mod_md's: OCSPStaple On is the more particular wish. */
+    ap_hook_ssl_ocsp_prime_hook(staple_prime_certificate, NULL, NULL,
+                                APR_HOOK_FIRST);
+    ap_hook_ssl_ocsp_get_resp_hook(staple_serve_response, NULL, NULL,
+                                   APR_HOOK_FIRST);
+    APR_OPTIONAL_HOOK(ssl, init_server, staple_prime_check_server, NULL, NULL,
+                      APR_HOOK_MIDDLE);
+    /* mod_ssl's post_config primes the certificates; mod_watchdog's, at
+     * APR_HOOK_LAST, starts what was registered before. */
+    ap_hook_post_config(staple_lifecycle_post_config, after_ssl,
+                        after_watchdog, APR_HOOK_LAST);
+    /* Pre-cleanups run in reverse order: ours says stop before mod_watchdog's
+     * waits for the thread. */
+    ap_hook_child_init(staple_watchdog_child_init, after_watchdog, NULL,
+                       APR_HOOK_LAST);
+}
+
+module AP_MODULE_DECLARE_DATA ocspstaple_module = {
+    STANDARD20_MODULE_STUFF,
+    NULL,                   /* create per-directory configuration */
+    NULL,                   /* merge it */
+    staple_config_create,   /* create per-server configuration */
+    staple_config_merge,    /* merge it */
+    staple_config_commands, /* directives */
+    register_hooks,
+    0};

@@ -1,0 +1,426 @@
+/* Hundreds of OCSP exchanges at once (libcurl multi), each with its limits. */
+#include "staple_fetch.h"
+
+#include <apr_strings.h>
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "staple_http_cache.h"
+
+#define FIRST_BUFFER 4096
+
+/* One exchange under way; kept and used again, with its connection. */
+typedef struct transfer_t {
+    struct transfer_t *next_free;
+    CURL *easy;
+    staple_exchange_t *exchange;
+    unsigned char *body;
+    apr_size_t len, room;
+    int is_too_large;
+    staple_http_cache_t cache;
+    CURLcode failed_start;             /* where it could not even begin */
+    char words[CURL_ERROR_SIZE + 64];  /* about what went wrong */
+} transfer_t;
+
+struct staple_fetch_t {
+    CURLM *multi;
+    transfer_t *transfers;
+    transfer_t *free;
+    transfer_t *stillborn;             /* failed to begin, linked by next_free */
+    transfer_t *taken;                 /* its answer is in the caller's hands */
+    unsigned count;
+    struct curl_slist *post_headers;
+    struct curl_slist *get_headers;
+    staple_fetch_options_t options;
+};
+
+int staple_fetch_global_init(void)
+{
+    return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+}
+
+/* ---- what libcurl calls ---- */
+
+static int has_room(transfer_t *transfer, apr_size_t more)
+{
+    apr_size_t room = transfer->room > 0 ? transfer->room : FIRST_BUFFER;
+    unsigned char *body;
+
+    while (room < transfer->len + more) {
+        room *= 2;
+    }
+    if (room == transfer->room) {
+        return 1;
+    }
+    body = realloc(transfer->body, room);
+    if (body == NULL) {
+        return 0;
+    }
+    transfer->body = body;
+    transfer->room = room;
+    return 1;
+}
+
+/* Takes a piece of the body; anything but its size ends the transfer. */
+static size_t take_body(char *data, size_t size, size_t count, void *baton)
+{
+    transfer_t *transfer = baton;
+    apr_size_t more = size * count;
+
+    if (more > STAPLE_MAX_RESPONSE - transfer->len) {
+        transfer->is_too_large = 1;
+        return 0;
+    }
+    if (!has_room(transfer, more)) {
+        return 0;
+    }
+    memcpy(transfer->body + transfer->len, data, more);
+    transfer->len += more;
+    return more;
+}
+
+static size_t take_header(char *data, size_t size, size_t count, void *baton)
+{
+    transfer_t *transfer = baton;
+
+    staple_http_cache_header(&transfer->cache, data, size * count);
+    return size * count;
+}
+
+/* ---- making ---- */
+
+/* Protocols, as each libcurl wants to hear it. */
+static void allow_http_only(CURL *easy)
+{
+#if LIBCURL_VERSION_NUM >= 0x075500
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS,
+                     (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075700
+    /* Giving up on a host name must not wait for the resolver's thread. */
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
+}
+
+/* What holds for every exchange of this handle. */
+static CURL *make_easy(const staple_fetch_t *fetch, transfer_t *transfer)
+{
+    CURL *easy = curl_easy_init();
+
+    if (easy == NULL) {
+        return NULL;
+    }
+    allow_http_only(easy);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+    curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+    curl_easy_setopt(easy, CURLOPT_PROXY,
+                     fetch->options.proxy != NULL ? fetch->options.proxy : "");
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, fetch->options.user_agent);
+    curl_easy_setopt(easy, CURLOPT_MAXFILESIZE, (long)STAPLE_MAX_RESPONSE);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->words);
+    return easy;
+}
+
+static apr_status_t fetch_cleanup(void *data)
+{
+    staple_fetch_t *fetch = data;
+    unsigned i;
+
+    for (i = 0; i < fetch->count; i++) {
+        transfer_t *transfer = &fetch->transfers[i];
+
+        if (transfer->easy != NULL) {
+            curl_multi_remove_handle(fetch->multi, transfer->easy);
+            curl_easy_cleanup(transfer->easy);
+        }
+        free(transfer->body);
+    }
+    curl_multi_cleanup(fetch->multi);
+    curl_slist_free_all(fetch->post_headers);
+    curl_slist_free_all(fetch->get_headers);
+    return APR_SUCCESS;
+}
+
+static int add_header(struct curl_slist **list, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(*list, line);
+
+    if (longer != NULL) {
+        *list = longer;
+    }
+    return longer != NULL;
+}
+
+staple_fetch_t *staple_fetch_make(apr_pool_t *p,
+                                  const staple_fetch_options_t *options)
+{
+    staple_fetch_t *fetch = apr_pcalloc(p, sizeof(*fetch));
+    unsigned i;
+
+    fetch->options = *options;
+    fetch->multi = curl_multi_init();
+    if (fetch->multi == NULL
+        || !add_header(&fetch->get_headers, "Accept: application/ocsp-response")
+        || !add_header(&fetch->post_headers,
+                       "Accept: application/ocsp-response")
+        || !add_header(&fetch->post_headers,
+                       "Content-Type: application/ocsp-request")
+        || !add_header(&fetch->post_headers, "Expect:")) {
+        curl_slist_free_all(fetch->get_headers);
+        curl_slist_free_all(fetch->post_headers);
+        curl_multi_cleanup(fetch->multi);
+        return NULL;
+    }
+    curl_multi_setopt(fetch->multi, CURLMOPT_MAXCONNECTS,
+                      (long)options->concurrency);
+    curl_multi_setopt(fetch->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
+                      (long)STAPLE_RESPONDER_WINDOW_LAST);
+    fetch->count = options->concurrency;
+    fetch->transfers = apr_pcalloc(p, fetch->count * sizeof(transfer_t));
+    for (i = 0; i < fetch->count; i++) {
+        fetch->transfers[i].next_free = fetch->free;
+        fetch->free = &fetch->transfers[i];
+    }
+    apr_pool_cleanup_register(p, fetch, fetch_cleanup, apr_pool_cleanup_null);
+    return fetch;
+}
+
+/* ---- an exchange ---- */
+
+static CURLcode begin(staple_fetch_t *fetch, transfer_t *transfer)
+{
+    const staple_exchange_t *exchange = transfer->exchange;
+    CURL *easy = transfer->easy;
+
+    if (easy == NULL) {
+        easy = transfer->easy = make_easy(fetch, transfer);
+    }
+    if (easy == NULL) {
+        return CURLE_OUT_OF_MEMORY;
+    }
+    curl_easy_setopt(easy, CURLOPT_URL, exchange->url);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
+                     (long)apr_time_as_msec(exchange->timeout));
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                     (long)apr_time_as_msec(exchange->timeout));
+    if (exchange->by_get) {
+        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->get_headers);
+    }
+    else {
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, exchange->request);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE,
+                         (long)exchange->request_len);
+        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->post_headers);
+    }
+    return curl_multi_add_handle(fetch->multi, easy) == CURLM_OK
+               ? CURLE_OK
+               : CURLE_FAILED_INIT;
+}
+
+void staple_fetch_start(staple_fetch_t *fetch, staple_exchange_t *exchange)
+{
+    transfer_t *transfer = fetch->free;
+
+    fetch->free = transfer->next_free;
+    transfer->exchange = exchange;
+    transfer->len = 0;
+    transfer->is_too_large = 0;
+    transfer->words[0] = '\0';
+    staple_http_cache_clear(&transfer->cache);
+    transfer->failed_start = begin(fetch, transfer);
+    if (transfer->failed_start != CURLE_OK) {
+        transfer->next_free = fetch->stillborn;
+        fetch->stillborn = transfer;
+    }
+}
+
+void staple_fetch_run(staple_fetch_t *fetch, apr_interval_time_t timeout)
+{
+    int running, ready;
+
+    if (fetch->stillborn != NULL) {
+        return;
+    }
+    curl_multi_perform(fetch->multi, &running);
+    if (running > 0) {
+        curl_multi_poll(fetch->multi, NULL, 0, (int)apr_time_as_msec(timeout),
+                        &ready);
+        curl_multi_perform(fetch->multi, &running);
+    }
+}
+
+static staple_reason_e reason_of(CURLcode code)
+{
+    /* Not -Wswitch-enum's business: libcurl adds codes as it likes. */
+    switch ((int)code) {
+    case CURLE_OK:
+        return STAPLE_OK;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return STAPLE_RESOLVE;
+    case CURLE_COULDNT_CONNECT:
+        return STAPLE_CONNECT;
+    case CURLE_OPERATION_TIMEDOUT:
+        return STAPLE_TIMEOUT;
+    case CURLE_FILESIZE_EXCEEDED:
+        return STAPLE_TOO_LARGE;
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        return STAPLE_URL_SCHEME;
+    case CURLE_URL_MALFORMAT:
+        return STAPLE_URL_HOST;
+    case CURLE_OUT_OF_MEMORY:
+        return STAPLE_NO_MEMORY;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return STAPLE_TLS;
+    default:
+        return STAPLE_NETWORK;
+    }
+}
+
+/* The type without its parameters, as RFC 6960 A.2 wants it. */
+static int is_ocsp_response(const char *type)
+{
+    static const char wanted[] = "application/ocsp-response";
+    const apr_size_t len = sizeof(wanted) - 1;
+
+    return type != NULL && strncasecmp(type, wanted, len) == 0
+           && (type[len] == '\0' || type[len] == ';' || type[len] == ' ');
+}
+
+/* Judges the HTTP side of an answer; words say what is not obvious. */
+static staple_reason_e judge(transfer_t *transfer, CURLcode code,
+                             long http_status)
+{
+    const char *type = NULL;
+
+    if (http_status != 0 && http_status != 200
+        && (code == CURLE_OK || code == CURLE_WRITE_ERROR
+            || code == CURLE_FILESIZE_EXCEEDED)) {
+        apr_snprintf(transfer->words, sizeof(transfer->words), "HTTP %ld",
+                     http_status);
+        return STAPLE_HTTP_STATUS;
+    }
+    if (transfer->is_too_large) {
+        transfer->words[0] = '\0';
+        return STAPLE_TOO_LARGE;
+    }
+    if (code != CURLE_OK) {
+        if (transfer->words[0] == '\0') {
+            apr_cpystrn(transfer->words, curl_easy_strerror(code),
+                        sizeof(transfer->words));
+        }
+        return reason_of(code);
+    }
+    curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE, &type);
+    if (!is_ocsp_response(type)) {
+        apr_snprintf(transfer->words, sizeof(transfer->words), "%.120s",
+                     type != NULL ? type : "no Content-Type");
+        return STAPLE_HTTP_TYPE;
+    }
+    return transfer->len > 0 ? STAPLE_OK : STAPLE_EMPTY;
+}
+
+/* Words from outside end up in logs and pages: printable ASCII only. */
+static void make_printable(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text < ' ' || *text > '~') {
+            *text = '?';
+        }
+    }
+}
+
+static void fill_answer(staple_answer_t *answer, transfer_t *transfer,
+                        CURLcode code)
+{
+    curl_off_t took = 0, retry_after = 0;
+    long http_status = 0;
+
+    if (transfer->easy != NULL) {
+        curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &http_status);
+        curl_easy_getinfo(transfer->easy, CURLINFO_TOTAL_TIME_T, &took);
+        curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after);
+    }
+    answer->reason = judge(transfer, code, http_status);
+    make_printable(transfer->words);
+    answer->detail = transfer->words;
+    answer->der = transfer->body;
+    answer->der_len = transfer->len;
+    answer->http_status = (int)http_status;
+    answer->took = took;
+    answer->fresh_for = staple_http_cache_fresh_for(&transfer->cache);
+    answer->retry_after = retry_after > 0 && retry_after < 1000000
+                              ? apr_time_from_sec(retry_after)
+                              : 0;
+}
+
+/* The transfer that ended next, out of libcurl's hands, or NULL. */
+static transfer_t *next_ended(staple_fetch_t *fetch, CURLcode *code)
+{
+    transfer_t *transfer = fetch->stillborn;
+    CURLMsg *message;
+    int left;
+
+    if (transfer != NULL) {
+        fetch->stillborn = transfer->next_free;
+        *code = transfer->failed_start;
+        return transfer;
+    }
+    while ((message = curl_multi_info_read(fetch->multi, &left)) != NULL) {
+        if (message->msg == CURLMSG_DONE) {
+            char *private = NULL;
+
+            *code = message->data.result;
+            curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
+            transfer = (transfer_t *)(void *)private;
+            curl_multi_remove_handle(fetch->multi, transfer->easy);
+            return transfer;
+        }
+    }
+    return NULL;
+}
+
+staple_exchange_t *staple_fetch_take(staple_fetch_t *fetch,
+                                     staple_answer_t *answer)
+{
+    transfer_t *transfer;
+    CURLcode code;
+
+    if (fetch->taken != NULL) {
+        fetch->taken->next_free = fetch->free;
+        fetch->free = fetch->taken;
+        fetch->taken = NULL;
+    }
+    transfer = next_ended(fetch, &code);
+    if (transfer == NULL) {
+        return NULL;
+    }
+    fetch->taken = transfer;
+    fill_answer(answer, transfer, code);
+    return transfer->exchange;
+}
+
+void staple_fetch_wake(staple_fetch_t *fetch)
+{
+    curl_multi_wakeup(fetch->multi);
+}

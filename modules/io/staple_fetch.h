@@ -1,0 +1,50 @@
+/* Hundreds of OCSP exchanges at once (libcurl multi), each with its limits. */
+#ifndef STAPLE_FETCH_H
+#define STAPLE_FETCH_H
+
+#include <apr_pools.h>
+
+#include "../core/staple_refresh.h"
+
+/*
+ * Makes the exchanges that the refresher hands out.  Every exchange has a
+ * limit of time (all of it: resolving, connecting, sending, receiving) and of
+ * size (STAPLE_MAX_RESPONSE, refused while it arrives).  Redirects are not
+ * followed, only http and https are spoken, no credentials are sent, and the
+ * environment's proxies are not used.  Connections are reused.
+ *
+ * One thread of one process at a time, except staple_fetch_wake().
+ */
+typedef struct staple_fetch_t staple_fetch_t;
+
+typedef struct staple_fetch_options_t {
+    unsigned concurrency;   /* exchanges at once, at least 1 */
+    const char *user_agent;
+    const char *proxy;      /* http URL, or NULL: none */
+} staple_fetch_options_t;
+
+/* Prepares libcurl: once per process, before any thread.  Returns 1, or 0. */
+int staple_fetch_global_init(void);
+
+/* A fetcher in pool p, NULL without memory.  Destroying p ends what is in
+ * flight without waiting for it. */
+staple_fetch_t *staple_fetch_make(apr_pool_t *p,
+                                  const staple_fetch_options_t *options);
+
+/* Begins an exchange; its answer comes through staple_fetch_take(), also where
+ * it could not even begin.  At most `concurrency` at a time. */
+void staple_fetch_start(staple_fetch_t *fetch, staple_exchange_t *exchange);
+
+/* Lets exchanges proceed; returns when one has ended, somebody called
+ * staple_fetch_wake(), or `timeout` is over. */
+void staple_fetch_run(staple_fetch_t *fetch, apr_interval_time_t timeout);
+
+/* The next exchange that has ended and its answer, or NULL.  What *answer
+ * points to lives until the next call. */
+staple_exchange_t *staple_fetch_take(staple_fetch_t *fetch,
+                                     staple_answer_t *answer);
+
+/* Makes staple_fetch_run() return soon.  Any thread. */
+void staple_fetch_wake(staple_fetch_t *fetch);
+
+#endif

@@ -1,0 +1,146 @@
+/* post_config and child_init: make the shared cache, start the watchdog. */
+#include "staple_lifecycle.h"
+
+#include <ap_mpm.h>
+#include <http_core.h>
+#include <apr_shm.h>
+
+#include "../core/staple_writer.h"
+#include "../io/staple_fetch.h"
+#include "staple_config.h"
+#include "staple_prime.h"
+#include "staple_serve.h"
+#include "staple_watchdog.h"
+
+/*
+ * Each generation has a cache of its own, in anonymous shared memory: children
+ * of the last one keep theirs for as long as they live, whatever the new
+ * configuration wants.  The parent keeps the newest mapped in a pool that
+ * outlives pconf, so that the next generation can copy what it still needs.
+ */
+#define RETAINED_KEY "mod_ocspstaple"
+
+typedef struct retained_t {
+    apr_pool_t *pool; /* of the segment; NULL: none */
+    void *block;
+    apr_size_t size;
+} retained_t;
+
+static retained_t *get_retained(void)
+{
+    retained_t *retained = ap_retained_data_get(RETAINED_KEY);
+
+    return retained != NULL
+               ? retained
+               : ap_retained_data_create(RETAINED_KEY, sizeof(*retained));
+}
+
+static apr_status_t make_segment(retained_t *segment, apr_pool_t *parent,
+                                 apr_size_t size)
+{
+    apr_status_t status;
+    apr_shm_t *shm;
+
+    status = apr_pool_create(&segment->pool, parent);
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    apr_pool_tag(segment->pool, "ocspstaple_cache");
+    status = apr_shm_create(&shm, size, NULL, segment->pool);
+    if (status != APR_SUCCESS) {
+        apr_pool_destroy(segment->pool);
+        segment->pool = NULL;
+        return status;
+    }
+    segment->block = apr_shm_baseaddr_get(shm);
+    segment->size = size;
+    return APR_SUCCESS;
+}
+
+static void forget(retained_t *segment)
+{
+    if (segment->pool != NULL) {
+        apr_pool_destroy(segment->pool);
+    }
+    memset(segment, 0, sizeof(*segment));
+}
+
+/* A cache for these certificates, with what the last generation's knows of
+ * them.  NULL after an error line. */
+static staple_cache_t *make_cache(const apr_array_header_t *certs,
+                                  apr_pool_t *ptemp, server_rec *s)
+{
+    apr_uint32_t count = (apr_uint32_t)certs->nelts;
+    apr_size_t size = staple_cache_size(count, staple_cache_arena_bytes(count));
+    staple_key_t *keys = apr_palloc(ptemp, (count + 1) * sizeof(*keys));
+    retained_t *retained = get_retained();
+    retained_t fresh = {NULL, NULL, 0};
+    staple_cache_t *cache, *older;
+    apr_status_t status;
+    apr_uint32_t i;
+
+    status = make_segment(&fresh, s->process->pool, size);
+    if (status != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
+                     STAPLE_LOGNO(0020)
+                     "no shared memory of %" APR_SIZE_T_FMT
+                     " bytes for the OCSP responses of %u certificates: raise "
+                     "the limit of address space or memory of httpd",
+                     size, count);
+        return NULL;
+    }
+    for (i = 0; i < count; i++) {
+        keys[i] = APR_ARRAY_IDX(certs, i, staple_refresh_cert_t).cert->key;
+    }
+    cache = staple_cache_format(fresh.block, fresh.size, keys, count);
+    older = retained->pool != NULL
+                ? staple_cache_attach(retained->block, retained->size)
+                : NULL;
+    if (older != NULL) {
+        staple_writer_adopt(staple_writer_make(ptemp, cache), older);
+    }
+    forget(retained);
+    *retained = fresh;
+    return cache;
+}
+
+int staple_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog,
+                                 apr_pool_t *ptemp, server_rec *s)
+{
+    const apr_array_header_t *certs = staple_prime_certificates();
+    staple_cache_t *cache;
+    apr_status_t status;
+
+    (void)plog;
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
+        return OK;
+    }
+    if (certs->nelts == 0) {
+        forget(get_retained());
+        if (staple_config_any_enabled(s)) {
+            ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
+                         STAPLE_LOGNO(0021)
+                         "OCSPStaple is On, but there is no certificate that "
+                         "could be stapled");
+        }
+        return OK;
+    }
+    if (!staple_fetch_global_init()) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                     STAPLE_LOGNO(0022) "libcurl cannot be initialised");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    cache = make_cache(certs, ptemp, s);
+    if (cache == NULL) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    staple_serve_from(cache);
+    status = staple_watchdog_register(pconf, s, certs, cache);
+    if (status != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
+                     STAPLE_LOGNO(0023)
+                     "mod_watchdog does not take the refresher");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}

@@ -1,0 +1,177 @@
+/* mod_watchdog glue: start the refresher, let it run, stop it at once. */
+#include "staple_watchdog.h"
+
+#include <ap_mpm.h>
+#include <unistd.h>
+#include <mod_watchdog.h>
+#include <scoreboard.h>
+
+#include "../core/staple_refresh.h"
+#include "../io/staple_fetch.h"
+#include "staple_report.h"
+#include "../core/staple_version.h"
+
+#define WATCHDOG_NAME "ocspstaple"
+
+/* How long one look at the network may last before the next look at whether
+ * to stop: stopping httpd waits for it. */
+#define LOOK apr_time_from_msec(100)
+
+typedef struct watchdog_t {
+    /* set before fork, read-only */
+    server_rec *server;
+    const apr_array_header_t *certs;
+    staple_cache_t *cache;
+    int generation;
+    unsigned concurrency;
+    /* set in child_init */
+    apr_pool_t *pool;
+    /* the watchdog's thread only */
+    staple_refresh_t *refresh;
+    staple_fetch_t *fetch;
+    staple_reporter_t *reporter;
+    /* any thread */
+    int is_stopping;
+} watchdog_t;
+
+static watchdog_t *the_watchdog; /* of this generation; NULL: nothing to do */
+
+/* Is this child to end, or is there a new generation with a refresher of its
+ * own?  Then begin nothing and drop what is in flight. */
+static int is_stopping(watchdog_t *w)
+{
+    const global_score *global = ap_get_scoreboard_global();
+    int state = AP_MPMQ_RUNNING;
+
+    return __atomic_load_n(&w->is_stopping, __ATOMIC_RELAXED)
+           || ap_mpm_query(AP_MPMQ_MPM_STATE, &state) != APR_SUCCESS
+           || state == AP_MPMQ_STOPPING
+           || (global != NULL && global->running_generation != w->generation);
+}
+
+static void start(watchdog_t *w)
+{
+    const staple_fetch_options_t fetch = {
+        .concurrency = w->concurrency,
+        .user_agent = "mod_ocspstaple/" STAPLE_VERSION};
+    apr_time_t now = apr_time_now();
+    staple_refresh_options_t refresh = {
+        .concurrency = w->concurrency,
+        .seed = (apr_uint32_t)now ^ (apr_uint32_t)getpid(),
+        .report = staple_report_take};
+
+    if (w->pool == NULL) {
+        return;
+    }
+    w->fetch = staple_fetch_make(w->pool, &fetch);
+    if (w->fetch == NULL) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, APR_ENOMEM, w->server,
+                     STAPLE_LOGNO(0030)
+                     "the refresher cannot start: no memory for libcurl");
+        return;
+    }
+    w->reporter = staple_report_make(w->pool, w->server, w->certs, now);
+    refresh.baton = w->reporter;
+    w->refresh = staple_refresh_make(
+        w->pool, (const staple_refresh_cert_t *)(void *)w->certs->elts,
+        (apr_uint32_t)w->certs->nelts, w->cache, &refresh, now);
+    ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, w->server,
+                 "refresher of %d certificates runs in this process",
+                 w->certs->nelts);
+}
+
+/* Begins what is due and sees it through; returns when nothing is in flight
+ * any more, or it is time to stop. */
+static void run(watchdog_t *w)
+{
+    staple_exchange_t *exchange;
+    staple_answer_t answer;
+
+    while (w->refresh != NULL && !is_stopping(w)) {
+        while ((exchange = staple_refresh_next(w->refresh, apr_time_now()))
+               != NULL) {
+            staple_fetch_start(w->fetch, exchange);
+        }
+        if (staple_refresh_in_flight(w->refresh) == 0) {
+            staple_report_idle(w->reporter, apr_time_now());
+            return;
+        }
+        staple_fetch_run(w->fetch, LOOK);
+        while ((exchange = staple_fetch_take(w->fetch, &answer)) != NULL) {
+            staple_refresh_done(w->refresh, exchange, &answer, apr_time_now());
+        }
+    }
+}
+
+/* mod_watchdog never calls back again after anything but APR_SUCCESS.  STOPPING
+ * may come from another thread while RUNNING is at work. */
+static apr_status_t call_back(int state, void *data, apr_pool_t *p)
+{
+    watchdog_t *w = data;
+
+    (void)p;
+    if (state == AP_WATCHDOG_STATE_STOPPING) {
+        __atomic_store_n(&w->is_stopping, 1, __ATOMIC_RELAXED);
+        return APR_SUCCESS;
+    }
+    if (state == AP_WATCHDOG_STATE_STARTING) {
+        start(w);
+    }
+    run(w);
+    return APR_SUCCESS;
+}
+
+apr_status_t staple_watchdog_register(apr_pool_t *pconf, server_rec *s,
+                                      const apr_array_header_t *certs,
+                                      staple_cache_t *cache)
+{
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_instance;
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *register_callback;
+    watchdog_t *w = apr_pcalloc(pconf, sizeof(*w));
+    ap_watchdog_t *watchdog;
+    apr_status_t status;
+
+    get_instance = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
+    register_callback = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
+    if (get_instance == NULL || register_callback == NULL) {
+        return APR_ENOTIMPL;
+    }
+    w->server = s;
+    w->certs = certs;
+    w->cache = cache;
+    w->concurrency = 64;
+    ap_mpm_query(AP_MPMQ_GENERATION, &w->generation);
+    status = get_instance(&watchdog, WATCHDOG_NAME, 0, 1, pconf);
+    if (status == APR_SUCCESS) {
+        status = register_callback(watchdog, AP_WD_TM_SLICE, w, call_back);
+    }
+    the_watchdog = status == APR_SUCCESS ? w : NULL;
+    return status;
+}
+
+/* Before the pool's other pre-cleanups, of which mod_watchdog's waits for the
+ * watchdog's thread. */
+static apr_status_t stop(void *data)
+{
+    watchdog_t *w = data;
+
+    __atomic_store_n(&w->is_stopping, 1, __ATOMIC_RELAXED);
+    return APR_SUCCESS;
+}
+
+void staple_watchdog_child_init(apr_pool_t *pchild, server_rec *s)
+{
+    watchdog_t *w = the_watchdog;
+    apr_allocator_t *allocator;
+
+    (void)s;
+    if (w == NULL || apr_allocator_create(&allocator) != APR_SUCCESS) {
+        return;
+    }
+    /* An allocator of its own: the watchdog's thread shares no lock. */
+    if (apr_pool_create_ex(&w->pool, pchild, NULL, allocator) == APR_SUCCESS) {
+        apr_allocator_owner_set(allocator, w->pool);
+        apr_pool_tag(w->pool, "ocspstaple_refresher");
+        apr_pool_pre_cleanup_register(pchild, w, stop);
+    }
+}

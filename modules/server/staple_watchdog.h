@@ -1,0 +1,23 @@
+/* mod_watchdog glue: start the refresher, let it run, stop it at once. */
+#ifndef STAPLE_WATCHDOG_H
+#define STAPLE_WATCHDOG_H
+
+#include <apr_tables.h>
+
+#include "../core/staple_cache.h"
+#include "staple_log.h"
+
+/*
+ * Registers the singleton that keeps `certs` (staple_refresh_cert_t) fresh in
+ * `cache`; both must live as long as pconf.  Before mod_watchdog's own
+ * post_config.  Runs in: parent, post_config.
+ */
+apr_status_t staple_watchdog_register(apr_pool_t *pconf, server_rec *s,
+                                      const apr_array_header_t *certs,
+                                      staple_cache_t *cache);
+
+/* Prepares this child: it may be the one whose watchdog refreshes.  After
+ * mod_watchdog's own child_init.  Runs in: each child, child_init. */
+void staple_watchdog_child_init(apr_pool_t *pchild, server_rec *s);
+
+#endif
