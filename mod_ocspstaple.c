@@ -5,6 +5,7 @@
 
 #include "modules/server/staple_config.h"
 #include "modules/server/staple_lifecycle.h"
+#include "modules/server/staple_policy.h"
 #include "modules/server/staple_prime.h"
 #include "modules/server/staple_serve.h"
 #include "modules/server/staple_watchdog.h"
@@ -21,7 +22,8 @@ static void register_hooks(apr_pool_t *p)
 
     (void)p;
     ap_hook_pre_config(staple_prime_reset, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_check_config(staple_config_check, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(staple_policy_check, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_test_config(staple_policy_dump, NULL, NULL, APR_HOOK_MIDDLE);
     /* Before mod_md's: OCSPStaple On is the more particular wish. */
     ap_hook_ssl_ocsp_prime_hook(staple_prime_certificate, NULL, NULL,
                                 APR_HOOK_FIRST);

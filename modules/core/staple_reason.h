@@ -16,6 +16,9 @@
       "the certificate is self-signed: nobody but itself can revoke it")       \
     X(STAPLE_CERT_NO_URL, "certificate_without_url",                           \
       "the certificate names no OCSP responder that can be used")              \
+    X(STAPLE_CERT_NO_SOURCE, "no_source",                                      \
+      "nobody may be asked for it (OCSPStapleResponder none), and no "         \
+      "OCSPStapleResponseFile is given")                                       \
     X(STAPLE_CERT_WRONG_ISSUER, "wrong_issuer",                                \
       "the issuer certificate is not the one that the certificate or the "     \
       "response names")                                                        \

@@ -7,9 +7,8 @@
 
 #include "staple_adopt.h"
 #include "staple_due.h"
+#include "staple_queue.h"
 #include "staple_schedule.h"
-
-#define NOBODY 0xffffffffU
 
 /* A clock set back by more than this moves all due times along. */
 #define CLOCK_TOLERANCE apr_time_from_sec(2)
@@ -19,7 +18,6 @@ typedef struct entry_t {
     const staple_cert_t *cert;
     const staple_policy_t *policy;
     const staple_responder_t *skipped; /* it was down when it was its turn */
-    apr_uint32_t next_waiting;         /* in the queue of a responder */
     unsigned attempt;                  /* of the job at work */
     staple_reason_e reason;            /* why the job's last attempt failed */
     int may_ask;                       /* there is somebody to ask */
@@ -37,14 +35,10 @@ struct staple_refresh_t {
     staple_due_t *due; /* who is neither waiting nor in flight */
     staple_cache_t *cache;
     staple_writer_t *writer;
-    apr_hash_t *by_url;             /* URL -> staple_responder_t */
-    staple_responder_t *responders; /* all of them */
-    staple_responder_t *turn;       /* the one that was asked last */
-    unsigned responder_count;
-    unsigned skipped;               /* attempts passed over, ever */
+    staple_queue_t *queue; /* who waits for which responder */
+    unsigned skipped;      /* attempts passed over, ever */
     staple_exchange_t *free;
     unsigned in_flight;
-    unsigned waiting;
     apr_uint32_t random;
     apr_time_t last_now;
     staple_refresh_options_t options;
@@ -63,47 +57,6 @@ static void tell(staple_refresh_t *refresh, staple_report_t report)
 {
     report.detail = report.detail != NULL ? report.detail : "";
     refresh->options.report(refresh->options.baton, &report);
-}
-
-/* ---- responders and their queues ---- */
-
-static staple_responder_t *responder_of(staple_refresh_t *refresh,
-                                        const char *url)
-{
-    staple_responder_t *r = apr_hash_get(refresh->by_url, url,
-                                         APR_HASH_KEY_STRING);
-
-    if (r == NULL) {
-        r = staple_responder_make(refresh->pool, url);
-        apr_hash_set(refresh->by_url, url, APR_HASH_KEY_STRING, r);
-        r->next = refresh->responders;
-        refresh->responders = r;
-        refresh->responder_count++;
-    }
-    return r;
-}
-
-static void enqueue(staple_refresh_t *refresh, staple_responder_t *r,
-                    apr_uint32_t index)
-{
-    refresh->entries[index].next_waiting = NOBODY;
-    if (r->first_waiting == NOBODY) {
-        r->first_waiting = index;
-    }
-    else {
-        refresh->entries[r->last_waiting].next_waiting = index;
-    }
-    r->last_waiting = index;
-    refresh->waiting++;
-}
-
-static apr_uint32_t dequeue(staple_refresh_t *refresh, staple_responder_t *r)
-{
-    apr_uint32_t index = r->first_waiting;
-
-    r->first_waiting = refresh->entries[index].next_waiting;
-    refresh->waiting--;
-    return index;
 }
 
 /* ---- the end of a job ---- */
@@ -180,7 +133,8 @@ static void go_on(staple_refresh_t *refresh, apr_uint32_t index,
         return;
     }
     entry->at_work = 1;
-    enqueue(refresh, responder_of(refresh, url), index);
+    staple_queue_push(refresh->queue,
+                      staple_queue_responder(refresh->queue, url), index);
 }
 
 static void start_job(staple_refresh_t *refresh, apr_uint32_t index,
@@ -272,7 +226,7 @@ static void attempt_failed(staple_refresh_t *refresh, apr_uint32_t index,
 static staple_exchange_t *hand_out(staple_refresh_t *refresh,
                                    staple_responder_t *r, apr_time_t now)
 {
-    apr_uint32_t index = dequeue(refresh, r);
+    apr_uint32_t index = staple_queue_pop(refresh->queue, r);
     entry_t *entry = &refresh->entries[index];
     staple_exchange_t *exchange = refresh->free;
     staple_reason_e reason;
@@ -299,14 +253,14 @@ static staple_exchange_t *hand_out(staple_refresh_t *refresh,
 static staple_exchange_t *next_with(staple_refresh_t *refresh,
                                     staple_responder_t *r, apr_time_t now)
 {
-    while (r->first_waiting != NOBODY) {
+    while (r->first_waiting != STAPLE_QUEUE_NOBODY) {
         staple_exchange_t *exchange;
 
         switch (staple_responder_turn(r, now)) {
         case STAPLE_RESPONDER_WAIT:
             return NULL;
         case STAPLE_RESPONDER_SKIP:
-            skip(refresh, r, dequeue(refresh, r), now);
+            skip(refresh, r, staple_queue_pop(refresh->queue, r), now);
             break;
         case STAPLE_RESPONDER_ASK:
             exchange = hand_out(refresh, r, now);
@@ -319,23 +273,20 @@ static staple_exchange_t *next_with(staple_refresh_t *refresh,
     return NULL;
 }
 
-/* The next exchange with any responder, each in its turn: a fast one with a
- * long queue must not starve the others.  Passing over a responder that is
- * down may fill the queue of one that was looked at before. */
+/* The next exchange with any responder, each in its turn.  Passing over one
+ * that is down may fill the queue of one that was looked at before. */
 static staple_exchange_t *next_in_turn(staple_refresh_t *refresh,
                                        apr_time_t now)
 {
-    staple_responder_t *r = refresh->turn;
     unsigned looked = 0;
 
-    while (refresh->waiting > 0 && looked < refresh->responder_count) {
+    while (staple_queue_waiting(refresh->queue) > 0
+           && looked < staple_queue_count(refresh->queue)) {
         unsigned skipped = refresh->skipped;
-        staple_exchange_t *exchange;
+        staple_exchange_t *exchange = next_with(
+            refresh, staple_queue_turn(refresh->queue), now);
 
-        r = r != NULL && r->next != NULL ? r->next : refresh->responders;
-        exchange = next_with(refresh, r, now);
         if (exchange != NULL) {
-            refresh->turn = r;
             return exchange;
         }
         looked = refresh->skipped == skipped ? looked + 1 : 0;
@@ -351,7 +302,7 @@ static void follow_clock(staple_refresh_t *refresh, apr_time_t now)
         staple_responder_t *r;
 
         staple_due_shift(refresh->due, now - refresh->last_now);
-        for (r = refresh->responders; r != NULL; r = r->next) {
+        for (r = staple_queue_all(refresh->queue); r != NULL; r = r->next) {
             r->probe_at += now - refresh->last_now;
         }
     }
@@ -521,7 +472,7 @@ staple_refresh_t *staple_refresh_make(apr_pool_t *p,
     refresh->random = options->seed | 1;
     refresh->last_now = now;
     refresh->writer = staple_writer_make(p, cache);
-    refresh->by_url = apr_hash_make(p);
+    refresh->queue = staple_queue_make(p, count);
     refresh->due = staple_due_make(p, count);
     refresh->entries = apr_pcalloc(p, (count + 1) * sizeof(entry_t));
     for (i = 0; i < count; i++) {
@@ -560,5 +511,5 @@ unsigned staple_refresh_in_flight(const staple_refresh_t *refresh)
 const staple_responder_t *
 staple_refresh_responders(const staple_refresh_t *refresh)
 {
-    return refresh->responders;
+    return staple_queue_all(refresh->queue);
 }

@@ -5,15 +5,12 @@
 
 #include "staple_schedule.h"
 
-#define NOBODY 0xffffffffU
-
 staple_responder_t *staple_responder_make(apr_pool_t *p, const char *url)
 {
     staple_responder_t *r = apr_pcalloc(p, sizeof(*r));
 
     r->url = url;
     r->window = STAPLE_RESPONDER_WINDOW_FIRST;
-    r->first_waiting = r->last_waiting = NOBODY;
     return r;
 }
 

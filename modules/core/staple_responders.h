@@ -35,7 +35,7 @@ typedef struct staple_responder_t {
     apr_uint64_t failures;
     staple_reason_e last_error;
     apr_interval_time_t latency; /* of the last answer */
-    /* the caller's queue of certificates that wait for it, and its place */
+    /* staple_queue's: the certificates that wait for it, and the list of all */
     apr_uint32_t first_waiting, last_waiting;
     struct staple_responder_t *next;
 } staple_responder_t;

@@ -55,7 +55,9 @@ typedef struct staple_policy_t {
     staple_action_e action;
     int nonce;                 /* send one */
     int no_network;            /* never ask anybody */
-    const char *const *urls;   /* the configured list, NULL-terminated or NULL */
+    /* NULL-terminated lists, or NULL */
+    const char *const *urls;   /* the configured responders */
+    const char *const *files;  /* with responses fetched by other means */
 } staple_policy_t;
 
 /* The values that hold where the administrator said nothing. */

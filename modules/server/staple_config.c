@@ -1,21 +1,117 @@
-/* Directives: table, defaults, merge, cross-checks. */
+/* Directives: table, defaults, bounds, merge. */
 #include "staple_config.h"
 
 #include <apr_strings.h>
+#include <http_core.h>
+
+#include "../core/staple_parse.h"
+
+#define UNSET (-1)
+
+typedef enum { ONOFF, NUMBER, DURATION, WORD } kind_e;
+
+/* One directive that sets one number. */
+typedef struct row_t {
+    const char *name;
+    staple_setting_e setting;
+    kind_e kind;
+    apr_int64_t min, max;     /* NUMBER; DURATION in seconds */
+    apr_int64_t initial;      /* NUMBER, ONOFF, WORD; DURATION in seconds */
+    const char *const *words; /* WORD: its values; DURATION: one for 0 */
+    int server_only;
+} row_t;
+
+static const char *const action_words[] = {"failover", "override", NULL};
+static const char *const method_words[] = {"post-get", "get-post", "post",
+                                           "get", NULL};
+static const char *const retry_words[] = {"auto", NULL};
+
+/* X(setting, directive, kind, min, max, default, words, server only, help), in
+ * the order of staple_setting_e. */
+#define ROWS(X)                                                                \
+    X(ENABLED, "OCSPStaple", ONOFF, 0, 1, 0, NULL, 0,                           \
+      "staple OCSP responses to this server's handshakes")                     \
+    X(INTERVAL, "OCSPStapleInterval", DURATION, 60, 31536000, 86400, NULL, 0,  \
+      "longest time between OCSP requests for a certificate")                  \
+    X(TIMEOUT, "OCSPStapleTimeout", DURATION, 1, 300, 10, NULL, 0,             \
+      "time for one whole exchange with a responder")                          \
+    X(RETRY_INTERVAL, "OCSPStapleRetryInterval", DURATION, 1, 86400, 0,        \
+      retry_words, 0, "time to the next job after a failed one")               \
+    X(MAX_TRIES, "OCSPStapleMaxTries", NUMBER, 1, 10000, 10, NULL, 0,          \
+      "failed jobs in a row at the retry interval")                            \
+    X(ACTION, "OCSPStapleResponderAction", WORD, 0, 0,                         \
+      STAPLE_ACTION_FAILOVER, action_words, 0,                                 \
+      "failover: the certificate's responders, then the list; override: the "  \
+      "list only")                                                             \
+    X(METHOD, "OCSPStapleMethod", WORD, 0, 0, STAPLE_METHOD_POST_GET,          \
+      method_words, 0, "HTTP methods to try at each responder, in order")      \
+    X(NONCE, "OCSPStapleNonce", ONOFF, 0, 1, 0, NULL, 0,                        \
+      "send a nonce with each request")                                        \
+    X(CLOCK_SKEW, "OCSPStapleClockSkew", DURATION, 0, 3600, 300, NULL, 0,      \
+      "tolerance for the times of a response")                                 \
+    X(MAX_AGE, "OCSPStapleMaxAge", DURATION, 60, 31536000, 604800, NULL, 0,    \
+      "how long a response without nextUpdate may be used")                    \
+    X(CONCURRENCY, "OCSPStapleConcurrency", NUMBER, 1, 1000, 64, NULL, 1,      \
+      "OCSP exchanges in flight at most")
+
+static row_t rows[STAPLE_SET_COUNT] = {
+#define ROW(setting, name, kind, min, max, initial, words, server_only, help)  \
+    [STAPLE_SET_##setting] = {name, STAPLE_SET_##setting, kind, min, max,      \
+                              initial, words, server_only},
+    ROWS(ROW)
+#undef ROW
+};
+
+/* ---- values ---- */
 
 const staple_config_t *staple_config_get(const server_rec *s)
 {
     return ap_get_module_config(s->module_config, &ocspstaple_module);
 }
 
+static apr_int64_t value_of(const staple_config_t *config,
+                            staple_setting_e setting)
+{
+    const row_t *row = &rows[setting];
+
+    if (config->values[setting] != UNSET) {
+        return config->values[setting];
+    }
+    return row->kind == DURATION ? apr_time_from_sec(row->initial)
+                                 : row->initial;
+}
+
+apr_int64_t staple_config_value(const server_rec *s, staple_setting_e setting)
+{
+    return value_of(staple_config_get(s), setting);
+}
+
+int staple_config_enabled(const server_rec *s)
+{
+    return staple_config_get(s)->values[STAPLE_SET_ENABLED] == 1;
+}
+
+int staple_config_any_enabled(server_rec *main_server)
+{
+    server_rec *s;
+
+    for (s = main_server; s != NULL; s = s->next) {
+        if (staple_config_enabled(s)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 void *staple_config_create(apr_pool_t *p, server_rec *s)
 {
-    static const staple_policy_t defaults = STAPLE_POLICY_DEFAULT;
     staple_config_t *config = apr_pcalloc(p, sizeof(*config));
+    int i;
 
     (void)s;
-    config->enabled = -1;
-    config->policy = defaults;
+    for (i = 0; i < STAPLE_SET_COUNT; i++) {
+        config->values[i] = UNSET;
+    }
     return config;
 }
 
@@ -24,76 +120,237 @@ void *staple_config_merge(apr_pool_t *p, void *base, void *add)
     const staple_config_t *outer = base;
     const staple_config_t *inner = add;
     staple_config_t *config = apr_pmemdup(p, inner, sizeof(*inner));
+    int i;
 
-    if (inner->enabled < 0) {
-        config->enabled = outer->enabled;
+    for (i = 0; i < STAPLE_SET_COUNT; i++) {
+        if (inner->values[i] == UNSET) {
+            config->values[i] = outer->values[i];
+        }
     }
+    if (inner->responders == NULL) {
+        config->responders = outer->responders;
+    }
+    if (inner->response_files == NULL) {
+        config->response_files = outer->response_files;
+    }
+    config->proxy = outer->proxy;
     return config;
 }
 
-static const char *set_enabled(cmd_parms *cmd, void *dummy, int on)
+/* ---- directives ---- */
+
+static staple_config_t *config_of(cmd_parms *cmd)
 {
-    staple_config_t *config = ap_get_module_config(cmd->server->module_config,
-                                                   &ocspstaple_module);
+    return ap_get_module_config(cmd->server->module_config, &ocspstaple_module);
+}
+
+/* The index of a word in a NULL-terminated list, or -1. */
+static int find_word(const char *const *words, const char *text)
+{
+    int i;
+
+    for (i = 0; words != NULL && words[i] != NULL; i++) {
+        if (ap_cstr_casecmp(words[i], text) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static const char *allowed(apr_pool_t *p, const row_t *row)
+{
+    const char *list = "";
+    int i;
+
+    for (i = 0; row->words != NULL && row->words[i] != NULL; i++) {
+        list = apr_pstrcat(p, list, i > 0 ? ", " : "", row->words[i], NULL);
+    }
+    switch (row->kind) {
+    case ONOFF:
+        return "On or Off";
+    case WORD:
+        return apr_pstrcat(p, "one of ", list, NULL);
+    case NUMBER:
+        return apr_psprintf(p, "a whole number from %" APR_INT64_T_FMT
+                               " to %" APR_INT64_T_FMT,
+                            row->min, row->max);
+    case DURATION:
+        break;
+    }
+    return apr_psprintf(p, "%s%s%" APR_INT64_T_FMT " to %" APR_INT64_T_FMT
+                           " seconds, as whole seconds or as a whole number "
+                           "with unit s, mi, h or d",
+                        list, row->words != NULL ? " or " : "", row->min,
+                        row->max);
+}
+
+/* Reads one value; returns 1, or 0 where the row does not allow it. */
+static int read_value(apr_int64_t *value, const row_t *row, const char *text)
+{
+    int word = find_word(row->words, text);
+
+    switch (row->kind) {
+    case ONOFF:
+        *value = ap_cstr_casecmp(text, "on") == 0;
+        return *value || ap_cstr_casecmp(text, "off") == 0;
+    case WORD:
+        *value = word;
+        return word >= 0;
+    case NUMBER:
+        return staple_parse_number(value, text, row->min, row->max);
+    case DURATION:
+        break;
+    }
+    if (word >= 0) {
+        *value = 0;
+        return 1;
+    }
+    return staple_parse_duration(value, text, row->min, row->max);
+}
+
+static const char *set_value(cmd_parms *cmd, void *dummy, const char *text)
+{
+    const row_t *row = cmd->info;
+    const char *error = row->server_only
+                            ? ap_check_cmd_context(cmd, NOT_IN_VIRTUALHOST)
+                            : NULL;
 
     (void)dummy;
-    config->enabled = on;
+    if (error != NULL) {
+        return error;
+    }
+    if (!read_value(&config_of(cmd)->values[row->setting], row, text)) {
+        return apr_psprintf(cmd->pool, "%s: \"%s\" is not allowed: give %s",
+                            row->name, text, allowed(cmd->pool, row));
+    }
+    return NULL;
+}
+
+/* Adds one argument to a list; "none" must stand alone and empties it. */
+static const char *add_to(apr_array_header_t **list, cmd_parms *cmd,
+                          const char *text)
+{
+    if (*list != NULL && (*list)->nelts == 0) {
+        return apr_psprintf(cmd->pool, "%s: \"none\" stands alone",
+                            cmd->cmd->name);
+    }
+    if (ap_cstr_casecmp(text, "none") == 0) {
+        if (*list != NULL) {
+            return apr_psprintf(cmd->pool, "%s: \"none\" stands alone",
+                                cmd->cmd->name);
+        }
+        *list = apr_array_make(cmd->pool, 1, sizeof(const char *));
+        return NULL;
+    }
+    if (*list == NULL) {
+        *list = apr_array_make(cmd->pool, 4, sizeof(const char *));
+    }
+    *(const char **)apr_array_push(*list) = text;
+    return NULL;
+}
+
+static const char *add_responder(cmd_parms *cmd, void *dummy, const char *text)
+{
+    staple_reason_e reason = STAPLE_OK;
+
+    (void)dummy;
+    if (ap_cstr_casecmp(text, "none") != 0) {
+        reason = staple_parse_url(text, strlen(text));
+    }
+    if (reason != STAPLE_OK) {
+        return apr_psprintf(cmd->pool,
+                            "%s: \"%s\" is not allowed: %s; give http:// or "
+                            "https:// URLs, or none",
+                            cmd->cmd->name, text,
+                            staple_reason_sentence(reason));
+    }
+    return add_to(&config_of(cmd)->responders, cmd, text);
+}
+
+static const char *add_response_file(cmd_parms *cmd, void *dummy,
+                                     const char *text)
+{
+    const char *path = ap_cstr_casecmp(text, "none") == 0
+                           ? text
+                           : ap_server_root_relative(cmd->pool, text);
+
+    (void)dummy;
+    if (path == NULL) {
+        return apr_psprintf(cmd->pool, "%s: \"%s\" is not a path of a file",
+                            cmd->cmd->name, text);
+    }
+    return add_to(&config_of(cmd)->response_files, cmd, path);
+}
+
+static const char *set_proxy(cmd_parms *cmd, void *dummy, const char *text)
+{
+    const char *error = ap_check_cmd_context(cmd, NOT_IN_VIRTUALHOST);
+    int is_none = ap_cstr_casecmp(text, "none") == 0;
+
+    (void)dummy;
+    if (error != NULL) {
+        return error;
+    }
+    if (!is_none
+        && (ap_cstr_casecmpn(text, "http://", 7) != 0
+            || staple_parse_url(text, strlen(text)) != STAPLE_OK)) {
+        return apr_psprintf(cmd->pool,
+                            "%s: \"%s\" is not allowed: give an http:// URL of "
+                            "host and port without user and password, or none",
+                            cmd->cmd->name, text);
+    }
+    config_of(cmd)->proxy = is_none ? "" : text;
     return NULL;
 }
 
 const command_rec staple_config_commands[] = {
-    AP_INIT_FLAG("OCSPStaple", set_enabled, NULL, RSRC_CONF,
-                 "On or Off: staple OCSP responses to this server's handshakes"),
+#define COMMAND(setting, name, kind, min, max, initial, words, server_only,    \
+                help)                                                          \
+    AP_INIT_TAKE1(name, set_value, &rows[STAPLE_SET_##setting], RSRC_CONF,     \
+                  help),
+    ROWS(COMMAND)
+#undef COMMAND
+    AP_INIT_ITERATE("OCSPStapleResponder", add_responder, NULL, RSRC_CONF,
+                    "URLs of responders to ask, in order, or none: ask nobody"),
+    AP_INIT_ITERATE("OCSPStapleResponseFile", add_response_file, NULL,
+                    RSRC_CONF,
+                    "files with OCSP responses that were fetched otherwise"),
+    AP_INIT_TAKE1("OCSPStapleProxy", set_proxy, NULL, RSRC_CONF,
+                  "http URL of a proxy for the exchanges, or none"),
     {NULL}};
 
-int staple_config_any_enabled(server_rec *main_server)
-{
-    server_rec *s;
+/* ---- for people ---- */
 
-    for (s = main_server; s != NULL; s = s->next) {
-        if (staple_config_get(s)->enabled > 0) {
-            return 1;
-        }
+static const char *value_text(apr_pool_t *p, const row_t *row,
+                              apr_int64_t value)
+{
+    switch (row->kind) {
+    case ONOFF:
+        return value ? "On" : "Off";
+    case WORD:
+        return row->words[value];
+    case NUMBER:
+        return apr_psprintf(p, "%" APR_INT64_T_FMT, value);
+    case DURATION:
+        break;
     }
-    return 0;
+    return value == 0 && row->words != NULL
+               ? row->words[0]
+               : apr_psprintf(p, "%" APR_INT64_T_FMT, apr_time_sec(value));
 }
 
-/* The modules without which nothing works, and how to get them. */
-static int check_modules(server_rec *main_server)
+const char *staple_config_name(staple_setting_e setting)
 {
-    static const struct {
-        const char *file, *line, *why;
-    } needed[] = {
-        {"mod_ssl.c", "LoadModule ssl_module modules/mod_ssl.so",
-         "it does the TLS handshakes that staples are for"},
-        {"mod_watchdog.c", "LoadModule watchdog_module modules/mod_watchdog.so",
-         "it runs the refresher in the background"},
-    };
-    int ok = 1;
-    unsigned i;
-
-    for (i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
-        if (ap_find_linked_module(needed[i].file) == NULL) {
-            ap_log_error(APLOG_MARK, APLOG_EMERG, 0, main_server,
-                         STAPLE_LOGNO(0001)
-                         "OCSPStaple is On, but %.*s is not loaded (%s): add "
-                         "\"%s\" to the configuration, or set OCSPStaple Off",
-                         (int)(strlen(needed[i].file) - 2), needed[i].file,
-                         needed[i].why, needed[i].line);
-            ok = 0;
-        }
-    }
-    return ok;
+    return rows[setting].name;
 }
 
-int staple_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
-                        server_rec *main_server)
+int staple_config_is_server_only(staple_setting_e setting)
 {
-    (void)pconf;
-    (void)plog;
-    (void)ptemp;
-    if (!staple_config_any_enabled(main_server)) {
-        return OK;
-    }
-    return check_modules(main_server) ? OK : HTTP_INTERNAL_SERVER_ERROR;
+    return rows[setting].server_only;
+}
+
+const char *staple_config_text(apr_pool_t *p, const server_rec *s,
+                               staple_setting_e setting)
+{
+    return value_text(p, &rows[setting], staple_config_value(s, setting));
 }

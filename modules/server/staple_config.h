@@ -1,32 +1,60 @@
-/* Directives: table, defaults, merge, cross-checks. */
+/* Directives: table, defaults, bounds, merge. */
 #ifndef STAPLE_CONFIG_H
 #define STAPLE_CONFIG_H
+
+#include <apr_tables.h>
 
 #include "../core/staple_types.h"
 #include "staple_log.h"
 
-/* What one server (or virtual host) says; unset values are inherited. */
+/* Settings that are one number; each is one row of the table in the .c file. */
+typedef enum {
+    STAPLE_SET_ENABLED,
+    STAPLE_SET_INTERVAL,
+    STAPLE_SET_TIMEOUT,
+    STAPLE_SET_RETRY_INTERVAL,
+    STAPLE_SET_MAX_TRIES,
+    STAPLE_SET_ACTION,
+    STAPLE_SET_METHOD,
+    STAPLE_SET_NONCE,
+    STAPLE_SET_CLOCK_SKEW,
+    STAPLE_SET_MAX_AGE,
+    STAPLE_SET_CONCURRENCY,
+    STAPLE_SET_COUNT
+} staple_setting_e;
+
+/* What one server (or virtual host) says. */
 typedef struct staple_config_t {
-    int enabled;            /* OCSPStaple; -1 = unset */
-    staple_policy_t policy; /* complete once merged */
+    apr_int64_t values[STAPLE_SET_COUNT]; /* -1: unset; durations: APR's unit */
+    apr_array_header_t *responders;       /* NULL: unset; empty: none */
+    apr_array_header_t *response_files;   /* NULL: unset; empty: none */
+    const char *proxy;                    /* NULL: unset; "": none */
+    staple_policy_t policy;               /* complete after staple_policy_check() */
 } staple_config_t;
 
 extern const command_rec staple_config_commands[];
 
-/* The four hooks of the module record. */
+/* Two hooks of the module record. */
 void *staple_config_create(apr_pool_t *p, server_rec *s);
 void *staple_config_merge(apr_pool_t *p, void *base, void *add);
 
 /* The server's configuration; never NULL. */
 const staple_config_t *staple_config_get(const server_rec *s);
 
-/* Does any server want staples?  Runs in: parent, after the configuration was
- * read. */
+/* A setting of this server, its default where nobody set it. */
+apr_int64_t staple_config_value(const server_rec *s, staple_setting_e setting);
+
+/* Does this server want staples? */
+int staple_config_enabled(const server_rec *s);
+
+/* Does any? */
 int staple_config_any_enabled(server_rec *main_server);
 
-/* check_config hook: what no single directive can see.  Runs in: parent, also
- * at `httpd -t`. */
-int staple_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
-                        server_rec *main_server);
+/* The directive of a setting, whether it is for the main server alone, and its
+ * value on this server as one would write it. */
+const char *staple_config_name(staple_setting_e setting);
+int staple_config_is_server_only(staple_setting_e setting);
+const char *staple_config_text(apr_pool_t *p, const server_rec *s,
+                               staple_setting_e setting);
 
 #endif

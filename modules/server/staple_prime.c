@@ -7,11 +7,13 @@
 #include <openssl/pem.h>
 
 #include "staple_config.h"
+#include "staple_policy.h"
 
 /* A certificate that was met, on whatever server. */
 typedef struct seen_t {
     staple_key_t key;
-    int is_ours; /* it is among registry.certs */
+    int index; /* in registry.certs, or -1: it is not stapled */
+    int has_differed; /* its servers do not agree, and that was said */
 } seen_t;
 
 static struct {
@@ -46,7 +48,7 @@ static int is_rehearsal(void)
 static void tell_why_not(server_rec *s, staple_reason_e reason,
                          const char *subject)
 {
-    int level = reason == STAPLE_CERT_NO_URL
+    int level = reason == STAPLE_CERT_NO_URL || reason == STAPLE_CERT_NO_SOURCE
                         || reason == STAPLE_CERT_SELF_SIGNED
                     ? APLOG_INFO
                     : APLOG_WARNING;
@@ -85,40 +87,108 @@ static seen_t *remember(const void *key)
     seen_t *seen = apr_pcalloc(registry.pool, sizeof(*seen));
 
     memcpy(&seen->key, key, STAPLE_KEY_LEN);
+    seen->index = -1;
     apr_hash_set(registry.by_key, &seen->key, STAPLE_KEY_LEN, seen);
     return seen;
+}
+
+/* Is there any way to a response, apart from the certificate's own URLs? */
+static staple_reason_e check_sources(const staple_policy_t *policy,
+                                     int *url_needed)
+{
+    *url_needed = policy->urls == NULL && policy->files == NULL;
+    return policy->no_network && policy->files == NULL ? STAPLE_CERT_NO_SOURCE
+                                                       : STAPLE_OK;
+}
+
+/* A certificate of several servers: mod_ssl goes through the main server and
+ * then through the virtual hosts from the last to the first, so the one that
+ * is primed last stands first in the configuration, and its policy wins. */
+static void prefer_policy(server_rec *s, seen_t *seen,
+                          const staple_policy_t *policy)
+{
+    staple_refresh_cert_t *entry = &APR_ARRAY_IDX(registry.certs, seen->index,
+                                                  staple_refresh_cert_t);
+
+    if (!seen->has_differed && !is_rehearsal()
+        && !staple_policy_same(entry->policy, policy)) {
+        seen->has_differed = 1;
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
+                     STAPLE_LOGNO(0012)
+                     "certificate \"%s\" is used by servers with different "
+                     "OCSPStaple... settings: those of the first virtual host "
+                     "in the configuration hold for it",
+                     entry->cert->subject);
+    }
+    entry->policy = policy;
+}
+
+static staple_reason_e register_certificate(const staple_policy_t *policy,
+                                            seen_t *seen, const char *pem)
+{
+    staple_refresh_cert_t *entry;
+    staple_cert_t *cert;
+    int url_needed;
+    staple_reason_e reason = check_sources(policy, &url_needed);
+
+    if (reason == STAPLE_OK) {
+        reason = staple_cert_make(&cert, registry.pool, registry.issuers, pem,
+                                  strlen(pem), url_needed);
+    }
+    if (reason != STAPLE_OK) {
+        return reason;
+    }
+    if (memcmp(&cert->key, &seen->key, sizeof(cert->key)) != 0) {
+        return STAPLE_CERT_UNREADABLE;
+    }
+    seen->index = registry.certs->nelts;
+    entry = apr_array_push(registry.certs);
+    entry->cert = cert;
+    entry->policy = policy;
+    return STAPLE_OK;
+}
+
+static void warn_of_refused_urls(server_rec *s, const seen_t *seen)
+{
+    const staple_cert_t *cert = APR_ARRAY_IDX(registry.certs, seen->index,
+                                              staple_refresh_cert_t)
+                                    .cert;
+
+    if (cert->refused_url_count > 0 && !is_rehearsal()) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     STAPLE_LOGNO(0013)
+                     "certificate \"%s\": %d of its OCSP URLs are not used: "
+                     "at most %d are, each http or https, without "
+                     "credentials, of at most %d characters",
+                     cert->subject, cert->refused_url_count,
+                     STAPLE_MAX_AIA_URLS, STAPLE_MAX_URL);
+    }
 }
 
 int staple_prime_certificate(server_rec *s, apr_pool_t *p, const char *id,
                              apr_size_t id_len, const char *pem)
 {
     const staple_config_t *config = staple_config_get(s);
-    staple_refresh_cert_t *entry;
-    staple_cert_t *cert;
     staple_reason_e reason;
     seen_t *seen;
 
-    if (config->enabled <= 0 || id_len != STAPLE_KEY_LEN) {
+    if (!staple_config_enabled(s) || id_len != STAPLE_KEY_LEN) {
         return DECLINED;
     }
     seen = find(id);
     if (seen != NULL) {
-        return seen->is_ours ? OK : DECLINED;
+        if (seen->index >= 0) {
+            prefer_policy(s, seen, &config->policy);
+        }
+        return seen->index >= 0 ? OK : DECLINED;
     }
     seen = remember(id);
-    reason = staple_cert_make(&cert, registry.pool, registry.issuers, pem,
-                              strlen(pem), 1);
-    if (reason == STAPLE_OK && memcmp(&cert->key, id, STAPLE_KEY_LEN) != 0) {
-        reason = STAPLE_CERT_UNREADABLE;
-    }
+    reason = register_certificate(&config->policy, seen, pem);
     if (reason != STAPLE_OK) {
         tell_why_not(s, reason, subject_of(p, pem));
         return DECLINED;
     }
-    entry = apr_array_push(registry.certs);
-    entry->cert = cert;
-    entry->policy = &config->policy;
-    seen->is_ours = 1;
+    warn_of_refused_urls(s, seen);
     return OK;
 }
 
@@ -154,7 +224,7 @@ int staple_prime_check_server(server_rec *s, apr_pool_t *p, int is_proxy,
     X509 *current;
     long more;
 
-    if (is_proxy || staple_config_get(s)->enabled <= 0) {
+    if (is_proxy || !staple_config_enabled(s)) {
         return OK;
     }
     STAPLE_OPENSSL_ENTER();

@@ -128,6 +128,30 @@ void staple_report_take(void *baton, const staple_report_t *report)
     }
 }
 
+void staple_report_file(const staple_reporter_t *reporter, const char *path,
+                        staple_reason_e reason, apr_status_t status)
+{
+    if (reason == STAPLE_OK) {
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, reporter->server,
+                     STAPLE_LOGNO(0045)
+                     "OCSPStapleResponseFile %s: its response is used", path);
+    }
+    else if (status != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, status, reporter->server,
+                     STAPLE_LOGNO(0046)
+                     "OCSPStapleResponseFile %s cannot be read: it must be a "
+                     "file that httpd's User may read", path);
+    }
+    else {
+        ap_log_error(APLOG_MARK,
+                     reason == STAPLE_OLDER ? APLOG_INFO : APLOG_WARNING, 0,
+                     reporter->server,
+                     STAPLE_LOGNO(0047)
+                     "OCSPStapleResponseFile %s is not used: %s", path,
+                     staple_reason_sentence(reason));
+    }
+}
+
 void staple_report_idle(staple_reporter_t *reporter, apr_time_t now)
 {
     if (reporter->has_summed_up) {

@@ -17,6 +17,11 @@ staple_reporter_t *staple_report_make(apr_pool_t *p, server_rec *s,
 /* A staple_refresh_report_fn; the baton is the reporter. */
 void staple_report_take(void *baton, const staple_report_t *report);
 
+/* A response file was read: `reason` says what became of it, `status` why it
+ * could not be read. */
+void staple_report_file(const staple_reporter_t *reporter, const char *path,
+                        staple_reason_e reason, apr_status_t status);
+
 /* Nothing is in flight: the first time, one line sums up the start. */
 void staple_report_idle(staple_reporter_t *reporter, apr_time_t now);
 

@@ -63,7 +63,7 @@ int staple_serve_response(server_rec *s, conn_rec *c, const char *id,
 
     (void)c;
     if (serve_from == NULL || id_len != STAPLE_KEY_LEN
-        || staple_config_get(s)->enabled <= 0) {
+        || !staple_config_enabled(s)) {
         return DECLINED;
     }
     memcpy(&key, id, sizeof(key));

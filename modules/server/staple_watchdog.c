@@ -8,6 +8,8 @@
 
 #include "../core/staple_refresh.h"
 #include "../io/staple_fetch.h"
+#include "../io/staple_files.h"
+#include "staple_config.h"
 #include "staple_report.h"
 #include "../core/staple_version.h"
 
@@ -17,6 +19,9 @@
  * to stop: stopping httpd waits for it. */
 #define LOOK apr_time_from_msec(100)
 
+/* How often response files are looked at. */
+#define LOOK_AT_FILES apr_time_from_sec(2)
+
 typedef struct watchdog_t {
     /* set before fork, read-only */
     server_rec *server;
@@ -24,12 +29,15 @@ typedef struct watchdog_t {
     staple_cache_t *cache;
     int generation;
     unsigned concurrency;
+    const char *proxy;
     /* set in child_init */
     apr_pool_t *pool;
     /* the watchdog's thread only */
     staple_refresh_t *refresh;
     staple_fetch_t *fetch;
     staple_reporter_t *reporter;
+    staple_files_t *files; /* OCSPStapleResponseFile */
+    apr_time_t files_at;   /* when they are looked at again */
     /* any thread */
     int is_stopping;
 } watchdog_t;
@@ -49,11 +57,66 @@ static int is_stopping(watchdog_t *w)
            || (global != NULL && global->running_generation != w->generation);
 }
 
+static void watch_files(watchdog_t *w)
+{
+    const char *const *path;
+    int i;
+
+    w->files = staple_files_make(w->pool);
+    for (i = 0; i < w->certs->nelts; i++) {
+        path = APR_ARRAY_IDX(w->certs, i, staple_refresh_cert_t).policy->files;
+        for (; path != NULL && *path != NULL; path++) {
+            staple_files_add(w->files, *path, (apr_uint32_t)i);
+        }
+    }
+}
+
+/* Offers a file's response to the certificates that it may be for. */
+static staple_reason_e offer_file(watchdog_t *w, const staple_file_t *file,
+                                  const unsigned char *der, apr_size_t len)
+{
+    staple_reason_e result = STAPLE_NO_MATCH;
+    int i;
+
+    for (i = 0; i < file->indexes->nelts; i++) {
+        staple_reason_e reason = staple_refresh_offer(
+            w->refresh, APR_ARRAY_IDX(file->indexes, i, apr_uint32_t), der, len,
+            apr_time_now());
+
+        if (reason == STAPLE_OK || result == STAPLE_NO_MATCH) {
+            result = reason;
+        }
+    }
+    return result;
+}
+
+static void look_at_files(watchdog_t *w)
+{
+    unsigned char der[STAPLE_MAX_RESPONSE];
+    apr_time_t now = apr_time_now();
+    const staple_file_t *file;
+    staple_reason_e reason;
+    apr_status_t status;
+    apr_size_t len;
+
+    if (now < w->files_at && w->files_at < now + 2 * LOOK_AT_FILES) {
+        return;
+    }
+    w->files_at = now + LOOK_AT_FILES;
+    staple_files_rewind(w->files);
+    while ((file = staple_files_next(w->files, der, &len, &status)) != NULL) {
+        reason = status == APR_SUCCESS ? offer_file(w, file, der, len)
+                                       : STAPLE_NOT_FOUND;
+        staple_report_file(w->reporter, file->path, reason, status);
+    }
+}
+
 static void start(watchdog_t *w)
 {
     const staple_fetch_options_t fetch = {
         .concurrency = w->concurrency,
-        .user_agent = "mod_ocspstaple/" STAPLE_VERSION};
+        .user_agent = "mod_ocspstaple/" STAPLE_VERSION,
+        .proxy = w->proxy};
     apr_time_t now = apr_time_now();
     staple_refresh_options_t refresh = {
         .concurrency = w->concurrency,
@@ -70,6 +133,7 @@ static void start(watchdog_t *w)
                      "the refresher cannot start: no memory for libcurl");
         return;
     }
+    watch_files(w);
     w->reporter = staple_report_make(w->pool, w->server, w->certs, now);
     refresh.baton = w->reporter;
     w->refresh = staple_refresh_make(
@@ -87,7 +151,7 @@ static void run(watchdog_t *w)
     staple_exchange_t *exchange;
     staple_answer_t answer;
 
-    while (w->refresh != NULL && !is_stopping(w)) {
+    while (!is_stopping(w)) {
         while ((exchange = staple_refresh_next(w->refresh, apr_time_now()))
                != NULL) {
             staple_fetch_start(w->fetch, exchange);
@@ -117,7 +181,10 @@ static apr_status_t call_back(int state, void *data, apr_pool_t *p)
     if (state == AP_WATCHDOG_STATE_STARTING) {
         start(w);
     }
-    run(w);
+    if (w->refresh != NULL) {
+        look_at_files(w);
+        run(w);
+    }
     return APR_SUCCESS;
 }
 
@@ -139,7 +206,8 @@ apr_status_t staple_watchdog_register(apr_pool_t *pconf, server_rec *s,
     w->server = s;
     w->certs = certs;
     w->cache = cache;
-    w->concurrency = 64;
+    w->concurrency = (unsigned)staple_config_value(s, STAPLE_SET_CONCURRENCY);
+    w->proxy = staple_config_get(s)->proxy;
     ap_mpm_query(AP_MPMQ_GENERATION, &w->generation);
     status = get_instance(&watchdog, WATCHDOG_NAME, 0, 1, pconf);
     if (status == APR_SUCCESS) {

@@ -1,0 +1,20 @@
+/* Each server's complete policy: cross-checks of directives, and their dump. */
+#ifndef STAPLE_POLICY_H
+#define STAPLE_POLICY_H
+
+#include "../core/staple_types.h"
+#include "staple_log.h"
+
+/* check_config hook: completes every server's policy and says what no single
+ * directive can see.  Runs in: parent, also at `httpd -t`. */
+int staple_policy_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                        server_rec *main_server);
+
+/* test_config hook: prints the effective settings of every server at
+ * `httpd -t -D DUMP_OCSPSTAPLE`.  Runs in: parent, `httpd -t`. */
+void staple_policy_dump(apr_pool_t *pconf, server_rec *main_server);
+
+/* Do both want the same for a certificate that they share? */
+int staple_policy_same(const staple_policy_t *a, const staple_policy_t *b);
+
+#endif
