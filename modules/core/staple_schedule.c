@@ -25,7 +25,7 @@ apr_interval_time_t staple_schedule_back_off(apr_interval_time_t first,
     apr_interval_time_t interval = first;
 
     while (times > 0 && interval < last) {
-        interval *= 2;
+        interval = interval > last / 2 ? last : interval * 2;
         times--;
     }
     return least(interval, last);
@@ -38,7 +38,7 @@ apr_time_t staple_schedule_after_success(const staple_policy_t *policy,
 {
     apr_interval_time_t latest, wait;
 
-    latest = least(policy->interval, (use_until - now) / 2);
+    latest = least(policy->interval, most(use_until - now, 0) / 2);
     wait = latest - share(latest, jitter);
     wait = most(wait, least(fresh_for, latest));
     return now + most(wait, STAPLE_SCHEDULE_FLOOR);
