@@ -226,8 +226,10 @@ static staple_reason_e read_single(staple_verdict_t *verdict, int *found,
     staple_status_e status = status_of(OCSP_single_get0_status(
         single, &reason, &revoked, &this_update, &next));
 
+    /* A nextUpdate of 1970 must not pass for none. */
     if (!staple_cert_time(&this_at, this_update)
-        || (next != NULL && !staple_cert_time(&next_at, next))) {
+        || (next != NULL
+            && (!staple_cert_time(&next_at, next) || next_at == 0))) {
         return STAPLE_BAD_TIMES;
     }
     if (!*found || this_at > verdict->this_update) {
