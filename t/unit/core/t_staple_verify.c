@@ -486,8 +486,10 @@ static const struct {
      STAPLE_BAD_TIMES},
     {"nextUpdate a second before 1970", NULL, NULL, "19691231235959Z", NULL,
      STAPLE_BAD_TIMES},
+    {"nextUpdate in 1970", NULL, NULL, "19700101000000Z", NULL,
+     STAPLE_BAD_TIMES},
     {"both in 1970", NULL, "19700101000000Z", "19700101000000Z", NULL,
-     STAPLE_EXPIRED},
+     STAPLE_BAD_TIMES},
 };
 
 static void test_texts(void)
