@@ -96,7 +96,7 @@ staple_cache_t *staple_cache_format(void *block, apr_size_t size,
 staple_cache_t *staple_cache_attach(void *block, apr_size_t size)
 {
     staple_cache_t *cache = block;
-    staple_cache_t expected;
+    staple_cache_t expected = {0};
 
     if (size < sizeof(*cache) || cache->magic != STAPLE_CACHE_MAGIC
         || cache->record_size != sizeof(staple_record_t) || cache->size > size
