@@ -1,0 +1,425 @@
+/* The cache's writer: against a model, killed, replaced, and adopting. */
+#include "../cache_stress.h"
+#include "../tap.h"
+
+#include <apr_general.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "staple_cache_int.h"
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define NOW         apr_time_from_sec(1700000000)
+#define LATER       (NOW + apr_time_from_sec(3600))
+
+static apr_pool_t *p;
+
+static apr_uint64_t dice = 88172645463325252ULL;
+
+static unsigned draw(unsigned below)
+{
+    dice ^= dice << 13;
+    dice ^= dice >> 7;
+    dice ^= dice << 17;
+    return (unsigned)(dice >> 11) % below;
+}
+
+/* A cache of `count` certificates with `units` units; *block is for free(). */
+static staple_cache_t *make_cache(void **block, unsigned count,
+                                  apr_size_t units)
+{
+    apr_size_t size = staple_cache_size(count, units * STAPLE_CACHE_UNIT);
+    staple_key_t *keys = apr_palloc(p, count * sizeof(*keys));
+    unsigned i;
+
+    for (i = 0; i < count; i++) {
+        keys[i] = stress_key(i);
+    }
+    *block = calloc(1, size);
+    return staple_cache_format(*block, size, keys, count);
+}
+
+static int is_sound(const staple_cache_t *cache)
+{
+    const char *why = "";
+
+    return staple_cache_check(&why, cache);
+}
+
+/* ---- puts and their limits ---- */
+
+static void test_limits(void)
+{
+    unsigned char *der = calloc(1, STAPLE_MAX_RESPONSE + 1);
+    void *block;
+    staple_cache_t *cache = make_cache(&block, 2, 1100);
+    staple_writer_t *writer = staple_writer_make(p, cache);
+
+    is_int(staple_writer_used(writer), 0, "nothing is taken up at first");
+    is_reason(staple_writer_put(writer, 0, der, 0, LATER), STAPLE_TOO_LARGE,
+              "an empty staple");
+    is_reason(staple_writer_put(writer, 0, der, STAPLE_MAX_RESPONSE + 1,
+                                LATER),
+              STAPLE_TOO_LARGE, "64 KiB and a byte");
+    is_reason(staple_writer_put(writer, 2, der, 1, LATER), STAPLE_NOT_FOUND,
+              "an index beyond the last");
+    is_reason(staple_writer_put(writer, STAPLE_CACHE_NONE, der, 1, LATER),
+              STAPLE_NOT_FOUND, "the index of nobody");
+    is_int(staple_writer_used(writer), 0, "none of them took up anything");
+    is_reason(staple_writer_put(writer, 0, der, STAPLE_MAX_RESPONSE, LATER),
+              STAPLE_OK, "64 KiB");
+    is_int(staple_writer_used(writer), 513 * 128, "they take 513 units");
+    is_reason(staple_writer_put(writer, 0, der, 1, LATER), STAPLE_OK,
+              "one byte instead");
+    is_int(staple_writer_used(writer), 128, "it takes one unit");
+    is_reason(staple_writer_put(writer, 0, der, 120, LATER), STAPLE_OK,
+              "120 bytes");
+    is_int(staple_writer_used(writer), 128, "fit into a unit");
+    is_reason(staple_writer_put(writer, 0, der, 121, LATER), STAPLE_OK,
+              "121 bytes");
+    is_int(staple_writer_used(writer), 256, "do not");
+    ok(is_sound(cache), "sound");
+    free(block);
+    free(der);
+}
+
+/* The one held stays until the new one is whole, so both need room. */
+static void test_full(void)
+{
+    unsigned char der[600], buf[600];
+    staple_key_t key = stress_key(0);
+    apr_size_t len = sizeof(buf);
+    void *block;
+    staple_cache_t *cache = make_cache(&block, 3, 8);
+    staple_writer_t *writer = staple_writer_make(p, cache);
+
+    memset(der, 'a', sizeof(der));
+    is_reason(staple_writer_put(writer, 0, der, 600, LATER), STAPLE_OK,
+              "5 of 8 units");
+    memset(der, 'b', sizeof(der));
+    is_reason(staple_writer_put(writer, 0, der, 600, LATER + 1),
+              STAPLE_CACHE_FULL, "5 more are not there");
+    is_reason(staple_writer_put(writer, 1, der, 500, LATER),
+              STAPLE_CACHE_FULL, "nor 4 for another");
+    is_reason(staple_cache_get(buf, &len, cache, &key, LATER - 1), STAPLE_OK,
+              "the one held is still there");
+    ok(len == 600 && buf[0] == 'a' && buf[599] == 'a', "and whole");
+    len = sizeof(buf);
+    is_reason(staple_cache_get(buf, &len, cache, &key, LATER),
+              STAPLE_EXPIRED, "and so is its use_until");
+    is_int(staple_writer_used(writer), 5 * 128, "5 units are taken");
+    is_reason(staple_writer_put(writer, 1, der, 300, LATER), STAPLE_OK,
+              "3 for another fit");
+    is_reason(staple_writer_put(writer, 2, der, 1, LATER),
+              STAPLE_CACHE_FULL, "then it is full");
+    is_int(staple_writer_used(writer), 8 * 128, "8 units are taken");
+    ok(is_sound(cache), "sound");
+    free(block);
+}
+
+/* ---- random operations against a model ---- */
+
+#define MODEL_COUNT 20
+#define MODEL_UNITS 1500
+
+typedef struct model_t {
+    staple_cache_t *cache;
+    staple_writer_t *writer;
+    apr_uint64_t number[MODEL_COUNT]; /* of the staple held, 0 = none */
+    unsigned char der[STAPLE_MAX_RESPONSE];
+    unsigned char buf[STAPLE_MAX_RESPONSE];
+    unsigned full, puts;
+} model_t;
+
+/* The longest run of units that no slot leads to, the slow way. */
+static unsigned longest_free(const staple_cache_t *cache)
+{
+    char taken[MODEL_UNITS] = {0};
+    unsigned run = 0, longest = 0, i;
+    apr_uint64_t k;
+
+    for (k = 0; k <= cache->slot_mask; k++) {
+        apr_uint64_t where = staple_cache_slots(cache)[k].where;
+
+        if (where != 0) {
+            memset(taken + STAPLE_CACHE_WHERE_UNIT(where), 1,
+                   staple_cache_units(STAPLE_CACHE_WHERE_LEN(where)));
+        }
+    }
+    for (i = 0; i < MODEL_UNITS; i++) {
+        run = taken[i] ? 0 : run + 1;
+        longest = run > longest ? run : longest;
+    }
+    return longest;
+}
+
+static int put_one(model_t *model, apr_uint64_t number)
+{
+    unsigned index = draw(MODEL_COUNT);
+    unsigned room = longest_free(model->cache);
+    apr_size_t len = stress_fill(model->der, number);
+    staple_reason_e want = staple_cache_units(len) <= room
+                               ? STAPLE_OK
+                               : STAPLE_CACHE_FULL;
+
+    if (staple_writer_put(model->writer, index, model->der, len,
+                          NOW + (apr_time_t)number)
+        != want) {
+        return 0;
+    }
+    model->puts++;
+    model->full += want != STAPLE_OK;
+    if (want == STAPLE_OK) {
+        model->number[index] = number;
+    }
+    return 1;
+}
+
+static int get_one(model_t *model, unsigned index)
+{
+    staple_key_t key = stress_key(index);
+    apr_size_t len = sizeof(model->buf), want;
+    staple_reason_e reason = staple_cache_get(model->buf, &len, model->cache,
+                                              &key, NOW);
+
+    if (model->number[index] == 0) {
+        return reason == STAPLE_NOT_FOUND;
+    }
+    want = stress_fill(model->der, model->number[index]);
+    return reason == STAPLE_OK && len == want
+           && memcmp(model->buf, model->der, len) == 0;
+}
+
+static int used_is_right(const model_t *model)
+{
+    apr_size_t units = 0;
+    apr_uint64_t k;
+
+    for (k = 0; k <= model->cache->slot_mask; k++) {
+        apr_uint64_t where = staple_cache_slots(model->cache)[k].where;
+
+        units += where != 0
+                     ? staple_cache_units(STAPLE_CACHE_WHERE_LEN(where))
+                     : 0;
+    }
+    return units * STAPLE_CACHE_UNIT == staple_writer_used(model->writer);
+}
+
+static void test_model(void)
+{
+    model_t *model = calloc(1, sizeof(*model));
+    unsigned wrong[4] = {0, 0, 0, 0};
+    apr_pool_t *sub = NULL;
+    apr_uint64_t i;
+    void *block;
+
+    model->cache = make_cache(&block, MODEL_COUNT, MODEL_UNITS);
+    model->writer = staple_writer_make(p, model->cache);
+    for (i = 1; i <= 6000; i++) {
+        if (draw(50) == 0) {
+            /* Another writer takes over. */
+            if (sub != NULL) {
+                apr_pool_destroy(sub);
+            }
+            apr_pool_create(&sub, p);
+            model->writer = staple_writer_make(sub, model->cache);
+        }
+        wrong[0] += !put_one(model, i);
+        wrong[1] += !get_one(model, draw(MODEL_COUNT));
+        wrong[2] += !is_sound(model->cache);
+        wrong[3] += !used_is_right(model);
+    }
+    is_int(wrong[0], 0, "6000 puts: taken exactly where there is room");
+    is_int(wrong[1], 0, "6000 gets: what was put last");
+    is_int(wrong[2], 0, "6000 checks: sound after each operation");
+    is_int(wrong[3], 0, "6000 times the units in use are what slots say");
+    ok(model->full > 100 && model->full < model->puts / 2,
+       "%u of %u puts found it full", model->full, model->puts);
+    for (i = 0; i < MODEL_COUNT; i++) {
+        wrong[1] += !get_one(model, (unsigned)i);
+    }
+    is_int(wrong[1], 0, "at the end all are what was put last");
+    free(block);
+    free(model);
+}
+
+/* ---- processes ---- */
+
+#define ROUNDS 80
+
+/* A reader until it is told to stop.  Never returns. */
+static void read_in_child(stress_t *shared, unsigned who)
+{
+    stress_reader_t *reader = calloc(1, sizeof(*reader));
+
+    alarm(60);
+    reader->shared = shared;
+    reader->who = who;
+    while (!__atomic_load_n(&shared->stop, __ATOMIC_RELAXED)) {
+        stress_read(reader);
+    }
+    _exit(shared->faults[who] != 0);
+}
+
+/* A writer until it is killed.  Never returns. */
+static void write_in_child(stress_t *shared)
+{
+    unsigned char *der = malloc(STAPLE_MAX_RESPONSE);
+    staple_writer_t *writer;
+
+    alarm(60);
+    writer = staple_writer_make(p, shared->cache);
+    for (;;) {
+        stress_write(shared, writer, der);
+    }
+}
+
+/* Lets a writer work for some staples, then kills it in the middle. */
+static int kill_a_writer(stress_t *shared, unsigned staples)
+{
+    apr_uint64_t until = shared->number + staples;
+    pid_t writer = fork();
+    int status = 0;
+
+    if (writer == 0) {
+        write_in_child(shared);
+    }
+    while (__atomic_load_n(&shared->number, __ATOMIC_RELAXED) < until) {
+        sched_yield();
+    }
+    kill(writer, SIGKILL);
+    waitpid(writer, &status, 0);
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
+static void report(const stress_t *shared, const pid_t *readers)
+{
+    unsigned i;
+    int status;
+
+    for (i = 0; i < STRESS_READERS; i++) {
+        status = -1;
+        waitpid(readers[i], &status, 0);
+        is_int(status, 0, "reader %u ended well", i);
+        ok(shared->finds[i] > 0, "reader %u: %" PRIu64 " staples found", i,
+           (uint64_t)shared->finds[i]);
+        is_int(shared->faults[i], 0,
+               "reader %u: each whole, none older than the one before, "
+               "none gone", i);
+    }
+}
+
+static void test_processes(void)
+{
+    apr_size_t size = sizeof(stress_t) + stress_block_size();
+    stress_t *shared = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pid_t readers[STRESS_READERS];
+    unsigned i, killed = 0, sound = 0;
+
+    stress_begin(shared, shared + 1);
+    fflush(stdout);
+    for (i = 0; i < STRESS_READERS; i++) {
+        readers[i] = fork();
+        if (readers[i] == 0) {
+            read_in_child(shared, i);
+        }
+    }
+    for (i = 0; i < ROUNDS; i++) {
+        killed += (unsigned)kill_a_writer(shared, 1 + draw(100));
+        sound += (unsigned)is_sound(shared->cache);
+    }
+    __atomic_store_n(&shared->stop, 1, __ATOMIC_RELAXED);
+    is_int(killed, ROUNDS, "writers killed at work");
+    is_int(sound, ROUNDS, "sound after each of them");
+    report(shared, readers);
+    ok(shared->number > ROUNDS, "%" PRIu64 " staples were begun",
+       (uint64_t)shared->number);
+    munmap(shared, size);
+}
+
+/* ---- adopting an older cache ---- */
+
+static void test_adopt(void)
+{
+    unsigned char der[400], buf[400];
+    staple_key_t keys[] = {stress_key(7), stress_key(50), stress_key(2),
+                           stress_key(2)};
+    apr_size_t size = staple_cache_size(COUNT(keys), 8192);
+    void *block, *older_block;
+    staple_cache_t *older = make_cache(&older_block, 10, 100);
+    staple_writer_t *writer = staple_writer_make(p, older);
+    staple_cache_t *cache;
+    staple_record_t record;
+    apr_size_t len = sizeof(buf);
+    unsigned i;
+
+    for (i = 0; i < 10; i++) {
+        memset(der, 'a' + (int)i, sizeof(der));
+        memset(&record, 0, sizeof(record));
+        record.requests = i;
+        staple_writer_put(writer, i, der, 300 + i, LATER + i);
+        staple_writer_put_record(writer, i, &record);
+    }
+    block = calloc(1, size);
+    cache = staple_cache_format(block, size, keys, COUNT(keys));
+    writer = staple_writer_make(p, cache);
+    staple_writer_adopt(writer, older);
+    is_reason(staple_cache_get(buf, &len, cache, &keys[0], NOW), STAPLE_OK,
+              "adopt: a staple at another index");
+    ok(len == 307 && buf[0] == 'h' && buf[306] == 'h', "adopt: its bytes");
+    is_reason(staple_cache_get(buf, &len, cache, &keys[0], LATER + 7),
+              STAPLE_EXPIRED, "adopt: its use_until");
+    staple_cache_get_record(&record, cache, 0);
+    is_int(record.requests, 7, "adopt: its record");
+    is_reason(staple_cache_get(buf, &len, cache, &keys[1], NOW),
+              STAPLE_NOT_FOUND, "adopt: one that the older does not know");
+    staple_cache_get_record(&record, cache, 1);
+    is_int(record.requests, 0, "adopt: nor a record of it");
+    len = sizeof(buf);
+    is_reason(staple_cache_get(buf, &len, cache, &keys[3], NOW), STAPLE_OK,
+              "adopt: a repeated key");
+    is_int(len, 302, "adopt: a repeated key: length");
+    ok(is_sound(cache), "adopt: sound");
+    ok(is_sound(older), "adopt: the older is sound");
+    free(block);
+    free(older_block);
+}
+
+static void test_adopt_nothing(void)
+{
+    void *block, *older_block;
+    staple_cache_t *cache = make_cache(&block, 5, 10);
+    staple_cache_t *older = make_cache(&older_block, 5, 10);
+    staple_writer_t *writer = staple_writer_make(p, cache);
+    staple_record_t record;
+
+    memset(&record, 0, sizeof(record));
+    record.requests = 3;
+    staple_writer_put_record(staple_writer_make(p, older), 4, &record);
+    staple_writer_adopt(writer, older);
+    staple_cache_get_record(&record, cache, 4);
+    is_int(record.requests, 3, "adopt: a record without a staple");
+    is_int(staple_writer_used(writer), 0, "adopt: no staple came");
+    free(block);
+    free(older_block);
+}
+
+int main(void)
+{
+    apr_initialize();
+    apr_pool_create(&p, NULL);
+    test_limits();
+    test_full();
+    test_model();
+    test_processes();
+    test_adopt();
+    test_adopt_nothing();
+    apr_pool_destroy(p);
+    apr_terminate();
+    return tap_done();
+}
