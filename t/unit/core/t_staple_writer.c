@@ -121,6 +121,61 @@ static void test_full(void)
     free(block);
 }
 
+/* Runs of free units that begin or end with a word of the bit map. */
+static void test_words(void)
+{
+    static const unsigned firsts[] = {1, 63, 64, 65, 127, 128, 192};
+    unsigned char *der = calloc(1, STAPLE_MAX_RESPONSE);
+    unsigned i;
+
+    for (i = 0; i < COUNT(firsts); i++) {
+        void *block;
+        staple_cache_t *cache = make_cache(&block, 2, firsts[i] + 5);
+        staple_writer_t *writer = staple_writer_make(p, cache);
+
+        staple_writer_put(writer, 0, der, firsts[i] * 128 - 8, LATER);
+        is_reason(staple_writer_put(writer, 1, der, 5 * 128 - 7, LATER),
+                  STAPLE_CACHE_FULL, "6 units after %u, 5 are free",
+                  firsts[i]);
+        is_reason(staple_writer_put(writer, 1, der, 5 * 128 - 8, LATER),
+                  STAPLE_OK, "5 units after %u, 5 are free", firsts[i]);
+        free(block);
+    }
+    free(der);
+}
+
+/* A reader that began with the first and ended with the third would not see
+ * the second that was there between if both looked alike. */
+static void test_generations(void)
+{
+    unsigned char der[100] = {0};
+    staple_key_t key = stress_key(0);
+    void *block;
+    staple_cache_t *cache = make_cache(&block, 1, 2);
+    staple_writer_t *writer = staple_writer_make(p, cache);
+    staple_cache_slot_t *slot = staple_cache_find_slot(cache, &key);
+    apr_uint64_t first, third;
+    unsigned i, alike = 0;
+
+    staple_writer_put(writer, 0, der, sizeof(der), LATER);
+    first = slot->where;
+    staple_writer_put(writer, 0, der, sizeof(der), LATER);
+    staple_writer_put(writer, 0, der, sizeof(der), LATER);
+    third = slot->where;
+    is_int(STAPLE_CACHE_WHERE_UNIT(third), STAPLE_CACHE_WHERE_UNIT(first),
+           "the third staple lies where the first did");
+    ok(first != third, "and its slot says something else");
+    for (i = 0; i < 1000000; i++) {
+        first = slot->where;
+        staple_writer_put(writer, 0, der, sizeof(der), LATER);
+        staple_writer_put(writer, 0, der, sizeof(der), LATER);
+        alike += slot->where == first || slot->where == 0;
+    }
+    is_int(alike, 0, "also when the generations begin again");
+    ok(is_sound(cache), "sound");
+    free(block);
+}
+
 /* ---- random operations against a model ---- */
 
 #define MODEL_COUNT 20
@@ -415,6 +470,8 @@ int main(void)
     apr_pool_create(&p, NULL);
     test_limits();
     test_full();
+    test_words();
+    test_generations();
     test_model();
     test_processes();
     test_adopt();
