@@ -144,6 +144,25 @@ static void test_words(void)
     free(der);
 }
 
+/* A free unit before a word that is full, and a run just behind it. */
+static void test_behind_full_word(void)
+{
+    unsigned char der[127 * 128] = {0};
+    void *block;
+    staple_cache_t *cache = make_cache(&block, 3, 133);
+    staple_writer_t *writer = staple_writer_make(p, cache);
+
+    staple_writer_put(writer, 0, der, 1, LATER);
+    staple_writer_put(writer, 1, der, 127 * 128 - 8, LATER);
+    staple_writer_put(writer, 0, der, 200, LATER); /* 128 and 129 */
+    staple_writer_put(writer, 0, der, 200, LATER); /* 130 and 131 */
+    is_int(staple_writer_used(writer), 129 * 128, "free: 0, 128, 129, 132");
+    is_reason(staple_writer_put(writer, 2, der, 2 * 128 - 8, LATER),
+              STAPLE_OK, "two behind a full word are found");
+    ok(is_sound(cache), "sound");
+    free(block);
+}
+
 /* A reader that began with the first and ended with the third would not see
  * the second that was there between if both looked alike. */
 static void test_generations(void)
@@ -471,6 +490,7 @@ int main(void)
     test_limits();
     test_full();
     test_words();
+    test_behind_full_word();
     test_generations();
     test_model();
     test_processes();
