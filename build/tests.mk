@@ -3,9 +3,13 @@
 
 check_LTLIBRARIES = libstaple_test.la
 libstaple_test_la_SOURCES = \
-	t/unit/make_ocsp.c t/unit/make_ocsp.h t/unit/tap.h
+	t/unit/cache_stress.c t/unit/cache_stress.h \
+	t/unit/make_ocsp.c t/unit/make_ocsp.h \
+	t/unit/tap.h
 
 unit_tests = \
+	t/unit/core/t_cache_threads \
+	t/unit/core/t_staple_cache \
 	t/unit/core/t_staple_cert \
 	t/unit/core/t_staple_due \
 	t/unit/core/t_staple_parse \
@@ -13,12 +17,23 @@ unit_tests = \
 	t/unit/core/t_staple_request \
 	t/unit/core/t_staple_responders \
 	t/unit/core/t_staple_schedule \
-	t/unit/core/t_staple_verify
+	t/unit/core/t_staple_verify \
+	t/unit/core/t_staple_writer
+
+source_checks = \
+	build/check-exports \
+	build/check-filelist \
+	build/check-layers \
+	build/check-log-tags \
+	build/check-size
 
 check_PROGRAMS = $(unit_tests)
 LDADD = libstaple_test.la libstaple_io.la libstaple_core.la \
 	$(CURL_LIBS) $(OPENSSL_LIBS) $(APR_LIBS)
 
-TESTS = $(unit_tests)
+TESTS = $(unit_tests) $(source_checks)
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
 	$(top_srcdir)/build/aux/tap-driver.sh
+EXTRA_DIST += $(source_checks) build/tap.sh build/layers.txt
+
+CLEANFILES =

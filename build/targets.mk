@@ -1,0 +1,47 @@
+# Targets for developers: help, formatting, compile_commands.json, server tests.
+
+help:
+	@echo 'make                  the module, .libs/mod_ocspstaple.so, and the tool'
+	@echo 'make install          to where apxs says (DESTDIR is honoured)'
+	@echo 'make check            tests without a server, and the checks of build/'
+	@echo 'make check-server     tests with httpd (t/run-server-tests)'
+	@echo 'make distcheck        the tarball builds, passes and installs'
+	@echo 'make format           clang-format over all C files'
+	@echo 'make format-check     the same, only looking'
+	@echo 'make compile_commands.json   for clangd and clang-tidy'
+	@echo 'build/test            all of it, from a fresh clone'
+	@echo 'build/demo            watch it staple'
+
+check-server: all
+	$(MAKE) $(AM_MAKEFLAGS) $(check_PROGRAMS) $(check_SCRIPTS)
+	HTTPD_SBINDIR='$(HTTPD_SBINDIR)' HTTPD_PROGNAME='$(HTTPD_PROGNAME)' \
+	    srcdir='$(srcdir)' builddir='$(builddir)' \
+	    $(srcdir)/t/run-server-tests $(SERVER_TESTS)
+
+# What formatting and tooling look at.
+c_files = cd $(srcdir) && find mod_ocspstaple.c modules t -name '*.[ch]'
+
+format:
+	$(c_files) -exec clang-format -i '{}' +
+
+format-check:
+	$(c_files) -exec clang-format --dry-run -Werror '{}' +
+
+# Every file with the flags of all, which is near enough for tools.
+compile_commands.json: Makefile
+	@src=`cd $(srcdir) && pwd`; bld=`pwd`; comma=; \
+	flags='$(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(CPPFLAGS)'; \
+	flags="$$flags $(HTTPD_CFLAGS) $(CURL_CFLAGS) $(JANSSON_CFLAGS)"; \
+	flags="$$flags $(AM_CFLAGS) $(CFLAGS)"; \
+	{ echo '['; \
+	  for file in `cd $$src && find mod_ocspstaple.c modules t -name '*.c'`; do \
+	    printf '%s{"directory": "%s", "file": "%s", "command": "%s"}\n' \
+	        "$$comma" "$$bld" "$$src/$$file" \
+	        "$(CC) $$flags -c $$src/$$file"; \
+	    comma=,; \
+	  done; \
+	  echo ']'; } >$@.tmp && mv $@.tmp $@
+
+CLEANFILES += compile_commands.json compile_commands.json.tmp
+
+.PHONY: help check-server format format-check
