@@ -1,0 +1,135 @@
+/* Files with certificates -> the certificate in question and its issuer. */
+#include "cli_certs.h"
+
+#include <openssl/pem.h>
+
+#include "cli_files.h"
+
+#define MAX_FILE (1024 * 1024) /* of certificates, in bytes */
+
+/* Exactly --chain, or --cert and --issuer. */
+static int check_options(const cli_command_t *command,
+                         const cli_certs_t *files)
+{
+    if (files->chain != NULL && (files->cert != NULL
+                                 || files->issuer != NULL)) {
+        return cli_complain(command, "--chain stands for --cert and --issuer: "
+                                     "give it alone");
+    }
+    if (files->chain == NULL && files->cert == NULL && files->issuer == NULL) {
+        return cli_complain(command, "no certificate: give --chain, or --cert "
+                                     "and --issuer");
+    }
+    if (files->chain == NULL && (files->cert == NULL
+                                 || files->issuer == NULL)) {
+        return cli_complain(command, "--%s is missing: --cert and --issuer go "
+                                     "together",
+                            files->cert == NULL ? "cert" : "issuer");
+    }
+    return CLI_GO_ON;
+}
+
+/* Adds all certificates of a PEM text to `stack`.  1, or 0: one of them cannot
+ * be read. */
+static int read_pem(STACK_OF(X509) *stack, BIO *bio)
+{
+    X509 *x509;
+
+    ERR_clear_error();
+    while ((x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+        if (!sk_X509_push(stack, x509)) {
+            X509_free(x509);
+            return 0;
+        }
+    }
+    return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+}
+
+static apr_status_t free_stack(void *stack)
+{
+    sk_X509_pop_free(stack, X509_free);
+    return APR_SUCCESS;
+}
+
+/* All certificates of a file, at least one. */
+static int read_file(STACK_OF(X509) **stack, const cli_command_t *command,
+                     apr_pool_t *p, const char *path)
+{
+    unsigned char *text = NULL;
+    apr_size_t len = 0;
+    BIO *bio = NULL;
+    int is_read;
+    int status = cli_files_read(&text, &len, command, p, path, MAX_FILE);
+
+    if (status != CLI_GO_ON) {
+        return status;
+    }
+    if (len > MAX_FILE) {
+        return cli_complain(command, "%s is larger than %d bytes", path,
+                            MAX_FILE);
+    }
+    bio = BIO_new_mem_buf(text, (int)len);
+    *stack = sk_X509_new_null();
+    apr_pool_cleanup_register(p, *stack, free_stack, apr_pool_cleanup_null);
+    is_read = bio != NULL && *stack != NULL && read_pem(*stack, bio);
+    BIO_free(bio);
+    if (!is_read) {
+        return cli_complain(command,
+                            "certificate %d in %s cannot be read: %s",
+                            sk_X509_num(*stack) + 1, path,
+                            ERR_reason_error_string(ERR_peek_error()));
+    }
+    if (sk_X509_num(*stack) == 0) {
+        return cli_complain(command, "%s holds no certificate in PEM", path);
+    }
+    return CLI_GO_ON;
+}
+
+/* The issuer of `leaf` among certificates number `from` and after: the one
+ * that can be it, else the first. */
+static X509 *find_issuer(STACK_OF(X509) *stack, int from, X509 *leaf)
+{
+    int i;
+
+    for (i = from; i < sk_X509_num(stack); i++) {
+        if (X509_check_issued(sk_X509_value(stack, i), leaf) == X509_V_OK) {
+            return sk_X509_value(stack, i);
+        }
+    }
+    return sk_X509_value(stack, from);
+}
+
+int cli_certs_read(staple_cert_t **cert, staple_reason_e *reason,
+                   const cli_command_t *command, apr_pool_t *p,
+                   const cli_certs_t *files, int url_needed)
+{
+    const char *path = files->chain != NULL ? files->chain : files->cert;
+    STACK_OF(X509) *certs = NULL, *issuers = NULL;
+    X509 *leaf, *issuer;
+    int status = check_options(command, files);
+
+    if (status == CLI_GO_ON) {
+        status = read_file(&certs, command, p, path);
+    }
+    if (status == CLI_GO_ON && files->issuer != NULL) {
+        status = read_file(&issuers, command, p, files->issuer);
+    }
+    if (status != CLI_GO_ON) {
+        return status;
+    }
+    leaf = sk_X509_value(certs, 0);
+    issuer = issuers != NULL ? find_issuer(issuers, 0, leaf)
+                             : find_issuer(certs, 1, leaf);
+    if (issuer == NULL && X509_check_issued(leaf, leaf) == X509_V_OK) {
+        issuer = leaf;
+    }
+    if (issuer == NULL) {
+        return cli_complain(command,
+                            "%s holds one certificate only: its issuer's must "
+                            "follow it, or give --cert and --issuer",
+                            path);
+    }
+    *reason = staple_cert_from_x509(cert, p, staple_cert_issuers_make(p), leaf,
+                                    issuer, url_needed);
+    return CLI_GO_ON;
+}

@@ -1,0 +1,23 @@
+/* Files with certificates -> the certificate in question and its issuer. */
+#ifndef CLI_CERTS_H
+#define CLI_CERTS_H
+
+#include "../core/staple_cert.h"
+#include "cli.h"
+
+/* Where the options say that they are: one file, or two. */
+typedef struct cli_certs_t {
+    const char *chain;
+    const char *cert, *issuer;
+} cli_certs_t;
+
+/*
+ * Reads them.  CLI_GO_ON: *reason is STAPLE_OK and *cert is set, or *reason
+ * says why nothing can be asked about this certificate.  Else, after a
+ * complaint, the exit status: wrong options, or a file without certificates.
+ */
+int cli_certs_read(staple_cert_t **cert, staple_reason_e *reason,
+                   const cli_command_t *command, apr_pool_t *p,
+                   const cli_certs_t *files, int url_needed);
+
+#endif

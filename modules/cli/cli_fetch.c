@@ -1,0 +1,376 @@
+/* The command fetch: makes the exchanges that the module would make. */
+#include <apr_strings.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../core/staple_version.h"
+#include "../io/staple_fetch.h"
+#include "cli_certs.h"
+#include "cli_files.h"
+#include "cli_options.h"
+#include "cli_steps.h"
+#include "cli_verdict.h"
+
+#define LOOK apr_time_from_msec(500)
+
+/* In the order of staple_method_e. */
+static const char *const methods[] = {"post-get", "get-post", "post", "get",
+                                      NULL};
+
+/* What the options say. */
+typedef struct wish_t {
+    cli_certs_t certs;
+    cli_urls_t urls;
+    int method;
+    const char *proxy;
+    const char *out;
+    int json;
+    staple_policy_t policy;
+} wish_t;
+
+/* One certificate's refresh at work. */
+typedef struct job_t {
+    apr_pool_t *pool;
+    const wish_t *wish;
+    apr_array_header_t *steps;  /* cli_step_t */
+    int is_asking;              /* the last step waits for its verdict */
+    int has_ended;
+    staple_reason_e reason;     /* of its end */
+    staple_record_t record;     /* at its end */
+    staple_cache_t *cache;
+    staple_fetch_t *fetch;
+    staple_refresh_t *refresh;
+} job_t;
+
+/* ---- options ---- */
+
+static int check_options(const cli_command_t *command, wish_t *wish)
+{
+    if (wish->proxy != NULL && strncasecmp(wish->proxy, "http://", 7) != 0) {
+        return cli_complain(command,
+                            "--proxy: \"%s\" is not allowed: give an http:// "
+                            "URL of host and port",
+                            wish->proxy);
+    }
+    wish->policy.method = (staple_method_e)wish->method;
+    if (wish->urls.count > 0) {
+        wish->policy.urls = wish->urls.urls;
+        wish->policy.action = STAPLE_ACTION_OVERRIDE;
+    }
+    return CLI_GO_ON;
+}
+
+static int read_options(wish_t *wish, const cli_command_t *command,
+                        const char *const *args)
+{
+    cli_option_t options[] = {
+        CLI_OPTION_CHAIN(&wish->certs.chain),
+        CLI_OPTION_CERT(&wish->certs.cert),
+        CLI_OPTION_ISSUER(&wish->certs.issuer),
+        {.name = "url", .value = "URL", .kind = CLI_OPTION_URLS,
+         .help = "ask this responder, not the certificate's; may be\n"
+                 "given several times",
+         .to = &wish->urls},
+        {.name = "method", .value = "ORDER", .kind = CLI_OPTION_WORD,
+         .help = "of HTTP methods at each responder: post-get,\n"
+                 "get-post, post or get (default: post-get)",
+         .to = &wish->method, .words = methods},
+        {.name = "timeout", .value = "SECONDS", .kind = CLI_OPTION_DURATION,
+         .help = "for one whole exchange (default: 10)",
+         .to = &wish->policy.timeout, .min = 1, .max = 300},
+        {.name = "proxy", .value = "URL", .kind = CLI_OPTION_URL,
+         .help = "ask through this http proxy (default: none,\n"
+                 "whatever the environment says)",
+         .to = &wish->proxy},
+        {.name = "nonce", .kind = CLI_OPTION_FLAG, .help = "send a nonce",
+         .to = &wish->policy.nonce},
+        CLI_OPTION_SKEW(&wish->policy.clock_skew),
+        CLI_OPTION_MAX_AGE(&wish->policy.max_age),
+        {.name = "out", .value = "FILE", .kind = CLI_OPTION_TEXT,
+         .help = "write the response here, as DER, once it is verified\n"
+                 "as good or revoked",
+         .to = &wish->out},
+        {.name = "json", .kind = CLI_OPTION_FLAG,
+         .help = "print one JSON object instead of lines",
+         .to = &wish->json},
+        {.name = NULL}};
+    int status = cli_options_read(command, options, args);
+
+    return status == CLI_GO_ON ? check_options(command, wish) : status;
+}
+
+/* ---- steps ---- */
+
+static cli_step_t *last_step(const job_t *job)
+{
+    return &APR_ARRAY_IDX(job->steps, job->steps->nelts - 1, cli_step_t);
+}
+
+static cli_step_t *begin_step(job_t *job, const char *url, int by_get)
+{
+    cli_step_t *step = apr_array_push(job->steps);
+
+    memset(step, 0, sizeof(*step));
+    step->url = apr_pstrdup(job->pool, url);
+    step->by_get = by_get;
+    step->detail = "";
+    return step;
+}
+
+static void show_request(const job_t *job)
+{
+    if (!job->wish->json) {
+        cli_steps_print_request(stdout, last_step(job), job->steps->nelts);
+        fflush(stdout); /* the answer may take its time */
+    }
+}
+
+static void show_answer(const job_t *job)
+{
+    if (!job->wish->json) {
+        cli_steps_print_answer(stdout, last_step(job));
+    }
+}
+
+/* What the refresher tells; one for this one certificate. */
+static void take_report(void *baton, const staple_report_t *report)
+{
+    job_t *job = baton;
+    cli_step_t *step;
+
+    if (report->what == STAPLE_REPORT_ATTEMPT_FAILED) {
+        if (!job->is_asking) { /* an attempt that could not be made */
+            begin_step(job, report->url, report->by_get);
+            show_request(job);
+        }
+        step = last_step(job);
+        step->reason = report->reason;
+        step->detail = apr_pstrdup(job->pool, report->detail);
+        show_answer(job);
+        job->is_asking = 0;
+    }
+    else if (report->what == STAPLE_REPORT_REFRESHED) {
+        last_step(job)->status = report->record->status == STAPLE_CERT_REVOKED
+                                     ? "revoked"
+                                     : "good";
+        show_answer(job);
+    }
+    if (report->what == STAPLE_REPORT_REFRESHED
+        || report->what == STAPLE_REPORT_JOB_FAILED) {
+        job->has_ended = 1;
+        job->reason = report->what == STAPLE_REPORT_REFRESHED ? STAPLE_OK
+                                                              : report->reason;
+        job->record = *report->record;
+    }
+}
+
+/* ---- the job ---- */
+
+/* What the module has in shared memory, in memory of this process. */
+static int make_cache(job_t *job, const staple_cert_t *cert)
+{
+    apr_size_t size = staple_cache_size(1, staple_cache_arena_bytes(1));
+    void *block = apr_pcalloc(job->pool, size);
+
+    job->cache = staple_cache_format(block, size, &cert->key, 1);
+    return job->cache != NULL;
+}
+
+/* Begins the exchange that is next, if one is. */
+static void ask(job_t *job)
+{
+    staple_exchange_t *exchange = staple_refresh_next(job->refresh,
+                                                      apr_time_now());
+    cli_step_t *step;
+
+    if (exchange == NULL) {
+        return;
+    }
+    step = begin_step(job, exchange->url, exchange->by_get);
+    step->is_made = 1;
+    step->request_len = exchange->request_len;
+    job->is_asking = 1;
+    show_request(job);
+    staple_fetch_start(job->fetch, exchange);
+}
+
+/* Hands the answers that have come to the refresher, which judges them. */
+static void take_answers(job_t *job)
+{
+    staple_exchange_t *exchange;
+    staple_answer_t answer;
+
+    while ((exchange = staple_fetch_take(job->fetch, &answer)) != NULL) {
+        last_step(job)->answer = answer;
+        last_step(job)->answer.der = NULL; /* not ours to keep */
+        last_step(job)->answer.detail = NULL;
+        staple_refresh_done(job->refresh, exchange, &answer, apr_time_now());
+    }
+}
+
+/* Sees the certificate's one job through.  CLI_GO_ON, or an exit status. */
+static int run(job_t *job, const cli_command_t *command,
+               const staple_cert_t *cert)
+{
+    const staple_fetch_options_t fetch = {
+        .concurrency = 1,
+        .user_agent = "mod_ocspstaple/" STAPLE_VERSION,
+        .proxy = job->wish->proxy};
+    apr_time_t now = apr_time_now();
+    const staple_refresh_options_t options = {
+        .concurrency = 1,
+        .seed = (apr_uint32_t)now ^ (apr_uint32_t)getpid(),
+        .report = take_report,
+        .baton = job};
+    staple_refresh_cert_t *one = apr_pcalloc(job->pool, sizeof(*one));
+
+    one->cert = cert;
+    one->policy = &job->wish->policy;
+    if (!make_cache(job, cert) || !staple_fetch_global_init()
+        || (job->fetch = staple_fetch_make(job->pool, &fetch)) == NULL) {
+        return cli_complain(command, "no memory for libcurl or the response");
+    }
+    job->refresh = staple_refresh_make(job->pool, one, 1, job->cache, &options,
+                                       now);
+    while (!job->has_ended) {
+        ask(job);
+        if (staple_refresh_in_flight(job->refresh) > 0) {
+            staple_fetch_run(job->fetch, LOOK);
+            take_answers(job);
+        }
+        else if (!job->has_ended) {
+            apr_sleep(LOOK); /* somebody has just set the clock back */
+        }
+    }
+    return CLI_GO_ON;
+}
+
+/* ---- the result ---- */
+
+/* What the job's end says, in the words of verify. */
+static void fill_verdict(cli_verdict_t *verdict, const job_t *job)
+{
+    const staple_record_t *record = &job->record;
+
+    verdict->at = record->attempted_at;
+    verdict->reason = job->reason;
+    if (job->reason == STAPLE_UNKNOWN) {
+        verdict->reason = STAPLE_OK;
+        verdict->said.status = STAPLE_CERT_UNKNOWN;
+        return;
+    }
+    verdict->said.status = (staple_status_e)record->status;
+    verdict->said.revocation_reason = record->revocation_reason;
+    verdict->said.revoked_at = record->revoked_at;
+    verdict->said.produced_at = record->produced_at;
+    verdict->said.this_update = record->this_update;
+    verdict->said.next_update = record->next_update;
+    verdict->said.use_until = record->use_until;
+}
+
+static void print_cert(apr_pool_t *p, const staple_cert_t *cert)
+{
+    if (cert != NULL) {
+        printf("certificate: %s, serial %s, valid until %s%s\n", cert->subject,
+               cert->serial, cli_verdict_time(p, cert->not_after),
+               cert->must_staple ? ", must staple" : "");
+        printf("issuer:      %s\n", cert->issuer->subject);
+    }
+    if (cert != NULL && cert->refused_url_count > 0) {
+        printf("responders:  %d that the certificate names cannot be used\n",
+               cert->refused_url_count);
+    }
+}
+
+static void print_result(const cli_verdict_t *verdict, const job_t *job)
+{
+    const staple_record_t *record = &job->record;
+    apr_pool_t *p = job->pool;
+
+    if (record->der_len > 0) {
+        printf("response:    this update %s, next update %s\n",
+               cli_verdict_time(p, record->this_update),
+               record->next_update != 0
+                   ? cli_verdict_time(p, record->next_update)
+                   : "not given");
+        printf("stapled:     %s %s\n",
+               record->use_until > record->attempted_at
+                   ? "until"
+                   : "no: good within the tolerance only, it ran out at",
+               cli_verdict_time(p, record->use_until));
+    }
+    if (job->has_ended) {
+        printf("next fetch:  %s, in %" APR_TIME_T_FMT " s\n",
+               cli_verdict_time(p, record->next_at),
+               apr_time_sec(record->next_at - record->attempted_at));
+    }
+    cli_verdict_print(stdout, p, verdict);
+}
+
+static void print_json(const cli_verdict_t *verdict, const job_t *job)
+{
+    json_t *object = cli_verdict_json(job->pool, verdict);
+
+    json_object_set_new(object, "attempts", cli_steps_json(job->steps));
+    json_object_set_new(object, "next_refresh",
+                        cli_verdict_json_time(job->pool, job->record.next_at));
+    cli_verdict_put_json(stdout, object);
+}
+
+/* Writes the response held to --out.  CLI_GO_ON, or an exit status. */
+static int write_out(const cli_command_t *command, const job_t *job,
+                     const staple_cert_t *cert)
+{
+    apr_size_t len = STAPLE_MAX_RESPONSE;
+    unsigned char *der = apr_palloc(job->pool, len);
+
+    if (job->wish->out == NULL || job->record.der_len == 0) {
+        return CLI_GO_ON;
+    }
+    /* At the time 0: also one that ran out within the tolerance. */
+    if (staple_cache_get(der, &len, job->cache, &cert->key, 0) != STAPLE_OK) {
+        return cli_complain(command, "%s is not written: no response is held",
+                            job->wish->out);
+    }
+    return cli_files_write(command, job->pool, job->wish->out, der, len);
+}
+
+int cli_fetch_run(const cli_command_t *command, apr_pool_t *p,
+                  const char *const *args)
+{
+    wish_t wish = {.policy = STAPLE_POLICY_DEFAULT};
+    job_t job = {.pool = p, .wish = &wish};
+    cli_verdict_t verdict = {.cert = NULL};
+    staple_cert_t *cert = NULL;
+    int status = read_options(&wish, command, args);
+
+    job.steps = apr_array_make(p, 4, sizeof(cli_step_t));
+    if (status == CLI_GO_ON) {
+        status = cli_certs_read(&cert, &verdict.reason, command, p,
+                                &wish.certs, wish.urls.count == 0);
+    }
+    if (status != CLI_GO_ON) {
+        return status;
+    }
+    verdict.cert = cert;
+    verdict.at = apr_time_now();
+    if (!wish.json) {
+        print_cert(p, cert);
+    }
+    if (verdict.reason == STAPLE_OK) {
+        status = run(&job, command, cert);
+        if (status != CLI_GO_ON) {
+            return status;
+        }
+        fill_verdict(&verdict, &job);
+        status = write_out(command, &job, cert);
+    }
+    if (wish.json) {
+        print_json(&verdict, &job);
+    }
+    else {
+        print_result(&verdict, &job);
+    }
+    return status != CLI_GO_ON ? status : cli_verdict_exit(&verdict);
+}

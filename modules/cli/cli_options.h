@@ -1,0 +1,78 @@
+/* Reads a command's options by its table of them, and prints their help. */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include "../core/staple_types.h"
+#include "cli.h"
+
+/* How often an option with a list of URLs may be given. */
+#define CLI_OPTIONS_MAX_URLS 16
+
+typedef enum {
+    CLI_OPTION_FLAG,     /* no value; int: 1 */
+    CLI_OPTION_TEXT,     /* const char *: anything but nothing */
+    CLI_OPTION_NUMBER,   /* apr_int64_t: from min to max */
+    CLI_OPTION_DURATION, /* apr_interval_time_t: from min to max seconds */
+    CLI_OPTION_WORD,     /* int: the word's place in `words` */
+    CLI_OPTION_URL,      /* const char * */
+    CLI_OPTION_URLS      /* cli_urls_t: may be given several times */
+} cli_option_kind_e;
+
+/* A list of URLs that ends in NULL. */
+typedef struct cli_urls_t {
+    unsigned count;
+    const char *urls[CLI_OPTIONS_MAX_URLS + 1];
+} cli_urls_t;
+
+/* One option; a table of them ends in a NULL name. */
+typedef struct cli_option_t {
+    const char *name;  /* without "--" */
+    const char *value; /* what its value is called in the help, or NULL */
+    const char *help;  /* a sentence; its lines are indented */
+    cli_option_kind_e kind;
+    void *to;          /* what it sets; keeps its value if not given */
+    apr_int64_t min, max;
+    const char *const *words; /* NULL-terminated */
+    int is_given;
+} cli_option_t;
+
+/* The rows of options that several commands have. */
+#define CLI_OPTION_CHAIN(target)                                               \
+    {                                                                          \
+        .name = "chain", .value = "FULLCHAIN.pem", .kind = CLI_OPTION_TEXT,    \
+        .to = (target),                                                        \
+        .help = "the certificate and then its issuer's, as PEM"                \
+    }
+#define CLI_OPTION_CERT(target)                                                \
+    {                                                                          \
+        .name = "cert", .value = "LEAF.pem", .kind = CLI_OPTION_TEXT,          \
+        .to = (target), .help = "instead of --chain: the certificate ..."      \
+    }
+#define CLI_OPTION_ISSUER(target)                                              \
+    {                                                                          \
+        .name = "issuer", .value = "ISSUER.pem", .kind = CLI_OPTION_TEXT,      \
+        .to = (target), .help = "... and its issuer's"                         \
+    }
+#define CLI_OPTION_SKEW(target)                                                \
+    {                                                                          \
+        .name = "skew", .value = "SECONDS", .kind = CLI_OPTION_DURATION,       \
+        .to = (target), .min = 0, .max = 3600,                                 \
+        .help = "tolerance for the response's times (default: 300)"            \
+    }
+#define CLI_OPTION_MAX_AGE(target)                                             \
+    {                                                                          \
+        .name = "max-age", .value = "SECONDS", .kind = CLI_OPTION_DURATION,    \
+        .to = (target), .min = 60, .max = 31536000,                            \
+        .help = "how long a response without nextUpdate may be used\n"         \
+                "(default: 604800, a week)"                                    \
+    }
+
+/*
+ * Reads all arguments: "--name value" or "--name=value".  CLI_GO_ON, or the
+ * exit status: after --help, or after a complaint about an option that is
+ * unknown, given twice, without its value or with a wrong one.
+ */
+int cli_options_read(const cli_command_t *command, cli_option_t *options,
+                     const char *const *args);
+
+#endif

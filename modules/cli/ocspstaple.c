@@ -1,0 +1,124 @@
+/* The program ocspstaple: finds the command and runs it. */
+#include <apr_general.h>
+#include <apr_signal.h>
+#include <apr_version.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../core/staple_openssl.h"
+#include "../core/staple_version.h"
+#include "cli.h"
+
+static const cli_command_t commands[] = {
+    {"verify", "judge an OCSP response in a file",
+     "Judges an OCSP response as mod_ocspstaple does before it staples one.\n"
+     "Prints good, revoked (reason, time), unknown or rejected: REASON:\n"
+     "sentence; exits 0, 10, 11 or 1, and 2 for wrong usage or a file that\n"
+     "cannot be read.",
+     cli_verify_run},
+    {"fetch", "ask the responders of a certificate, step by step",
+     "Asks for an OCSP response as mod_ocspstaple would, and shows each step.\n"
+     "The last line and the exit status are those of verify: 0 good, 10\n"
+     "revoked, 11 unknown, 1 nothing that could be verified, 2 wrong usage or\n"
+     "a file that cannot be read or written.",
+     cli_fetch_run},
+};
+
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+int cli_complain(const cli_command_t *command, const char *format, ...)
+{
+    va_list ap;
+
+    fflush(stdout);
+    fprintf(stderr, "ocspstaple%s%s: ", command != NULL ? " " : "",
+            command != NULL ? command->name : "");
+    va_start(ap, format);
+    vfprintf(stderr, format, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+    return CLI_EXIT_USAGE;
+}
+
+static void print_help(FILE *out)
+{
+    unsigned i;
+
+    fputs("Usage: ocspstaple COMMAND OPTION...\n"
+          "OCSP responses with the rules of the httpd module mod_ocspstaple.\n"
+          "\n",
+          out);
+    for (i = 0; i < COMMAND_COUNT; i++) {
+        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    }
+    fputs("\n"
+          "  ocspstaple COMMAND --help   the options of a command\n"
+          "  ocspstaple --version        the version, and of which libraries\n",
+          out);
+}
+
+static void print_version(void)
+{
+    printf("ocspstaple %s\n%s\nAPR %s\n", STAPLE_VERSION,
+           OpenSSL_version(OPENSSL_VERSION), apr_version_string());
+}
+
+static const cli_command_t *find_command(const char *name)
+{
+    unsigned i;
+
+    for (i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+static int run(apr_pool_t *p, const char *const *args)
+{
+    const cli_command_t *command;
+
+    if (args[0] == NULL) {
+        print_help(stderr);
+        return CLI_EXIT_USAGE;
+    }
+    if (strcmp(args[0], "--help") == 0) {
+        print_help(stdout);
+        return 0;
+    }
+    if (strcmp(args[0], "--version") == 0) {
+        print_version();
+        return 0;
+    }
+    command = find_command(args[0]);
+    if (command == NULL) {
+        return cli_complain(NULL,
+                            "there is no %s \"%s\"; ocspstaple --help lists "
+                            "what there is",
+                            args[0][0] == '-' ? "option" : "command", args[0]);
+    }
+    return command->run(command, p, args + 1);
+}
+
+int main(int argc, const char *const *argv)
+{
+    apr_pool_t *p = NULL;
+    int status;
+
+    if (apr_initialize() != APR_SUCCESS
+        || apr_pool_create(&p, NULL) != APR_SUCCESS) {
+        return cli_complain(NULL, "APR does not start");
+    }
+    /* A reader that goes away is an error of writing, nothing more. */
+    apr_signal(SIGPIPE, SIG_IGN);
+    status = run(p, argc > 0 ? argv + 1 : argv);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        status = cli_complain(NULL, "standard output cannot be written");
+    }
+    apr_pool_destroy(p);
+    apr_terminate();
+    return status;
+}
