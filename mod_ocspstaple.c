@@ -1,9 +1,12 @@
 /* Module record and hook wiring; nothing else. */
 #include <httpd.h>
 #include <http_config.h>
+#include <http_protocol.h>
 #include <http_ssl.h>
 
 #include "modules/server/staple_config.h"
+#include "modules/server/staple_env.h"
+#include "modules/server/staple_eventlog.h"
 #include "modules/server/staple_lifecycle.h"
 #include "modules/server/staple_policy.h"
 #include "modules/server/staple_prime.h"
@@ -35,6 +38,8 @@ static void register_hooks(apr_pool_t *p)
      * APR_HOOK_LAST, starts what was registered before. */
     ap_hook_post_config(staple_lifecycle_post_config, after_ssl,
                         after_watchdog, APR_HOOK_LAST);
+    ap_hook_open_logs(staple_eventlog_open, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_read_request(staple_env_set, NULL, NULL, APR_HOOK_MIDDLE);
     /* Pre-cleanups run in reverse order: ours says stop before mod_watchdog's
      * waits for the thread. */
     ap_hook_child_init(staple_watchdog_child_init, after_watchdog, NULL,

@@ -34,6 +34,7 @@ staple_reason_e staple_adopt(staple_record_t *record, staple_writer_t *writer,
     record->der_len = (apr_uint32_t)der_len;
     record->succeeded_at = now;
     record->failures = 0;
+    record->said_unknown = 0;
     record->reason = STAPLE_OK;
     record->detail[0] = '\0';
     return STAPLE_OK;

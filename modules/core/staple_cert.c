@@ -139,10 +139,10 @@ static void take_urls(staple_cert_t *cert, apr_pool_t *p, X509 *leaf)
     X509_email_free(aia);
 }
 
-static unsigned short asks_for_staple(X509 *leaf)
+int staple_cert_must_staple(X509 *leaf)
 {
     TLS_FEATURE *features = X509_get_ext_d2i(leaf, NID_tlsfeature, NULL, NULL);
-    unsigned short found = 0;
+    int found = 0;
     int i;
 
     for (i = 0; i < sk_ASN1_INTEGER_num(features); i++) {
@@ -206,7 +206,7 @@ static staple_reason_e fill(staple_cert_t *cert, apr_pool_t *p,
         || !take_certid(cert, p, leaf, issuer)) {
         return STAPLE_NO_MEMORY;
     }
-    cert->must_staple = asks_for_staple(leaf);
+    cert->must_staple = staple_cert_must_staple(leaf) != 0;
     cert->subject = staple_cert_name(p, X509_get_subject_name(leaf));
     cert->serial = serial_text(p, leaf);
     if (!staple_cert_time(&cert->not_after, X509_get0_notAfter(leaf))) {

@@ -65,6 +65,10 @@ staple_reason_e staple_cert_from_x509(staple_cert_t **cert, apr_pool_t *p,
 /* The certificate's key: SHA-1 of its DER.  Returns 1, or 0 without memory. */
 int staple_cert_key(staple_key_t *key, X509 *x509);
 
+/* Has it the TLS feature status_request (RFC 7633)?  Its clients then refuse
+ * handshakes without a staple. */
+int staple_cert_must_staple(X509 *x509);
+
 /* Lower-case hexadecimal of `len` bytes, NUL-terminated, from p. */
 const char *staple_cert_hex(apr_pool_t *p, const unsigned char *bytes,
                             apr_size_t len);

@@ -32,6 +32,27 @@ int staple_parse_number(apr_int64_t *value, const char *text, apr_int64_t min,
     return 1;
 }
 
+int staple_parse_tenths(apr_int64_t *value, const char *text, apr_int64_t min,
+                        apr_int64_t max)
+{
+    apr_int64_t tenths;
+    const char *end = digits(&tenths, text);
+
+    if (end == NULL || tenths > max) {
+        return 0;
+    }
+    tenths *= 10;
+    if (end[0] == '.' && end[1] >= '0' && end[1] <= '9') {
+        tenths += end[1] - '0';
+        end += 2;
+    }
+    if (*end != '\0' || tenths < min || tenths > max) {
+        return 0;
+    }
+    *value = tenths;
+    return 1;
+}
+
 int staple_parse_duration(apr_interval_time_t *value, const char *text,
                           apr_int64_t min, apr_int64_t max)
 {

@@ -9,6 +9,11 @@
 int staple_parse_number(apr_int64_t *value, const char *text, apr_int64_t min,
                         apr_int64_t max);
 
+/* Reads a decimal number with at most one digit after a point as tenths: "4.5"
+ * is 45.  Bounds in tenths.  Returns 1 and sets *value, or 0 and leaves it. */
+int staple_parse_tenths(apr_int64_t *value, const char *text, apr_int64_t min,
+                        apr_int64_t max);
+
 /* Reads a duration: whole seconds, or a whole number with unit s, mi, h or d;
  * min and max are in seconds.  Returns 1 and sets *value (in APR's unit,
  * microseconds), or 0 and leaves it. */

@@ -6,6 +6,12 @@
 
 #define STAPLE_RECORD_DETAIL 104 /* bytes, NUL included */
 
+/* What was said already about the response held. */
+#define STAPLE_TOLD_QUARTER 1U /* a quarter of its life is left */
+#define STAPLE_TOLD_HOUR    2U /* an hour is left */
+#define STAPLE_TOLD_STALE   4U /* it has run out */
+#define STAPLE_TOLD_FAILING 8U /* the last job failed */
+
 /*
  * Plain data of fixed size: it lies in shared memory and is copied whole.
  * All zero is a certificate that nobody asked about yet.  Times are instants,
@@ -20,16 +26,22 @@ typedef struct staple_record_t {
     apr_time_t next_update;
     apr_time_t use_until;
     apr_time_t revoked_at;
+    apr_time_t state_since;   /* of the last change of state */
     apr_uint32_t failures;    /* failed jobs in a row */
     apr_uint32_t requests;    /* HTTP exchanges so far */
     apr_uint32_t failed;      /* of those, without a usable response */
     apr_uint32_t der_len;     /* of the response held, 0 = none */
-    apr_int16_t status;       /* staple_status_e of the last answer, or -1 */
+    apr_int16_t status;       /* staple_status_e of the response held */
     apr_int16_t revocation_reason; /* CRLReason or -1 */
     apr_uint16_t reason;      /* staple_reason_e of the last job */
-    apr_uint16_t reserved;
-    apr_uint32_t asked_whom;  /* a hash of the URLs that next_at is meant for */
-    apr_uint32_t reserved_2;
+    apr_uint16_t state_reason;   /* staple_reason_e at the last change */
+    unsigned char state;           /* staple_state_e */
+    unsigned char told;            /* STAPLE_TOLD_... of the response held */
+    unsigned char said_unknown;  /* a verified answer since the one held did */
+    unsigned char reserved;
+    apr_uint32_t asked_whom;  /* the attempts that next_at is meant for: whoever
+                                 configures another responder wants it asked
+                                 now, not after the old one's back-off */
     char detail[STAPLE_RECORD_DETAIL]; /* of the last failure, printable */
 } staple_record_t;
 

@@ -3,10 +3,8 @@
 #define STAPLE_REFRESH_H
 
 #include "staple_cache.h"
-#include "staple_cert.h"
-#include "staple_request.h"
-#include "staple_responders.h"
-#include "staple_verify.h"
+#include "staple_exchange.h"
+#include "staple_follow.h"
 
 /*
  * The refresher without network, clock and log.  The caller asks it for
@@ -25,42 +23,15 @@ typedef struct staple_refresh_t staple_refresh_t;
 typedef struct staple_refresh_cert_t {
     const staple_cert_t *cert;
     const staple_policy_t *policy;
+    apr_uint32_t above; /* index of its issuer's certificate + 1; 0: none */
+    int is_issuer;      /* followed for the sake of those below only */
 } staple_refresh_cert_t;
-
-/* One HTTP exchange that the caller shall make.  Valid until it is given back
- * by staple_refresh_done(). */
-typedef struct staple_exchange_t {
-    apr_uint32_t index;             /* of the certificate */
-    unsigned attempt;               /* number within the job, from 0 */
-    int by_get;
-    int has_nonce;
-    apr_interval_time_t timeout;    /* for all of it */
-    staple_responder_t *responder;
-    apr_size_t request_len;
-    unsigned char request[STAPLE_MAX_REQUEST]; /* the body of a POST */
-    unsigned char nonce[STAPLE_NONCE_LEN];
-    char url[STAPLE_REQUEST_URL_SIZE];         /* whole URL of a GET or POST */
-    struct staple_exchange_t *next_free;
-} staple_exchange_t;
-
-/* What came back. */
-typedef struct staple_answer_t {
-    staple_reason_e reason;          /* STAPLE_OK: der is the body */
-    const unsigned char *der;
-    apr_size_t der_len;
-    int http_status;                 /* 0: none */
-    apr_interval_time_t fresh_for;   /* Cache-Control, Expires; 0: unknown */
-    apr_interval_time_t retry_after; /* 0: unknown */
-    apr_interval_time_t took;
-    const char *detail;              /* words about a failure; never NULL */
-} staple_answer_t;
 
 typedef enum {
     STAPLE_REPORT_ATTEMPT_FAILED, /* one attempt; the job may go on */
     STAPLE_REPORT_JOB_FAILED,     /* all attempts */
     STAPLE_REPORT_REFRESHED,      /* a verified response is in the cache */
-    STAPLE_REPORT_RESPONDER_DOWN,
-    STAPLE_REPORT_RESPONDER_UP
+    STAPLE_REPORT_EVENT           /* of a certificate or a responder */
 } staple_report_e;
 
 /* What the refresher tells its caller as it happens.  Pointers are valid
@@ -74,6 +45,9 @@ typedef struct staple_report_t {
     int by_get;
     const staple_record_t *record; /* as published; NULL for an attempt */
     int was_first;                 /* of a certificate, since the start */
+    staple_event_e event;          /* STAPLE_REPORT_EVENT */
+    staple_state_e before;         /* the certificate's state before it */
+    apr_time_t at;                 /* when */
 } staple_report_t;
 
 typedef void staple_refresh_report_fn(void *baton,
@@ -116,7 +90,8 @@ staple_reason_e staple_refresh_offer(staple_refresh_t *refresh,
                                      const unsigned char *der,
                                      apr_size_t der_len, apr_time_t now);
 
-/* When staple_refresh_next() may have something if no exchange ends before. */
+/* When staple_refresh_next() may have something to hand out or to tell if no
+ * exchange ends before. */
 apr_time_t staple_refresh_due_at(const staple_refresh_t *refresh);
 
 /* Exchanges handed out and not yet taken back. */

@@ -167,3 +167,22 @@ unsigned staple_responders_next_url(const staple_policy_t *policy,
 
     return (attempt / methods + 1) * methods;
 }
+
+apr_uint32_t staple_responders_hash(const staple_cert_t *cert,
+                                    const staple_policy_t *policy)
+{
+    apr_uint32_t hash = 2166136261U; /* FNV-1a */
+    const char *url;
+    int by_get;
+    unsigned i;
+
+    for (i = 0;
+         (url = staple_responders_attempt(&by_get, cert, policy, i)) != NULL;
+         i++) {
+        for (; *url != '\0'; url++) {
+            hash = (hash ^ (unsigned char)*url) * 16777619U;
+        }
+        hash = (hash ^ (unsigned)by_get) * 16777619U;
+    }
+    return hash;
+}

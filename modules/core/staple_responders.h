@@ -88,4 +88,8 @@ const char *staple_responders_attempt(int *by_get, const staple_cert_t *cert,
 unsigned staple_responders_next_url(const staple_policy_t *policy,
                                     unsigned attempt);
 
+/* A number that differs where the attempts of a job differ. */
+apr_uint32_t staple_responders_hash(const staple_cert_t *cert,
+                                    const staple_policy_t *policy);
+
 #endif

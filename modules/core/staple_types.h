@@ -42,6 +42,13 @@ typedef enum {
     STAPLE_ACTION_OVERRIDE  /* the configured list only */
 } staple_action_e;
 
+/* The exclusion flags: what is not significant (OCSPStapleLogExclude). */
+#define STAPLE_EXCLUDE_REVOKED        1U
+#define STAPLE_EXCLUDE_ISSUER_REVOKED 2U
+#define STAPLE_EXCLUDE_STALE          4U
+#define STAPLE_EXCLUDE_UNAVAILABLE    8U
+#define STAPLE_EXCLUDE_ALL            15U
+
 /* What the administrator said about one certificate's refresh.  Made while
  * configuring, read-only afterwards. */
 typedef struct staple_policy_t {
@@ -55,6 +62,8 @@ typedef struct staple_policy_t {
     staple_action_e action;
     int nonce;                 /* send one */
     int no_network;            /* never ask anybody */
+    unsigned exclude;          /* STAPLE_EXCLUDE_... */
+    unsigned revoked_score;    /* of a revoked certificate, in tenths */
     /* NULL-terminated lists, or NULL */
     const char *const *urls;   /* the configured responders */
     const char *const *files;  /* with responses fetched by other means */
@@ -69,6 +78,7 @@ typedef struct staple_policy_t {
         .clock_skew = apr_time_from_sec(300),                                  \
         .max_age = apr_time_from_sec(604800),                                  \
         .max_tries = 10,                                                       \
+        .exclude = STAPLE_EXCLUDE_ALL,                                         \
         .method = STAPLE_METHOD_POST_GET,                                      \
         .action = STAPLE_ACTION_FAILOVER                                       \
     }

@@ -5,10 +5,11 @@
 #include <http_core.h>
 
 #include "../core/staple_parse.h"
+#include "staple_exclude.h"
 
 #define UNSET (-1)
 
-typedef enum { ONOFF, NUMBER, DURATION, WORD } kind_e;
+typedef enum { ONOFF, NUMBER, DURATION, WORD, TENTHS } kind_e;
 
 /* One directive that sets one number. */
 typedef struct row_t {
@@ -51,6 +52,10 @@ static const char *const retry_words[] = {"auto", NULL};
       "tolerance for the times of a response")                                 \
     X(MAX_AGE, "OCSPStapleMaxAge", DURATION, 60, 31536000, 604800, NULL, 0,    \
       "how long a response without nextUpdate may be used")                    \
+    X(ISSUER_CHECK, "OCSPStapleIssuerCheck", ONOFF, 0, 1, 1, NULL, 0,          \
+      "follow the status of the issuers, too")                                 \
+    X(REVOKED_SCORE, "OCSPStapleRevokedScore", TENTHS, 0, 50, 0, NULL, 0,      \
+      "the score of a revoked certificate, 0.0 to 5.0")                        \
     X(CONCURRENCY, "OCSPStapleConcurrency", NUMBER, 1, 1000, 64, NULL, 1,      \
       "OCSP exchanges in flight at most")
 
@@ -112,6 +117,7 @@ void *staple_config_create(apr_pool_t *p, server_rec *s)
     for (i = 0; i < STAPLE_SET_COUNT; i++) {
         config->values[i] = UNSET;
     }
+    config->exclude = UNSET;
     return config;
 }
 
@@ -133,7 +139,15 @@ void *staple_config_merge(apr_pool_t *p, void *base, void *add)
     if (inner->response_files == NULL) {
         config->response_files = outer->response_files;
     }
+    if (inner->chain_files == NULL) {
+        config->chain_files = outer->chain_files;
+    }
+    if (inner->exclude < 0) {
+        config->exclude = (int)staple_exclude_of(outer);
+    }
     config->proxy = outer->proxy;
+    config->event_log = outer->event_log;
+    config->event_command = outer->event_command;
     return config;
 }
 
@@ -174,6 +188,10 @@ static const char *allowed(apr_pool_t *p, const row_t *row)
         return apr_psprintf(p, "a whole number from %" APR_INT64_T_FMT
                                " to %" APR_INT64_T_FMT,
                             row->min, row->max);
+    case TENTHS:
+        return apr_psprintf(p, "a number from %.1f to %.1f with at most one "
+                               "decimal",
+                            (double)row->min / 10, (double)row->max / 10);
     case DURATION:
         break;
     }
@@ -198,6 +216,8 @@ static int read_value(apr_int64_t *value, const row_t *row, const char *text)
         return word >= 0;
     case NUMBER:
         return staple_parse_number(value, text, row->min, row->max);
+    case TENTHS:
+        return staple_parse_tenths(value, text, row->min, row->max);
     case DURATION:
         break;
     }
@@ -267,9 +287,10 @@ static const char *add_responder(cmd_parms *cmd, void *dummy, const char *text)
     return add_to(&config_of(cmd)->responders, cmd, text);
 }
 
-static const char *add_response_file(cmd_parms *cmd, void *dummy,
-                                     const char *text)
+/* Adds a path to the list that cmd->info is the offset of. */
+static const char *add_file(cmd_parms *cmd, void *dummy, const char *text)
 {
+    char *field = (char *)config_of(cmd) + (apr_size_t)cmd->info;
     const char *path = ap_cstr_casecmp(text, "none") == 0
                            ? text
                            : ap_server_root_relative(cmd->pool, text);
@@ -279,7 +300,67 @@ static const char *add_response_file(cmd_parms *cmd, void *dummy,
         return apr_psprintf(cmd->pool, "%s: \"%s\" is not a path of a file",
                             cmd->cmd->name, text);
     }
-    return add_to(&config_of(cmd)->response_files, cmd, path);
+    return add_to((apr_array_header_t **)(void *)field, cmd, path);
+}
+
+/* A file, or "|program": what httpd's own logs take. */
+static const char *set_event_log(cmd_parms *cmd, void *dummy, const char *text)
+{
+    const char *error = ap_check_cmd_context(cmd, NOT_IN_VIRTUALHOST);
+    const char *path = text;
+
+    (void)dummy;
+    if (error != NULL) {
+        return error;
+    }
+    if (text[0] != '|') {
+        path = ap_server_root_relative(cmd->pool, text);
+    }
+    if (path == NULL || path[0] == '\0' || strcmp(path, "|") == 0) {
+        return apr_psprintf(cmd->pool,
+                            "%s: \"%s\" is not allowed: give a file, or "
+                            "\"|program arguments\"",
+                            cmd->cmd->name, text);
+    }
+    config_of(cmd)->event_log = ap_cstr_casecmp(text, "none") == 0 ? NULL
+                                                                   : path;
+    return NULL;
+}
+
+static const char *set_event_command(cmd_parms *cmd, void *dummy,
+                                     const char *args)
+{
+    const char *error = ap_check_cmd_context(cmd, NOT_IN_VIRTUALHOST);
+    apr_array_header_t *words = apr_array_make(cmd->pool, 4, sizeof(char *));
+    const char *program;
+    apr_finfo_t info;
+
+    (void)dummy;
+    if (error != NULL) {
+        return error;
+    }
+    while (*args != '\0') {
+        *(const char **)apr_array_push(words) = ap_getword_conf(cmd->pool,
+                                                                &args);
+    }
+    program = words->nelts > 0 ? APR_ARRAY_IDX(words, 0, const char *) : "";
+    program = ap_server_root_relative(cmd->pool, program);
+    if (words->nelts == 0 || program == NULL
+        || apr_stat(&info, program, APR_FINFO_TYPE | APR_FINFO_PROT, cmd->pool)
+               != APR_SUCCESS
+        || info.filetype != APR_REG
+        || (info.protection
+            & (APR_FPROT_UEXECUTE | APR_FPROT_GEXECUTE | APR_FPROT_WEXECUTE))
+               == 0) {
+        return apr_psprintf(cmd->pool,
+                            "%s: \"%s\" is not a program that can be run: give "
+                            "its path and its arguments",
+                            cmd->cmd->name, program != NULL ? program : "");
+    }
+    APR_ARRAY_IDX(words, 0, const char *) = program;
+    *(const char **)apr_array_push(words) = NULL;
+    config_of(cmd)->event_command = (const char *const *)(void *)words->elts;
+    return NULL;
 }
 
 static const char *set_proxy(cmd_parms *cmd, void *dummy, const char *text)
@@ -312,12 +393,24 @@ const command_rec staple_config_commands[] = {
 #undef COMMAND
     AP_INIT_ITERATE("OCSPStapleResponder", add_responder, NULL, RSRC_CONF,
                     "URLs of responders to ask, in order, or none: ask nobody"),
-    AP_INIT_ITERATE("OCSPStapleResponseFile", add_response_file, NULL,
+    AP_INIT_ITERATE("OCSPStapleResponseFile", add_file,
+                    (void *)APR_OFFSETOF(staple_config_t, response_files),
                     RSRC_CONF,
                     "files with OCSP responses that were fetched otherwise"),
+    AP_INIT_ITERATE("OCSPStapleChainFile", add_file,
+                    (void *)APR_OFFSETOF(staple_config_t, chain_files),
+                    RSRC_CONF,
+                    "files with the certificates of the issuers' issuers"),
+    AP_INIT_ITERATE("OCSPStapleLogExclude", staple_exclude_add, NULL, RSRC_CONF,
+                    "what is not significant: revoked, issuer-revoked, stale, "
+                    "unavailable, none, all; + and - change what is inherited"),
+    AP_INIT_TAKE1("OCSPStapleEventLog", set_event_log, NULL, RSRC_CONF,
+                  "file or \"|program\" for one JSON object per event"),
+    AP_INIT_RAW_ARGS("OCSPStapleEventCommand", set_event_command, NULL,
+                     RSRC_CONF, "program to run for each significant event"),
     AP_INIT_TAKE1("OCSPStapleProxy", set_proxy, NULL, RSRC_CONF,
                   "http URL of a proxy for the exchanges, or none"),
-    {NULL}};
+    {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL}};
 
 /* ---- for people ---- */
 
@@ -331,6 +424,8 @@ static const char *value_text(apr_pool_t *p, const row_t *row,
         return row->words[value];
     case NUMBER:
         return apr_psprintf(p, "%" APR_INT64_T_FMT, value);
+    case TENTHS:
+        return apr_psprintf(p, "%.1f", (double)value / 10);
     case DURATION:
         break;
     }

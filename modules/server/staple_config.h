@@ -19,6 +19,8 @@ typedef enum {
     STAPLE_SET_NONCE,
     STAPLE_SET_CLOCK_SKEW,
     STAPLE_SET_MAX_AGE,
+    STAPLE_SET_ISSUER_CHECK,
+    STAPLE_SET_REVOKED_SCORE, /* in tenths */
     STAPLE_SET_CONCURRENCY,
     STAPLE_SET_COUNT
 } staple_setting_e;
@@ -28,7 +30,13 @@ typedef struct staple_config_t {
     apr_int64_t values[STAPLE_SET_COUNT]; /* -1: unset; durations: APR's unit */
     apr_array_header_t *responders;       /* NULL: unset; empty: none */
     apr_array_header_t *response_files;   /* NULL: unset; empty: none */
+    apr_array_header_t *chain_files;      /* NULL: unset; empty: none */
+    int exclude;                          /* STAPLE_EXCLUDE_..., -1: unset */
+    unsigned exclude_more, exclude_less;  /* + and - on what is inherited */
+    /* of the main server only */
     const char *proxy;                    /* NULL: unset; "": none */
+    const char *event_log;                /* file or "|program"; NULL: none */
+    const char *const *event_command;     /* program, arguments, NULL */
     staple_policy_t policy;               /* complete after staple_policy_check() */
 } staple_config_t;
 

@@ -8,8 +8,8 @@
 #include "../core/staple_writer.h"
 #include "../io/staple_fetch.h"
 #include "staple_config.h"
+#include "staple_env.h"
 #include "staple_prime.h"
-#include "staple_serve.h"
 #include "staple_watchdog.h"
 
 /*
@@ -23,7 +23,8 @@
 typedef struct retained_t {
     apr_pool_t *pool; /* of the segment; NULL: none */
     void *block;
-    apr_size_t size;
+    void *cache;      /* in it, behind the board */
+    apr_size_t size;  /* of the block, later of the cache */
 } retained_t;
 
 static retained_t *get_retained(void)
@@ -65,82 +66,99 @@ static void forget(retained_t *segment)
     memset(segment, 0, sizeof(*segment));
 }
 
-/* A cache for these certificates, with what the last generation's knows of
- * them.  NULL after an error line. */
-static staple_cache_t *make_cache(const apr_array_header_t *certs,
-                                  apr_pool_t *ptemp, server_rec *s)
+/* Shared memory for the certificates of the view: a cache, with what the last
+ * generation's knows of them, and a board.  Returns 0 after an error line. */
+static int make_shared(staple_view_t *view, apr_pool_t *ptemp, server_rec *s)
 {
+    const apr_array_header_t *certs = view->certs;
     apr_uint32_t count = (apr_uint32_t)certs->nelts;
+    apr_size_t board_size = (staple_board_size(count) + 127) / 128 * 128;
     apr_size_t size = staple_cache_size(count, staple_cache_arena_bytes(count));
     staple_key_t *keys = apr_palloc(ptemp, (count + 1) * sizeof(*keys));
     retained_t *retained = get_retained();
-    retained_t fresh = {NULL, NULL, 0};
-    staple_cache_t *cache, *older;
+    retained_t fresh = {NULL, NULL, NULL, 0};
+    staple_cache_t *older;
     apr_status_t status;
     apr_uint32_t i;
 
-    status = make_segment(&fresh, s->process->pool, size);
+    status = make_segment(&fresh, s->process->pool, board_size + size);
     if (status != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
                      STAPLE_LOGNO(0020)
                      "no shared memory of %" APR_SIZE_T_FMT
                      " bytes for the OCSP responses of %u certificates: raise "
                      "the limit of address space or memory of httpd",
-                     size, count);
-        return NULL;
+                     board_size + size, count);
+        return 0;
     }
     for (i = 0; i < count; i++) {
         keys[i] = APR_ARRAY_IDX(certs, i, staple_refresh_cert_t).cert->key;
     }
-    cache = staple_cache_format(fresh.block, fresh.size, keys, count);
+    view->board = staple_board_format(fresh.block, count);
+    fresh.cache = (char *)fresh.block + board_size;
+    fresh.size -= board_size;
+    view->cache = staple_cache_format(fresh.cache, fresh.size, keys, count);
     older = retained->pool != NULL
-                ? staple_cache_attach(retained->block, retained->size)
+                ? staple_cache_attach(retained->cache, retained->size)
                 : NULL;
     if (older != NULL) {
-        staple_writer_adopt(staple_writer_make(ptemp, cache), older);
+        staple_writer_adopt(staple_writer_make(ptemp, view->cache), older);
     }
     forget(retained);
     *retained = fresh;
-    return cache;
+    return 1;
+}
+
+/* Makes everything that the children will share.  Returns 0 after an error
+ * line. */
+static int begin(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s,
+                 const apr_array_header_t *certs)
+{
+    staple_view_t *view = apr_pcalloc(pconf, sizeof(*view));
+    apr_status_t status;
+
+    if (!staple_fetch_global_init()) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                     STAPLE_LOGNO(0022) "libcurl cannot be initialised");
+        return 0;
+    }
+    view->main_server = s;
+    view->certs = certs;
+    view->servers = staple_prime_servers();
+    view->started_at = apr_time_now();
+    if (!make_shared(view, ptemp, s)) {
+        return 0;
+    }
+    staple_view_set(view);
+    staple_env_prepare(pconf);
+    status = staple_watchdog_register(pconf, view);
+    if (status != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
+                     STAPLE_LOGNO(0023)
+                     "mod_watchdog does not take the refresher");
+        return 0;
+    }
+    return 1;
 }
 
 int staple_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog,
                                  apr_pool_t *ptemp, server_rec *s)
 {
     const apr_array_header_t *certs = staple_prime_certificates();
-    staple_cache_t *cache;
-    apr_status_t status;
 
     (void)plog;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
-    if (certs->nelts == 0) {
-        forget(get_retained());
-        if (staple_config_any_enabled(s)) {
-            ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
-                         STAPLE_LOGNO(0021)
-                         "OCSPStaple is On, but there is no certificate that "
-                         "could be stapled");
-        }
-        return OK;
+    if (certs->nelts > 0) {
+        return begin(pconf, ptemp, s, certs) ? OK : HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (!staple_fetch_global_init()) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
-                     STAPLE_LOGNO(0022) "libcurl cannot be initialised");
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
-    cache = make_cache(certs, ptemp, s);
-    if (cache == NULL) {
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
-    staple_serve_from(cache);
-    status = staple_watchdog_register(pconf, s, certs, cache);
-    if (status != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
-                     STAPLE_LOGNO(0023)
-                     "mod_watchdog does not take the refresher");
-        return HTTP_INTERNAL_SERVER_ERROR;
+    forget(get_retained());
+    if (staple_config_any_enabled(s)) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
+                     STAPLE_LOGNO(0021)
+                     "OCSPStaple is On, but there is no certificate that "
+                     "could be stapled");
     }
     return OK;
 }

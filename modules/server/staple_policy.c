@@ -5,6 +5,7 @@
 #include <http_core.h>
 
 #include "staple_config.h"
+#include "staple_exclude.h"
 
 static const char *const *list_of(apr_pool_t *p,
                                   const apr_array_header_t *strings)
@@ -36,6 +37,9 @@ static void complete_policy(const server_rec *s, apr_pool_t *p)
     policy->max_age = staple_config_value(s, STAPLE_SET_MAX_AGE);
     policy->no_network = config->responders != NULL
                          && config->responders->nelts == 0;
+    policy->exclude = staple_exclude_of(config);
+    policy->revoked_score = (unsigned)staple_config_value(
+        s, STAPLE_SET_REVOKED_SCORE);
     policy->urls = list_of(p, config->responders);
     policy->files = list_of(p, config->response_files);
 }
@@ -58,6 +62,8 @@ int staple_policy_same(const staple_policy_t *a,
            && a->max_tries == b->max_tries && a->action == b->action
            && a->method == b->method && a->nonce == b->nonce
            && a->clock_skew == b->clock_skew && a->max_age == b->max_age
+           && a->exclude == b->exclude
+           && a->revoked_score == b->revoked_score
            && a->no_network == b->no_network && same_list(a->urls, b->urls)
            && same_list(a->files, b->files);
 }
@@ -107,10 +113,13 @@ static int sets_policy(const staple_config_t *config,
                   sizeof(config->values) - sizeof(config->values[0]))
                != 0
            || config->responders != outer->responders
+           || config->chain_files != outer->chain_files
+           || staple_exclude_of(config) != staple_exclude_of(outer)
            || config->response_files != outer->response_files;
 }
 
-/* Combinations that make no sense.  Returns 0 for those that must not start. */
+/* Combinations that make no sense.  `outer` is what a virtual host inherits
+ * from, NULL for the main server.  Returns 0 for those that must not start. */
 static int check_server(server_rec *s, const staple_config_t *outer,
                         apr_pool_t *ptemp)
 {
@@ -118,7 +127,8 @@ static int check_server(server_rec *s, const staple_config_t *outer,
     const staple_policy_t *policy = &config->policy;
 
     if (!staple_config_enabled(s)) {
-        if (sets_policy(config, outer)) {
+        /* What the main server says is for its virtual hosts to inherit. */
+        if (outer != NULL && sets_policy(config, outer)) {
             ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
                          STAPLE_LOGNO(0002)
                          "server %s sets OCSPStaple... directives, but its "
@@ -157,7 +167,6 @@ static int check_server(server_rec *s, const staple_config_t *outer,
 int staple_policy_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                         server_rec *main_server)
 {
-    staple_config_t *blank = staple_config_create(ptemp, main_server);
     server_rec *s;
     int ok = 1;
 
@@ -170,7 +179,7 @@ int staple_policy_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     }
     for (s = main_server; s != NULL; s = s->next) {
         ok &= check_server(s,
-                           s == main_server ? blank
+                           s == main_server ? NULL
                                             : staple_config_get(main_server),
                            ptemp);
     }
@@ -209,7 +218,11 @@ static void dump_server(apr_pool_t *p, apr_file_t *out, const server_rec *s,
     dump_list(out, "OCSPStapleResponder", config->policy.urls,
               config->policy.no_network);
     dump_list(out, "OCSPStapleResponseFile", config->policy.files, 0);
+    apr_file_printf(out, "  OCSPStapleLogExclude %s\n",
+                    staple_exclude_text(p, config->policy.exclude));
     if (is_main) {
+        apr_file_printf(out, "  OCSPStapleEventLog %s\n",
+                        config->event_log != NULL ? config->event_log : "none");
         apr_file_printf(out, "  OCSPStapleProxy %s\n",
                         config->proxy != NULL && config->proxy[0] != '\0'
                             ? config->proxy

@@ -6,8 +6,11 @@
 #include <apr_hash.h>
 #include <openssl/pem.h>
 
+#include "staple_chain.h"
 #include "staple_config.h"
 #include "staple_policy.h"
+
+#define MAX_DEPTH 10 /* certificates in a chain that are looked at */
 
 /* A certificate that was met, on whatever server. */
 typedef struct seen_t {
@@ -19,7 +22,9 @@ typedef struct seen_t {
 static struct {
     apr_pool_t *pool;
     staple_issuers_t *issuers;
-    apr_array_header_t *certs; /* staple_refresh_cert_t */
+    apr_array_header_t *certs;   /* staple_refresh_cert_t */
+    apr_array_header_t *servers; /* of each: apr_array_header_t * of server_rec *,
+                                    as mod_ssl came by */
     apr_hash_t *by_key;        /* key -> seen_t, of every certificate met */
 } registry;
 
@@ -30,6 +35,7 @@ int staple_prime_reset(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     registry.pool = pconf;
     registry.issuers = staple_cert_issuers_make(pconf);
     registry.certs = apr_array_make(pconf, 16, sizeof(staple_refresh_cert_t));
+    registry.servers = apr_array_make(pconf, 16, sizeof(apr_array_header_t *));
     registry.by_key = apr_hash_make(pconf);
     return OK;
 }
@@ -37,6 +43,27 @@ int staple_prime_reset(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 const apr_array_header_t *staple_prime_certificates(void)
 {
     return registry.certs;
+}
+
+const apr_array_header_t *staple_prime_servers(void)
+{
+    apr_array_header_t *servers;
+    int i, k;
+
+    /* mod_ssl goes from the last virtual host to the first. */
+    for (i = 0; i < registry.servers->nelts; i++) {
+        servers = APR_ARRAY_IDX(registry.servers, i, apr_array_header_t *);
+        for (k = 0; k < servers->nelts / 2; k++) {
+            server_rec **a = &APR_ARRAY_IDX(servers, k, server_rec *);
+            server_rec **b = &APR_ARRAY_IDX(servers, servers->nelts - 1 - k,
+                                            server_rec *);
+            server_rec *s = *a;
+
+            *a = *b;
+            *b = s;
+        }
+    }
+    return registry.servers;
 }
 
 /* httpd reads its configuration twice at start-up; once is enough to tell. */
@@ -121,12 +148,40 @@ static void prefer_policy(server_rec *s, seen_t *seen,
                      entry->cert->subject);
     }
     entry->policy = policy;
+    entry->is_issuer = 0;
+}
+
+/* Server s uses certificate `index` (or one below it). */
+static void add_server(int index, server_rec *s)
+{
+    apr_array_header_t *servers = APR_ARRAY_IDX(registry.servers, index,
+                                                apr_array_header_t *);
+
+    if (servers->nelts == 0
+        || APR_ARRAY_IDX(servers, servers->nelts - 1, server_rec *) != s) {
+        *(server_rec **)apr_array_push(servers) = s;
+    }
+}
+
+static staple_refresh_cert_t *add_certificate(seen_t *seen,
+                                              const staple_cert_t *cert,
+                                              const staple_policy_t *policy)
+{
+    staple_refresh_cert_t *entry;
+
+    seen->index = registry.certs->nelts;
+    entry = apr_array_push(registry.certs);
+    memset(entry, 0, sizeof(*entry));
+    entry->cert = cert;
+    entry->policy = policy;
+    *(apr_array_header_t **)apr_array_push(registry.servers)
+        = apr_array_make(registry.pool, 1, sizeof(server_rec *));
+    return entry;
 }
 
 static staple_reason_e register_certificate(const staple_policy_t *policy,
                                             seen_t *seen, const char *pem)
 {
-    staple_refresh_cert_t *entry;
     staple_cert_t *cert;
     int url_needed;
     staple_reason_e reason = check_sources(policy, &url_needed);
@@ -141,10 +196,7 @@ static staple_reason_e register_certificate(const staple_policy_t *policy,
     if (memcmp(&cert->key, &seen->key, sizeof(cert->key)) != 0) {
         return STAPLE_CERT_UNREADABLE;
     }
-    seen->index = registry.certs->nelts;
-    entry = apr_array_push(registry.certs);
-    entry->cert = cert;
-    entry->policy = policy;
+    add_certificate(seen, cert, policy);
     return STAPLE_OK;
 }
 
@@ -177,10 +229,12 @@ int staple_prime_certificate(server_rec *s, apr_pool_t *p, const char *id,
     }
     seen = find(id);
     if (seen != NULL) {
-        if (seen->index >= 0) {
-            prefer_policy(s, seen, &config->policy);
+        if (seen->index < 0) {
+            return DECLINED;
         }
-        return seen->index >= 0 ? OK : DECLINED;
+        prefer_policy(s, seen, &config->policy);
+        add_server(seen->index, s);
+        return OK;
     }
     seen = remember(id);
     reason = register_certificate(&config->policy, seen, pem);
@@ -189,18 +243,15 @@ int staple_prime_certificate(server_rec *s, apr_pool_t *p, const char *id,
         return DECLINED;
     }
     warn_of_refused_urls(s, seen);
+    add_server(seen->index, s);
     return OK;
 }
 
-/* One certificate of a server that mod_ssl may not have primed. */
-static void check_certificate(server_rec *s, apr_pool_t *p, X509 *x509)
+/* mod_ssl did not prime this certificate: it has no issuer for it. */
+static void tell_issuer_missing(server_rec *s, apr_pool_t *p,
+                                const staple_key_t *key, X509 *x509)
 {
-    staple_key_t key;
-
-    if (!staple_cert_key(&key, x509) || find(&key) != NULL) {
-        return;
-    }
-    remember(&key);
+    remember(key);
     if (X509_check_issued(x509, x509) == X509_V_OK) {
         tell_why_not(s, STAPLE_CERT_SELF_SIGNED,
                      staple_cert_name(p, X509_get_subject_name(x509)));
@@ -218,20 +269,137 @@ static void check_certificate(server_rec *s, apr_pool_t *p, X509 *x509)
     }
 }
 
+/* The entry that follows the status of an issuer, made on first sight; -1: it
+ * cannot be followed. */
+static int follow_issuer(server_rec *s, apr_pool_t *p, X509 *issuer,
+                         X509 *above)
+{
+    const staple_policy_t *policy = &staple_config_get(s)->policy;
+    staple_reason_e reason;
+    staple_cert_t *cert;
+    staple_key_t key;
+    seen_t *seen;
+
+    if (!staple_cert_key(&key, issuer)) {
+        return -1;
+    }
+    seen = find(&key);
+    if (seen != NULL) {
+        return seen->index;
+    }
+    seen = remember(&key);
+    if (above == NULL) {
+        if (!is_rehearsal()) {
+            ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
+                         STAPLE_LOGNO(0015)
+                         "issuer \"%s\": its own status is not followed, as "
+                         "the certificate of its issuer \"%s\" is not "
+                         "configured; put it into a file and name that with "
+                         "OCSPStapleChainFile",
+                         staple_cert_name(p, X509_get_subject_name(issuer)),
+                         staple_cert_name(p, X509_get_issuer_name(issuer)));
+        }
+        return -1;
+    }
+    reason = staple_cert_from_x509(&cert, registry.pool, registry.issuers,
+                                   issuer, above, 1);
+    if (reason == STAPLE_OK) {
+        add_certificate(seen, cert, policy)->is_issuer = 1;
+    }
+    return seen->index;
+}
+
+static int has_ocsp_url(X509 *x509)
+{
+    STACK_OF(OPENSSL_STRING) *urls = X509_get1_ocsp(x509);
+    int count = sk_OPENSSL_STRING_num(urls);
+
+    X509_email_free(urls);
+    return count > 0;
+}
+
+/* Registers what is above certificate `index`, up to the root, which nobody
+ * can revoke by OCSP. */
+static void follow_issuers(server_rec *s, apr_pool_t *p, int index,
+                           X509 *x509, const staple_chain_t *chain)
+{
+    X509 *issuer = staple_chain_issuer(chain, x509);
+    int depth;
+
+    for (depth = 0; issuer != NULL && depth < MAX_DEPTH; depth++) {
+        X509 *above = staple_chain_issuer(chain, issuer);
+        int issuer_index = -1;
+
+        if (X509_check_issued(issuer, issuer) != X509_V_OK
+            && has_ocsp_url(issuer)) {
+            issuer_index = follow_issuer(s, p, issuer, above);
+        }
+        if (issuer_index >= 0 && issuer_index != index) {
+            APR_ARRAY_IDX(registry.certs, index, staple_refresh_cert_t).above
+                = (apr_uint32_t)issuer_index + 1;
+            add_server(issuer_index, s);
+            index = issuer_index;
+        }
+        issuer = above;
+    }
+}
+
+/* A certificate of a server that wants no staples from us. */
+static void check_unwanted(server_rec *s, apr_pool_t *p, X509 *x509)
+{
+    if (x509 != NULL && !is_rehearsal() && staple_cert_must_staple(x509)) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     STAPLE_LOGNO(0016)
+                     "server %s, certificate \"%s\" has the TLS feature "
+                     "status_request (must-staple): clients will refuse it "
+                     "without a staple, but OCSPStaple is not On here",
+                     s->server_hostname,
+                     staple_cert_name(p, X509_get_subject_name(x509)));
+    }
+}
+
+/* One certificate of a server, all of which were primed. */
+static void check_wanted(server_rec *s, apr_pool_t *p, SSL_CTX *ssl_ctx,
+                         X509 *x509)
+{
+    staple_chain_t chain;
+    staple_key_t key;
+    seen_t *seen;
+
+    if (x509 == NULL || !staple_cert_key(&key, x509)) {
+        return;
+    }
+    seen = find(&key);
+    if (seen == NULL) {
+        tell_issuer_missing(s, p, &key, x509);
+    }
+    else if (seen->index >= 0
+             && staple_config_value(s, STAPLE_SET_ISSUER_CHECK)) {
+        staple_chain_open(&chain, s, registry.pool, ssl_ctx);
+        follow_issuers(s, p, seen->index, x509, &chain);
+    }
+}
+
 int staple_prime_check_server(server_rec *s, apr_pool_t *p, int is_proxy,
                               SSL_CTX *ssl_ctx)
 {
+    int is_wanted = staple_config_enabled(s);
     X509 *current;
     long more;
 
-    if (is_proxy || !staple_config_enabled(s)) {
+    if (is_proxy) {
         return OK;
     }
     STAPLE_OPENSSL_ENTER();
     current = SSL_CTX_get0_certificate(ssl_ctx);
     more = SSL_CTX_set_current_cert(ssl_ctx, SSL_CERT_SET_FIRST);
     while (more > 0) {
-        check_certificate(s, p, SSL_CTX_get0_certificate(ssl_ctx));
+        if (is_wanted) {
+            check_wanted(s, p, ssl_ctx, SSL_CTX_get0_certificate(ssl_ctx));
+        }
+        else {
+            check_unwanted(s, p, SSL_CTX_get0_certificate(ssl_ctx));
+        }
         more = SSL_CTX_set_current_cert(ssl_ctx, SSL_CERT_SET_NEXT);
     }
     if (current != NULL) {

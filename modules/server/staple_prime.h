@@ -18,11 +18,16 @@ int staple_prime_certificate(server_rec *s, apr_pool_t *p, const char *id,
                              apr_size_t id_len, const char *pem);
 
 /* mod_ssl's optional hook init_server, after all certificates of a server were
- * primed: finds those for which mod_ssl had no issuer. */
+ * primed: finds those for which mod_ssl had no issuer, those that want staples
+ * but get none, and the issuers to follow. */
 int staple_prime_check_server(server_rec *s, apr_pool_t *p, int is_proxy,
                               SSL_CTX *ssl_ctx);
 
 /* The certificates to keep fresh, of type staple_refresh_cert_t, in pconf. */
 const apr_array_header_t *staple_prime_certificates(void);
+
+/* In the same order, the servers of each: apr_array_header_t * of server_rec *,
+ * in the order of the configuration; for an issuer, those below it. */
+const apr_array_header_t *staple_prime_servers(void);
 
 #endif

@@ -1,31 +1,43 @@
-/* What the refresher reports -> lines in the error log. */
+/* What the refresher reports -> error log, event log, event command. */
 #include "staple_report.h"
 
+#include <apr_strings.h>
+
+#include "../core/staple_verify.h"
+#include "staple_command.h"
+#include "staple_config.h"
+#include "staple_eventlog.h"
+
 struct staple_reporter_t {
+    apr_pool_t *scratch;  /* cleared after each event */
     server_rec *server;
-    const apr_array_header_t *certs;
+    const staple_view_t *view;
+    staple_command_t *command;
     apr_time_t started_at;
-    unsigned refreshed; /* certificates that got their first response */
-    unsigned failed;    /* jobs */
+    unsigned refreshed;   /* certificates that got their first response */
+    unsigned failed;      /* jobs */
     int has_summed_up;
 };
 
-staple_reporter_t *staple_report_make(apr_pool_t *p, server_rec *s,
-                                      const apr_array_header_t *certs,
+staple_reporter_t *staple_report_make(apr_pool_t *p, const staple_view_t *view,
                                       apr_time_t now)
 {
     staple_reporter_t *reporter = apr_pcalloc(p, sizeof(*reporter));
 
-    reporter->server = s;
-    reporter->certs = certs;
+    apr_pool_create(&reporter->scratch, p);
+    reporter->server = view->main_server;
+    reporter->view = view;
     reporter->started_at = now;
+    reporter->command = staple_command_make(
+        p, reporter->server, staple_config_get(reporter->server)->event_command);
     return reporter;
 }
 
 static const staple_cert_t *cert_of(const staple_reporter_t *reporter,
                                     const staple_report_t *report)
 {
-    return APR_ARRAY_IDX(reporter->certs, report->index, staple_refresh_cert_t)
+    return APR_ARRAY_IDX(reporter->view->certs, (int)report->index,
+                         staple_refresh_cert_t)
         .cert;
 }
 
@@ -61,10 +73,11 @@ static void job_failed(staple_reporter_t *reporter,
     int is_held = record->der_len > 0 && record->use_until > now;
 
     reporter->failed++;
-    /* That a responder is down has its own line; not one per certificate. */
+    /* Each; that it began to fail is an event, and a responder that is down
+     * has a line of its own. */
     ap_log_error(APLOG_MARK,
                  report->reason == STAPLE_RESPONDER_DOWN ? APLOG_DEBUG
-                                                         : APLOG_WARNING,
+                                                         : APLOG_INFO,
                  0, reporter->server,
                  STAPLE_LOGNO(0041)
                  "certificate \"%s\" (serial %s): no fresh OCSP response: "
@@ -97,6 +110,130 @@ static void refreshed(staple_reporter_t *reporter,
                  seconds_until(record->next_at, record->succeeded_at));
 }
 
+/* ---- events ---- */
+
+/* At which level an event is logged, and its sentence; each has its own tag. */
+static const struct {
+    int significant_level, level;
+    const char *tag, *sentence;
+} phrases[] = {
+    [STAPLE_EVENT_GOOD] = {APLOG_NOTICE, APLOG_NOTICE, STAPLE_LOGNO(0070),
+                           "is good"},
+    [STAPLE_EVENT_REVOKED] = {APLOG_ERR, APLOG_INFO, STAPLE_LOGNO(0071),
+                              "is revoked: replace it"},
+    [STAPLE_EVENT_UNKNOWN] = {APLOG_WARNING, APLOG_WARNING, STAPLE_LOGNO(0072),
+                              "is unknown to its responder"},
+    [STAPLE_EVENT_ISSUER_REVOKED] = {APLOG_ERR, APLOG_INFO, STAPLE_LOGNO(0073),
+                                     "has a revoked issuer: replace it"},
+    [STAPLE_EVENT_UNAVAILABLE] = {APLOG_WARNING, APLOG_INFO, STAPLE_LOGNO(0074),
+                                  "has no valid OCSP response, and none could "
+                                  "be got"},
+    [STAPLE_EVENT_STALE] = {APLOG_WARNING, APLOG_INFO, STAPLE_LOGNO(0075),
+                            "is no longer stapled: its OCSP response has run "
+                            "out"},
+    [STAPLE_EVENT_ENDING_SOON] = {APLOG_WARNING, APLOG_INFO, STAPLE_LOGNO(0076),
+                                  "has an OCSP response that ends soon, and no "
+                                  "new one"},
+    [STAPLE_EVENT_REFRESH_FAILING] = {APLOG_WARNING, APLOG_WARNING,
+                                      STAPLE_LOGNO(0077),
+                                      "gets no fresh OCSP response; it is tried "
+                                      "again, and what is held is served until "
+                                      "its end"},
+    [STAPLE_EVENT_REFRESH_RECOVERED] = {APLOG_NOTICE, APLOG_NOTICE,
+                                        STAPLE_LOGNO(0078),
+                                        "gets fresh OCSP responses again"},
+    [STAPLE_EVENT_RESPONDER_DOWN] = {APLOG_WARNING, APLOG_WARNING,
+                                     STAPLE_LOGNO(0042),
+                                     "is down: it failed for several "
+                                     "certificates in a row, and from now on "
+                                     "one at a time asks it"},
+    [STAPLE_EVENT_RESPONDER_UP] = {APLOG_NOTICE, APLOG_NOTICE,
+                                   STAPLE_LOGNO(0043), "answers again"},
+};
+
+_Static_assert(sizeof(phrases) / sizeof(phrases[0]) == STAPLE_EVENT_COUNT,
+               "each event has its sentence");
+
+/* Whom the event is about, for the error log. */
+static const char *subject_of(apr_pool_t *p,
+                              const staple_eventlog_entry_t *entry)
+{
+    const staple_view_cert_t *cert = entry->cert;
+    const server_rec *s;
+
+    if (cert == NULL) {
+        return apr_pstrcat(p, "responder ", entry->responder, NULL);
+    }
+    s = cert->servers->nelts > 0
+            ? APR_ARRAY_IDX(cert->servers, 0, server_rec *)
+            : NULL;
+    return apr_psprintf(p, "%s \"%s\" (serial %s) of %s%s",
+                        cert->is_issuer ? "issuer" : "certificate",
+                        cert->cert->subject, cert->cert->serial,
+                        s != NULL ? s->server_hostname : "?",
+                        cert->servers->nelts > 1 ? " and others" : "");
+}
+
+static void log_event(const staple_reporter_t *reporter, apr_pool_t *p,
+                      const staple_eventlog_entry_t *entry)
+{
+    const char *why = "";
+
+    if (entry->event == STAPLE_EVENT_REVOKED) {
+        why = apr_psprintf(p, " (%s)",
+                           staple_verify_crl_reason(
+                               entry->cert->record.revocation_reason));
+    }
+    else if (entry->reason != STAPLE_OK) {
+        why = apr_psprintf(p, " (%s%s%s)",
+                           staple_reason_sentence(entry->reason),
+                           entry->detail[0] != '\0' ? ": " : "",
+                           entry->detail);
+    }
+    ap_log_error(APLOG_MARK,
+                 entry->is_significant ? phrases[entry->event].significant_level
+                                       : phrases[entry->event].level,
+                 0, reporter->server, "%s%s %s%s", phrases[entry->event].tag,
+                 subject_of(p, entry), phrases[entry->event].sentence, why);
+}
+
+static void event_happened(staple_reporter_t *reporter,
+                           const staple_report_t *report)
+{
+    apr_pool_t *p = reporter->scratch;
+    staple_eventlog_entry_t entry = {.event = report->event,
+                                     .at = report->at,
+                                     .before = report->before,
+                                     .reason = report->reason,
+                                     .detail = report->detail,
+                                     .responder = report->url};
+    staple_view_cert_t cert;
+    const char *line;
+
+    if (report->record != NULL
+        && staple_view_cert(&cert, reporter->view, report->index, report->at)) {
+        cert.record = *report->record; /* as it is about to be published */
+        entry.cert = &cert;
+        entry.is_significant = staple_event_is_significant(
+            report->event, cert.policy->exclude,
+            cert.cert->must_staple && !cert.is_issuer
+                && cert.record.use_until <= report->at);
+    }
+    else {
+        entry.is_significant = staple_event_is_significant(
+            report->event, STAPLE_EXCLUDE_ALL, 0);
+    }
+    log_event(reporter, p, &entry);
+    line = staple_eventlog_line(p, &entry);
+    if (line != NULL) {
+        staple_eventlog_append(reporter->server, line);
+        if (entry.is_significant) {
+            staple_command_queue(reporter->command, &entry, line);
+        }
+    }
+    apr_pool_clear(p);
+}
+
 void staple_report_take(void *baton, const staple_report_t *report)
 {
     staple_reporter_t *reporter = baton;
@@ -111,19 +248,8 @@ void staple_report_take(void *baton, const staple_report_t *report)
     case STAPLE_REPORT_REFRESHED:
         refreshed(reporter, report);
         break;
-    case STAPLE_REPORT_RESPONDER_DOWN:
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, reporter->server,
-                     STAPLE_LOGNO(0042)
-                     "responder %s is down: it failed for several "
-                     "certificates in a row, last: %s%s%s%s; from now on one "
-                     "at a time asks it",
-                     report->url, staple_reason_sentence(report->reason),
-                     DETAIL(report));
-        break;
-    case STAPLE_REPORT_RESPONDER_UP:
-        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, reporter->server,
-                     STAPLE_LOGNO(0043) "responder %s answers again",
-                     report->url);
+    case STAPLE_REPORT_EVENT:
+        event_happened(reporter, report);
         break;
     }
 }
@@ -163,8 +289,13 @@ void staple_report_idle(staple_reporter_t *reporter, apr_time_t now)
                      STAPLE_LOGNO(0044)
                      "%u of %d certificates got a verified OCSP response, %u "
                      "did not, %.1f s after the start",
-                     reporter->refreshed, reporter->certs->nelts,
+                     reporter->refreshed, reporter->view->certs->nelts,
                      reporter->failed,
                      (double)(now - reporter->started_at) / APR_USEC_PER_SEC);
     }
+}
+
+void staple_report_step(staple_reporter_t *reporter, apr_time_t now)
+{
+    staple_command_step(reporter->command, now);
 }

@@ -1,17 +1,13 @@
-/* What the refresher reports -> lines in the error log. */
+/* What the refresher reports -> error log, event log, event command. */
 #ifndef STAPLE_REPORT_H
 #define STAPLE_REPORT_H
 
-#include <apr_tables.h>
-
-#include "../core/staple_refresh.h"
-#include "staple_log.h"
+#include "staple_view.h"
 
 /* Runs in: one child, watchdog thread. */
 typedef struct staple_reporter_t staple_reporter_t;
 
-staple_reporter_t *staple_report_make(apr_pool_t *p, server_rec *s,
-                                      const apr_array_header_t *certs,
+staple_reporter_t *staple_report_make(apr_pool_t *p, const staple_view_t *view,
                                       apr_time_t now);
 
 /* A staple_refresh_report_fn; the baton is the reporter. */
@@ -24,5 +20,8 @@ void staple_report_file(const staple_reporter_t *reporter, const char *path,
 
 /* Nothing is in flight: the first time, one line sums up the start. */
 void staple_report_idle(staple_reporter_t *reporter, apr_time_t now);
+
+/* Lets the event command go on.  Never waits. */
+void staple_report_step(staple_reporter_t *reporter, apr_time_t now);
 
 #endif

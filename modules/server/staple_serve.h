@@ -4,21 +4,23 @@
 
 #include <http_ssl.h>
 
-#include "../core/staple_cache.h"
-
-/* The cache that handshakes look into; NULL: none.  Runs in: parent, before
- * the children are forked. */
-void staple_serve_from(const staple_cache_t *cache);
+#include "staple_log.h"
 
 /*
  * Answers for every certificate that was registered on a server with
  * OCSPStaple On, also when nothing can be stapled (the callback gets NULL, 0);
  * DECLINED for all others.  Calls back exactly once before it answers OK.
- * Takes no lock, makes no system call, allocates nothing, parses nothing.
+ * Takes no lock, makes no system call, allocates nothing, parses nothing;
+ * counts the handshake with one addition in shared memory.
  * Runs in: any child, handshake.
  */
 int staple_serve_response(server_rec *s, conn_rec *c, const char *id,
                           apr_size_t id_len, ap_ssl_ocsp_copy_resp *copy,
                           void *userdata);
+
+/* The certificate for which the handshake of this connection asked, and
+ * whether it carried a staple.  Returns 0 where none was asked for: the client
+ * does not want one, or resumed a session.  Runs in: any child. */
+int staple_serve_seen(conn_rec *c, apr_uint32_t *index, int *is_sent);
 
 #endif

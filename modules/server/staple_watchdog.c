@@ -2,6 +2,7 @@
 #include "staple_watchdog.h"
 
 #include <ap_mpm.h>
+#include <apr_strings.h>
 #include <unistd.h>
 #include <mod_watchdog.h>
 #include <scoreboard.h>
@@ -19,14 +20,15 @@
  * to stop: stopping httpd waits for it. */
 #define LOOK apr_time_from_msec(100)
 
+/* How often the status page gets a new picture. */
+#define SHOW apr_time_from_msec(500)
+
 /* How often response files are looked at. */
 #define LOOK_AT_FILES apr_time_from_sec(2)
 
 typedef struct watchdog_t {
     /* set before fork, read-only */
-    server_rec *server;
-    const apr_array_header_t *certs;
-    staple_cache_t *cache;
+    const staple_view_t *view;
     int generation;
     unsigned concurrency;
     const char *proxy;
@@ -38,6 +40,8 @@ typedef struct watchdog_t {
     staple_reporter_t *reporter;
     staple_files_t *files; /* OCSPStapleResponseFile */
     apr_time_t files_at;   /* when they are looked at again */
+    staple_board_t board;  /* as published last */
+    apr_time_t shown_at;
     /* any thread */
     int is_stopping;
 } watchdog_t;
@@ -63,8 +67,8 @@ static void watch_files(watchdog_t *w)
     int i;
 
     w->files = staple_files_make(w->pool);
-    for (i = 0; i < w->certs->nelts; i++) {
-        path = APR_ARRAY_IDX(w->certs, i, staple_refresh_cert_t).policy->files;
+    for (i = 0; i < w->view->certs->nelts; i++) {
+        path = APR_ARRAY_IDX(w->view->certs, i, staple_refresh_cert_t).policy->files;
         for (; path != NULL && *path != NULL; path++) {
             staple_files_add(w->files, *path, (apr_uint32_t)i);
         }
@@ -111,6 +115,35 @@ static void look_at_files(watchdog_t *w)
     }
 }
 
+/* Shows the refresher's state to the status page. */
+static void show(watchdog_t *w, apr_time_t now)
+{
+    staple_board_t *board = &w->board;
+    const staple_responder_t *r;
+    staple_board_responder_t *shown;
+
+    if (now < w->shown_at + SHOW && now >= w->shown_at) {
+        return;
+    }
+    w->shown_at = now;
+    board->last_round_at = now;
+    board->next_due_at = staple_refresh_due_at(w->refresh);
+    board->in_flight = staple_refresh_in_flight(w->refresh);
+    board->responder_count = 0;
+    for (r = staple_refresh_responders(w->refresh);
+         r != NULL && board->responder_count < STAPLE_BOARD_RESPONDERS;
+         r = r->next) {
+        shown = &board->responders[board->responder_count++];
+        apr_cpystrn(shown->url, r->url, sizeof(shown->url));
+        shown->requests = r->requests;
+        shown->failures = r->failures;
+        shown->latency = r->latency;
+        shown->is_healthy = !r->is_down;
+        shown->last_error = (apr_uint32_t)r->last_error;
+    }
+    staple_board_put(w->view->board, board);
+}
+
 static void start(watchdog_t *w)
 {
     const staple_fetch_options_t fetch = {
@@ -128,20 +161,22 @@ static void start(watchdog_t *w)
     }
     w->fetch = staple_fetch_make(w->pool, &fetch);
     if (w->fetch == NULL) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, APR_ENOMEM, w->server,
+        ap_log_error(APLOG_MARK, APLOG_ERR, APR_ENOMEM, w->view->main_server,
                      STAPLE_LOGNO(0030)
                      "the refresher cannot start: no memory for libcurl");
         return;
     }
+    w->board.pid = getpid();
+    w->board.started_at = now;
     watch_files(w);
-    w->reporter = staple_report_make(w->pool, w->server, w->certs, now);
+    w->reporter = staple_report_make(w->pool, w->view, now);
     refresh.baton = w->reporter;
     w->refresh = staple_refresh_make(
-        w->pool, (const staple_refresh_cert_t *)(void *)w->certs->elts,
-        (apr_uint32_t)w->certs->nelts, w->cache, &refresh, now);
-    ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, w->server,
+        w->pool, (const staple_refresh_cert_t *)(void *)w->view->certs->elts,
+        (apr_uint32_t)w->view->certs->nelts, w->view->cache, &refresh, now);
+    ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, w->view->main_server,
                  "refresher of %d certificates runs in this process",
-                 w->certs->nelts);
+                 w->view->certs->nelts);
 }
 
 /* Begins what is due and sees it through; returns when nothing is in flight
@@ -152,6 +187,8 @@ static void run(watchdog_t *w)
     staple_answer_t answer;
 
     while (!is_stopping(w)) {
+        show(w, apr_time_now());
+        staple_report_step(w->reporter, apr_time_now());
         while ((exchange = staple_refresh_next(w->refresh, apr_time_now()))
                != NULL) {
             staple_fetch_start(w->fetch, exchange);
@@ -162,6 +199,9 @@ static void run(watchdog_t *w)
         }
         staple_fetch_run(w->fetch, LOOK);
         while ((exchange = staple_fetch_take(w->fetch, &answer)) != NULL) {
+            w->board.requests++;
+            w->board.failures += answer.reason != STAPLE_OK;
+            w->board.bytes += answer.der_len;
             staple_refresh_done(w->refresh, exchange, &answer, apr_time_now());
         }
     }
@@ -188,10 +228,10 @@ static apr_status_t call_back(int state, void *data, apr_pool_t *p)
     return APR_SUCCESS;
 }
 
-apr_status_t staple_watchdog_register(apr_pool_t *pconf, server_rec *s,
-                                      const apr_array_header_t *certs,
-                                      staple_cache_t *cache)
+apr_status_t staple_watchdog_register(apr_pool_t *pconf,
+                                      const staple_view_t *view)
 {
+    server_rec *s = view->main_server;
     APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_instance;
     APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *register_callback;
     watchdog_t *w = apr_pcalloc(pconf, sizeof(*w));
@@ -203,9 +243,7 @@ apr_status_t staple_watchdog_register(apr_pool_t *pconf, server_rec *s,
     if (get_instance == NULL || register_callback == NULL) {
         return APR_ENOTIMPL;
     }
-    w->server = s;
-    w->certs = certs;
-    w->cache = cache;
+    w->view = view;
     w->concurrency = (unsigned)staple_config_value(s, STAPLE_SET_CONCURRENCY);
     w->proxy = staple_config_get(s)->proxy;
     ap_mpm_query(AP_MPMQ_GENERATION, &w->generation);

@@ -2,19 +2,15 @@
 #ifndef STAPLE_WATCHDOG_H
 #define STAPLE_WATCHDOG_H
 
-#include <apr_tables.h>
-
-#include "../core/staple_cache.h"
-#include "staple_log.h"
+#include "staple_view.h"
 
 /*
- * Registers the singleton that keeps `certs` (staple_refresh_cert_t) fresh in
- * `cache`; both must live as long as pconf.  Before mod_watchdog's own
- * post_config.  Runs in: parent, post_config.
+ * Registers the singleton that keeps the certificates of the view fresh, which
+ * must live as long as pconf.  Before mod_watchdog's own post_config.
+ * Runs in: parent, post_config.
  */
-apr_status_t staple_watchdog_register(apr_pool_t *pconf, server_rec *s,
-                                      const apr_array_header_t *certs,
-                                      staple_cache_t *cache);
+apr_status_t staple_watchdog_register(apr_pool_t *pconf,
+                                      const staple_view_t *view);
 
 /* Prepares this child: it may be the one whose watchdog refreshes.  After
  * mod_watchdog's own child_init.  Runs in: each child, child_init. */

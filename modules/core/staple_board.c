@@ -1,0 +1,75 @@
+/* What the refresher shows of itself, and who was served: shared memory. */
+#include "staple_board.h"
+
+#include "staple_cache_int.h"
+
+struct staple_board_block_t {
+    apr_uint64_t turn;
+    apr_uint64_t count;
+    staple_board_t boards[2];  /* the one of the last turn counts */
+    staple_tally_t tallies[];
+};
+
+_Static_assert(sizeof(staple_board_t) % 8 == 0, "copied by words");
+
+apr_size_t staple_board_size(apr_uint32_t count)
+{
+    return sizeof(staple_board_block_t) + count * sizeof(staple_tally_t);
+}
+
+staple_board_block_t *staple_board_format(void *block, apr_uint32_t count)
+{
+    staple_board_block_t *made = block;
+
+    made->count = count;
+    return made;
+}
+
+void staple_board_put(staple_board_block_t *block, const staple_board_t *board)
+{
+    apr_uint64_t turn = block->turn + 1;
+
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    staple_cache_copy_in((apr_uint64_t *)&block->boards[turn & 1], board,
+                         sizeof(*board));
+    __atomic_store_n(&block->turn, turn, __ATOMIC_RELEASE);
+}
+
+void staple_board_get(staple_board_t *board, const staple_board_block_t *block)
+{
+    apr_uint64_t turn;
+    int i;
+
+    for (i = 0; i < STAPLE_CACHE_MAX_TURNS; i++) {
+        turn = __atomic_load_n(&block->turn, __ATOMIC_ACQUIRE);
+        staple_cache_copy_out(board,
+                              (const apr_uint64_t *)&block->boards[turn & 1],
+                              sizeof(*board));
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (staple_cache_load(&block->turn) == turn) {
+            break;
+        }
+    }
+}
+
+void staple_board_count(staple_board_block_t *block, apr_uint32_t index,
+                        int is_served)
+{
+    if (index < block->count) {
+        __atomic_fetch_add(is_served ? &block->tallies[index].served
+                                     : &block->tallies[index].unserved,
+                           1, __ATOMIC_RELAXED);
+    }
+}
+
+staple_tally_t staple_board_tally(const staple_board_block_t *block,
+                                  apr_uint32_t index)
+{
+    staple_tally_t tally = {0, 0};
+
+    if (index < block->count) {
+        tally.served = staple_cache_load(&block->tallies[index].served);
+        tally.unserved = staple_cache_load(&block->tallies[index].unserved);
+    }
+    return tally;
+}

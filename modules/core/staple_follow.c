@@ -1,0 +1,278 @@
+/* Follows certificates and their issuers: outcomes and time -> events. */
+#include "staple_follow.h"
+
+#include "staple_due.h"
+
+#define MAX_DEPTH 16 /* certificates above one that are looked at */
+
+typedef struct followed_t {
+    apr_uint32_t issuer;
+    unsigned char may_ask;
+    unsigned char is_revoked; /* itself */
+    unsigned char is_stopped; /* one above is revoked */
+    unsigned char has_below;  /* it issued others */
+} followed_t;
+
+struct staple_follow_t {
+    followed_t *certs;
+    apr_uint32_t count;
+    staple_due_t *moments; /* when a response held nears or meets its end */
+    staple_follow_hooks_t hooks;
+};
+
+staple_follow_t *staple_follow_make(apr_pool_t *p, apr_uint32_t count,
+                                    const staple_follow_hooks_t *hooks)
+{
+    staple_follow_t *follow = apr_pcalloc(p, sizeof(*follow));
+    apr_uint32_t i;
+
+    follow->certs = apr_pcalloc(p, (count + 1) * sizeof(followed_t));
+    follow->count = count;
+    follow->moments = staple_due_make(p, count);
+    follow->hooks = *hooks;
+    for (i = 0; i < count; i++) {
+        follow->certs[i].issuer = STAPLE_FOLLOW_NONE;
+    }
+    return follow;
+}
+
+void staple_follow_set(staple_follow_t *follow, apr_uint32_t index,
+                       apr_uint32_t issuer, int may_ask)
+{
+    follow->certs[index].issuer = issuer;
+    follow->certs[index].may_ask = may_ask != 0;
+    if (issuer != STAPLE_FOLLOW_NONE) {
+        follow->certs[issuer].has_below = 1;
+    }
+}
+
+int staple_follow_is_stopped(const staple_follow_t *follow,
+                             apr_uint32_t index)
+{
+    return follow->certs[index].is_stopped;
+}
+
+static int is_one_above_revoked(const staple_follow_t *follow,
+                                apr_uint32_t index)
+{
+    apr_uint32_t i = follow->certs[index].issuer;
+    int depth;
+
+    /* Cross-signed issuers may stand above each other. */
+    for (depth = 0; i != STAPLE_FOLLOW_NONE && depth < MAX_DEPTH; depth++) {
+        if (follow->certs[i].is_revoked) {
+            return 1;
+        }
+        i = follow->certs[i].issuer;
+    }
+    return 0;
+}
+
+static void tell(staple_follow_t *follow, staple_event_e event,
+                 apr_uint32_t index, staple_state_e before,
+                 const staple_record_t *record, apr_time_t now)
+{
+    const staple_follow_event_t happened = {event, index, before, record, now};
+
+    follow->hooks.tell(follow->hooks.baton, &happened);
+}
+
+/* ---- moments: a quarter of the life left, an hour left, the end ---- */
+
+static apr_time_t moment_of(const staple_record_t *record, unsigned told)
+{
+    apr_interval_time_t quarter = (record->use_until - record->this_update) / 4;
+
+    if (told == STAPLE_TOLD_QUARTER) {
+        return record->use_until - quarter;
+    }
+    return told == STAPLE_TOLD_HOUR
+               ? record->use_until - apr_time_from_sec(3600)
+               : record->use_until;
+}
+
+/* Does the hour come after the quarter? */
+static int has_hour(const staple_record_t *record)
+{
+    return moment_of(record, STAPLE_TOLD_HOUR)
+           > moment_of(record, STAPLE_TOLD_QUARTER);
+}
+
+/* The next thing to tell about the response held, or 0. */
+static unsigned next_to_tell(const staple_record_t *record)
+{
+    if (record->der_len == 0 || (record->told & STAPLE_TOLD_STALE)) {
+        return 0;
+    }
+    if ((record->told & STAPLE_TOLD_QUARTER) == 0) {
+        return STAPLE_TOLD_QUARTER;
+    }
+    return (record->told & STAPLE_TOLD_HOUR) == 0 && has_hour(record)
+               ? STAPLE_TOLD_HOUR
+               : STAPLE_TOLD_STALE;
+}
+
+static void plan_moment(staple_follow_t *follow, apr_uint32_t index,
+                        const staple_record_t *record)
+{
+    unsigned next = next_to_tell(record);
+
+    if (next == 0) {
+        staple_due_remove(follow->moments, index);
+    }
+    else {
+        staple_due_set(follow->moments, index, moment_of(record, next));
+    }
+}
+
+/* ---- states ---- */
+
+static void update_state(staple_follow_t *follow, apr_uint32_t index,
+                         staple_record_t *record, apr_time_t now)
+{
+    const followed_t *cert = &follow->certs[index];
+    const staple_facts_t facts = {
+        .is_issuer_revoked = cert->is_stopped,
+        .may_ask = cert->may_ask,
+        .has_asked = record->attempted_at != 0,
+        .has_failed = record->failures > 0,
+        .said_unknown = record->said_unknown,
+        .holds = record->der_len > 0,
+        .is_current = record->use_until > now,
+        .says_revoked = record->status == STAPLE_CERT_REVOKED};
+    staple_state_e before = (staple_state_e)record->state;
+    staple_state_e after = staple_state_of(&facts, before);
+
+    if (after == before) {
+        return;
+    }
+    record->state = (unsigned char)after;
+    record->state_since = now;
+    record->state_reason = record->reason;
+    /* The first good one after a start is what everybody expects. */
+    if (staple_event_of(after) != STAPLE_EVENT_COUNT
+        && !(after == STAPLE_STATE_GOOD && before == STAPLE_STATE_PENDING)) {
+        tell(follow, staple_event_of(after), index, before, record, now);
+    }
+}
+
+void staple_follow_begin(staple_follow_t *follow, apr_uint32_t index,
+                         apr_time_t now)
+{
+    followed_t *cert = &follow->certs[index];
+    staple_record_t record;
+
+    follow->hooks.get(follow->hooks.baton, index, &record);
+    cert->is_revoked = record.state == STAPLE_STATE_REVOKED;
+    cert->is_stopped = record.state == STAPLE_STATE_ISSUER_REVOKED;
+    if (record.state_since == 0) {
+        record.state = (unsigned char)(cert->may_ask ? STAPLE_STATE_PENDING
+                                                   : STAPLE_STATE_DISABLED);
+        record.state_since = now;
+        follow->hooks.put(follow->hooks.baton, index, &record);
+    }
+    plan_moment(follow, index, &record);
+}
+
+void staple_follow_job_ended(staple_follow_t *follow, apr_uint32_t index,
+                             staple_record_t *record, int has_new_response,
+                             apr_time_t now)
+{
+    staple_state_e before = (staple_state_e)record->state;
+    int was_failing = record->told & STAPLE_TOLD_FAILING;
+
+    if (has_new_response) {
+        record->told = 0;
+        if (was_failing) {
+            tell(follow, STAPLE_EVENT_REFRESH_RECOVERED, index, before, record,
+                 now);
+        }
+    }
+    else if (!was_failing) {
+        record->told |= STAPLE_TOLD_FAILING;
+        tell(follow, STAPLE_EVENT_REFRESH_FAILING, index, before, record, now);
+    }
+    plan_moment(follow, index, record);
+    update_state(follow, index, record, now);
+}
+
+/* Certificate `index` came under a revoked issuer, or out from under one. */
+static void stop_or_go_on(staple_follow_t *follow, apr_uint32_t index,
+                          int is_stopped, apr_time_t now)
+{
+    staple_record_t record;
+
+    follow->certs[index].is_stopped = is_stopped != 0;
+    follow->hooks.get(follow->hooks.baton, index, &record);
+    update_state(follow, index, &record, now);
+    follow->hooks.put(follow->hooks.baton, index, &record);
+    follow->hooks.stop(follow->hooks.baton, index, is_stopped, now);
+}
+
+void staple_follow_settle(staple_follow_t *follow, apr_time_t now)
+{
+    apr_uint32_t i;
+
+    for (i = 0; i < follow->count; i++) {
+        int is_stopped = is_one_above_revoked(follow, i);
+
+        if (is_stopped != follow->certs[i].is_stopped) {
+            stop_or_go_on(follow, i, is_stopped, now);
+        }
+    }
+}
+
+void staple_follow_spread(staple_follow_t *follow, apr_uint32_t index,
+                          const staple_record_t *record, apr_time_t now)
+{
+    followed_t *cert = &follow->certs[index];
+    int is_revoked = record->state == STAPLE_STATE_REVOKED;
+
+    if (cert->has_below && is_revoked != cert->is_revoked) {
+        cert->is_revoked = is_revoked != 0;
+        staple_follow_settle(follow, now);
+    }
+}
+
+/* The moment of one certificate has come. */
+static void moment_came(staple_follow_t *follow, apr_uint32_t index,
+                        apr_time_t now)
+{
+    staple_record_t record;
+    unsigned now_told;
+
+    follow->hooks.get(follow->hooks.baton, index, &record);
+    now_told = next_to_tell(&record);
+    if (now_told != 0 && moment_of(&record, now_told) <= now) {
+        if (record.use_until <= now) {
+            now_told = STAPLE_TOLD_STALE; /* slept through the others */
+        }
+        record.told |= (unsigned char)now_told;
+        tell(follow,
+             now_told == STAPLE_TOLD_STALE ? STAPLE_EVENT_STALE
+                                           : STAPLE_EVENT_ENDING_SOON,
+             index, (staple_state_e)record.state, &record, now);
+        update_state(follow, index, &record, now);
+        follow->hooks.put(follow->hooks.baton, index, &record);
+    }
+    plan_moment(follow, index, &record);
+}
+
+void staple_follow_time(staple_follow_t *follow, apr_time_t now)
+{
+    apr_uint32_t index;
+    apr_time_t at;
+
+    while ((index = staple_due_first(follow->moments, &at)) != STAPLE_DUE_NOBODY
+           && at <= now) {
+        moment_came(follow, index, now);
+    }
+}
+
+apr_time_t staple_follow_next_at(const staple_follow_t *follow)
+{
+    apr_time_t at;
+
+    staple_due_first(follow->moments, &at);
+    return at;
+}

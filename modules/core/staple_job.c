@@ -1,0 +1,164 @@
+/* One certificate's job: from attempt to attempt, to its end. */
+#include "staple_job.h"
+
+#include <apr_strings.h>
+
+#include "staple_adopt.h"
+#include "staple_schedule.h"
+
+/* xorshift32 (Marsaglia 2003): spreads requests, protects nothing. */
+static apr_uint32_t draw(staple_refresh_t *refresh)
+{
+    refresh->random ^= refresh->random << 13;
+    refresh->random ^= refresh->random >> 17;
+    refresh->random ^= refresh->random << 5;
+    return refresh->random;
+}
+
+void staple_job_tell(staple_refresh_t *refresh, staple_report_t report)
+{
+    report.detail = report.detail != NULL ? report.detail : "";
+    refresh->options.report(refresh->options.baton, &report);
+}
+
+void staple_job_schedule(staple_refresh_t *refresh, apr_uint32_t index,
+                     apr_time_t at)
+{
+    const staple_entry_t *entry = &refresh->entries[index];
+
+    if (entry->may_ask && !entry->at_work
+        && !staple_follow_is_stopped(refresh->follow, index)) {
+        staple_due_set(refresh->due, index, at);
+    }
+}
+
+static void end_job(staple_refresh_t *refresh, apr_uint32_t index,
+                    staple_record_t *record, int has_new_response,
+                    apr_time_t now)
+{
+    record->attempted_at = now;
+    record->asked_whom = refresh->entries[index].whom;
+    staple_follow_job_ended(refresh->follow, index, record, has_new_response,
+                            now);
+    staple_writer_put_record(refresh->writer, index, record);
+    staple_job_schedule(refresh, index, record->next_at);
+    staple_follow_spread(refresh->follow, index, record, now);
+}
+
+static void job_failed(staple_refresh_t *refresh, apr_uint32_t index,
+                       apr_time_t now)
+{
+    staple_entry_t *entry = &refresh->entries[index];
+    staple_record_t record;
+
+    staple_cache_get_record(&record, refresh->cache, index);
+    if (entry->said_unknown) {
+        record.said_unknown = 1;
+        entry->reason = STAPLE_UNKNOWN;
+    }
+    record.failures += record.failures < APR_UINT32_MAX;
+    record.reason = (apr_uint16_t)entry->reason;
+    apr_cpystrn(record.detail, entry->detail, sizeof(record.detail));
+    record.next_at = staple_schedule_after_failure(
+        entry->policy, record.failures, record.use_until, entry->retry_after,
+        draw(refresh), now);
+    end_job(refresh, index, &record, 0, now);
+    staple_job_tell(refresh, (staple_report_t){.what = STAPLE_REPORT_JOB_FAILED,
+                                    .index = index,
+                                    .reason = entry->reason,
+                                    .detail = entry->detail,
+                                    .record = &record});
+}
+
+/* Puts the job's next attempt into its responder's queue, or ends it. */
+void staple_job_go_on(staple_refresh_t *refresh, apr_uint32_t index,
+                  apr_time_t now)
+{
+    staple_entry_t *entry = &refresh->entries[index];
+    int by_get;
+    const char *url = staple_responders_attempt(&by_get, entry->cert,
+                                                entry->policy, entry->attempt);
+
+    entry->at_work = 0;
+    if (staple_follow_is_stopped(refresh->follow, index)) {
+        return;
+    }
+    if (url == NULL) {
+        job_failed(refresh, index, now);
+        return;
+    }
+    entry->at_work = 1;
+    staple_due_remove(refresh->due, index);
+    staple_queue_push(refresh->queue,
+                      staple_queue_responder(refresh->queue, url), index);
+}
+
+void staple_job_start(staple_refresh_t *refresh, apr_uint32_t index,
+                      apr_time_t now)
+{
+    staple_entry_t *entry = &refresh->entries[index];
+
+    staple_due_remove(refresh->due, index);
+    entry->attempt = 0;
+    entry->said_unknown = 0;
+    entry->retry_after = 0;
+    entry->skipped = NULL;
+    entry->detail[0] = '\0';
+    staple_job_go_on(refresh, index, now);
+}
+
+void staple_job_attempt_failed(staple_refresh_t *refresh, apr_uint32_t index,
+                           const staple_exchange_t *exchange,
+                           staple_reason_e reason, const char *detail)
+{
+    staple_entry_t *entry = &refresh->entries[index];
+
+    entry->reason = reason;
+    apr_cpystrn(entry->detail, detail, sizeof(entry->detail));
+    staple_job_tell(refresh, (staple_report_t){.what = STAPLE_REPORT_ATTEMPT_FAILED,
+                                    .index = index,
+                                    .reason = reason,
+                                    .detail = detail,
+                                    .url = exchange->responder->url,
+                                    .by_get = exchange->by_get});
+}
+
+/* Uses a response if it is to be used, and says when to ask again. */
+staple_reason_e staple_job_take_response(staple_refresh_t *refresh,
+                                     apr_uint32_t index,
+                                     const staple_answer_t *answer,
+                                     const unsigned char *nonce,
+                                     apr_time_t now)
+{
+    staple_entry_t *entry = &refresh->entries[index];
+    staple_record_t record;
+    staple_reason_e reason;
+
+    staple_cache_get_record(&record, refresh->cache, index);
+    reason = staple_adopt(&record, refresh->writer, index, entry->cert,
+                          entry->policy, answer->der, answer->der_len, nonce,
+                          now);
+    if (reason != STAPLE_OK) {
+        return reason;
+    }
+    record.next_at = staple_schedule_after_success(
+        entry->policy, record.use_until, answer->fresh_for, draw(refresh), now);
+    end_job(refresh, index, &record, 1, now);
+    staple_job_tell(refresh, (staple_report_t){.what = STAPLE_REPORT_REFRESHED,
+                                    .index = index,
+                                    .was_first = !entry->seen,
+                                    .record = &record});
+    entry->seen = 1;
+    return STAPLE_OK;
+}
+
+void staple_job_count(staple_refresh_t *refresh, apr_uint32_t index,
+                           int has_failed)
+{
+    staple_record_t record;
+
+    staple_cache_get_record(&record, refresh->cache, index);
+    record.requests++;
+    record.failed += (apr_uint32_t)has_failed;
+    staple_writer_put_record(refresh->writer, index, &record);
+}

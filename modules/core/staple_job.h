@@ -1,0 +1,42 @@
+/* One certificate's job: from attempt to attempt, to its end. */
+#ifndef STAPLE_JOB_H
+#define STAPLE_JOB_H
+
+#include "staple_refresh_int.h"
+
+/* All of these are steps of the refresher: same thread, same `now`. */
+
+/* Tells the caller of the refresher. */
+void staple_job_tell(staple_refresh_t *refresh, staple_report_t report);
+
+/* Makes certificate `index` due at `at`, if it may be asked about and no job
+ * of it is at work. */
+void staple_job_schedule(staple_refresh_t *refresh, apr_uint32_t index,
+                         apr_time_t at);
+
+/* The certificate is due: its job begins. */
+void staple_job_start(staple_refresh_t *refresh, apr_uint32_t index,
+                      apr_time_t now);
+
+/* Puts the job's next attempt (entry->attempt) into the queue of its
+ * responder, or ends the job: all attempts failed. */
+void staple_job_go_on(staple_refresh_t *refresh, apr_uint32_t index,
+                      apr_time_t now);
+
+/* Notes and tells why an attempt failed. */
+void staple_job_attempt_failed(staple_refresh_t *refresh, apr_uint32_t index,
+                               const staple_exchange_t *exchange,
+                               staple_reason_e reason, const char *detail);
+
+/* Uses a response if it is to be used (staple_adopt.h); the job ends then. */
+staple_reason_e staple_job_take_response(staple_refresh_t *refresh,
+                                         apr_uint32_t index,
+                                         const staple_answer_t *answer,
+                                         const unsigned char *nonce,
+                                         apr_time_t now);
+
+/* Counts an exchange in the certificate's record. */
+void staple_job_count(staple_refresh_t *refresh, apr_uint32_t index,
+                      int has_failed);
+
+#endif

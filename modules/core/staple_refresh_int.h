@@ -1,0 +1,43 @@
+/* What the refresher keeps, for the files that it is made of. */
+#ifndef STAPLE_REFRESH_INT_H
+#define STAPLE_REFRESH_INT_H
+
+#include "staple_due.h"
+#include "staple_queue.h"
+#include "staple_refresh.h"
+#include "staple_writer.h"
+
+/* What the refresher knows of one certificate beyond its record. */
+typedef struct staple_entry_t {
+    const staple_cert_t *cert;
+    const staple_policy_t *policy;
+    apr_uint32_t whom;                 /* staple_responders_hash() */
+    const char *asked;                 /* the responder asked last, or NULL */
+    const staple_responder_t *skipped; /* it was down when it was its turn */
+    unsigned attempt;                  /* of the job at work */
+    staple_reason_e reason;            /* why the job's last attempt failed */
+    int may_ask;                       /* there is somebody to ask */
+    int at_work;                       /* waiting for a responder, or asking */
+    int said_unknown;                  /* a verified response did, this job */
+    int seen;                          /* a response came since the start */
+    apr_interval_time_t retry_after;   /* the longest asked for, this job */
+    char detail[STAPLE_RECORD_DETAIL];
+} staple_entry_t;
+
+struct staple_refresh_t {
+    staple_entry_t *entries;
+    apr_uint32_t count;
+    staple_due_t *due; /* who is neither waiting nor in flight */
+    staple_cache_t *cache;
+    staple_writer_t *writer;
+    staple_follow_t *follow;
+    staple_queue_t *queue; /* who waits for which responder */
+    unsigned skipped;      /* attempts passed over, ever */
+    staple_exchange_t *free;
+    unsigned in_flight;
+    apr_uint32_t random;
+    apr_time_t last_now;
+    staple_refresh_options_t options;
+};
+
+#endif

@@ -1,0 +1,107 @@
+/* The state of a certificate, and which events are significant; pure. */
+#include "staple_state.h"
+
+#include <string.h>
+
+staple_state_e staple_state_of(const staple_facts_t *facts,
+                               staple_state_e before)
+{
+    if (facts->is_issuer_revoked) {
+        return STAPLE_STATE_ISSUER_REVOKED;
+    }
+    if (facts->holds && facts->says_revoked) {
+        return STAPLE_STATE_REVOKED;
+    }
+    if (facts->said_unknown) {
+        return STAPLE_STATE_UNKNOWN;
+    }
+    if (facts->holds && facts->is_current) {
+        return STAPLE_STATE_GOOD;
+    }
+    if (facts->has_failed) {
+        return STAPLE_STATE_UNAVAILABLE;
+    }
+    if (!facts->holds) {
+        return facts->may_ask ? STAPLE_STATE_PENDING : STAPLE_STATE_DISABLED;
+    }
+    return before == STAPLE_STATE_ISSUER_REVOKED ? STAPLE_STATE_GOOD : before;
+}
+
+const char *staple_state_name(staple_state_e state)
+{
+    static const char *const names[] = {
+#define STAPLE_STATE_NAME(constant, name) [constant] = name,
+        STAPLE_STATES(STAPLE_STATE_NAME)
+#undef STAPLE_STATE_NAME
+    };
+
+    return (unsigned)state < STAPLE_STATE_COUNT ? names[state] : "not_a_state";
+}
+
+static const struct {
+    const char *name;
+    unsigned excluded_by;
+    int always;
+} events[] = {
+#define STAPLE_EVENT_ROW(constant, name, excluded_by, always)                  \
+    [constant] = {name, excluded_by, always},
+    STAPLE_EVENTS(STAPLE_EVENT_ROW)
+#undef STAPLE_EVENT_ROW
+};
+
+const char *staple_event_name(staple_event_e event)
+{
+    return (unsigned)event < STAPLE_EVENT_COUNT ? events[event].name
+                                                : "not_an_event";
+}
+
+staple_event_e staple_event_of(staple_state_e state)
+{
+    switch (state) {
+    case STAPLE_STATE_GOOD:
+        return STAPLE_EVENT_GOOD;
+    case STAPLE_STATE_REVOKED:
+        return STAPLE_EVENT_REVOKED;
+    case STAPLE_STATE_UNKNOWN:
+        return STAPLE_EVENT_UNKNOWN;
+    case STAPLE_STATE_ISSUER_REVOKED:
+        return STAPLE_EVENT_ISSUER_REVOKED;
+    case STAPLE_STATE_UNAVAILABLE:
+        return STAPLE_EVENT_UNAVAILABLE;
+    case STAPLE_STATE_PENDING:
+    case STAPLE_STATE_DISABLED:
+    case STAPLE_STATE_COUNT:
+        break;
+    }
+    return STAPLE_EVENT_COUNT;
+}
+
+int staple_event_is_significant(staple_event_e event, unsigned exclude,
+                                int must_staple_unserved)
+{
+    if ((unsigned)event >= STAPLE_EVENT_COUNT) {
+        return 0;
+    }
+    return events[event].always
+           || (events[event].excluded_by != 0
+               && ((events[event].excluded_by & exclude) == 0
+                   || must_staple_unserved));
+}
+
+const char *staple_state_conditions(char *buf, staple_state_e state,
+                                    int is_stale, unsigned exclude,
+                                    int must_staple_unserved)
+{
+    buf[0] = '\0';
+    if (state != STAPLE_STATE_GOOD
+        && staple_event_is_significant(staple_event_of(state), exclude,
+                                       must_staple_unserved)) {
+        strcat(buf, staple_state_name(state));
+    }
+    if (is_stale
+        && staple_event_is_significant(STAPLE_EVENT_STALE, exclude,
+                                       must_staple_unserved)) {
+        strcat(buf, buf[0] != '\0' ? ",stale" : "stale");
+    }
+    return buf[0] != '\0' ? buf : "-";
+}

@@ -1,0 +1,93 @@
+/* The state of a certificate, and which events are significant; pure. */
+#ifndef STAPLE_STATE_H
+#define STAPLE_STATE_H
+
+#include "staple_types.h"
+
+/* X(constant, name): each certificate is in exactly one of these. */
+#define STAPLE_STATES(X)                                                       \
+    X(STAPLE_STATE_PENDING, "pending")                /* none asked yet */     \
+    X(STAPLE_STATE_GOOD, "good")                                               \
+    X(STAPLE_STATE_REVOKED, "revoked")                                         \
+    X(STAPLE_STATE_UNKNOWN, "unknown")                                         \
+    X(STAPLE_STATE_ISSUER_REVOKED, "issuer-revoked")                           \
+    X(STAPLE_STATE_UNAVAILABLE, "unavailable") /* none held, last job failed */\
+    X(STAPLE_STATE_DISABLED, "disabled")       /* nobody to ask */
+
+typedef enum {
+#define STAPLE_STATE_ENUM(constant, name) constant,
+    STAPLE_STATES(STAPLE_STATE_ENUM)
+#undef STAPLE_STATE_ENUM
+    STAPLE_STATE_COUNT
+} staple_state_e;
+
+/* Everything that the state depends on. */
+typedef struct staple_facts_t {
+    int is_issuer_revoked; /* any certificate above it is */
+    int may_ask;           /* there is somebody to ask */
+    int has_asked;         /* a job has ended */
+    int has_failed;        /* the last job gave no usable response */
+    int said_unknown;      /* the last verified answer was `unknown` */
+    int holds;             /* a response is held ... */
+    int is_current;        /* ... that may be used now ... */
+    int says_revoked;      /* ... and this is what it says */
+} staple_facts_t;
+
+/*
+ * The state that follows from the facts; `before` is the state until now.
+ * From top to bottom, the first that holds: an issuer is revoked; the response
+ * held says revoked (revocation does not run out with the response); the last
+ * verified answer was unknown; a current good response is held; the last job
+ * failed; nothing is held and nobody is to be asked; nobody was asked yet; and
+ * else (the response held has run out while nothing failed) as before.
+ */
+staple_state_e staple_state_of(const staple_facts_t *facts,
+                               staple_state_e before);
+
+/* The state's name, for people and programs.  Never NULL. */
+const char *staple_state_name(staple_state_e state);
+
+/* X(constant, name, by whom it is excluded or 0, always significant) */
+#define STAPLE_EVENTS(X)                                                       \
+    X(STAPLE_EVENT_GOOD, "good", 0, 0)                                         \
+    X(STAPLE_EVENT_REVOKED, "revoked", STAPLE_EXCLUDE_REVOKED, 0)              \
+    X(STAPLE_EVENT_UNKNOWN, "unknown", 0, 1)                                   \
+    X(STAPLE_EVENT_ISSUER_REVOKED, "issuer-revoked",                           \
+      STAPLE_EXCLUDE_ISSUER_REVOKED, 0)                                        \
+    X(STAPLE_EVENT_UNAVAILABLE, "unavailable", STAPLE_EXCLUDE_UNAVAILABLE, 0)  \
+    X(STAPLE_EVENT_STALE, "stale", STAPLE_EXCLUDE_STALE, 0)                    \
+    X(STAPLE_EVENT_ENDING_SOON, "ending-soon", STAPLE_EXCLUDE_STALE, 0)        \
+    X(STAPLE_EVENT_REFRESH_FAILING, "refresh-failing", 0, 0)                   \
+    X(STAPLE_EVENT_REFRESH_RECOVERED, "refresh-recovered", 0, 0)               \
+    X(STAPLE_EVENT_RESPONDER_DOWN, "responder-down", 0, 0)                     \
+    X(STAPLE_EVENT_RESPONDER_UP, "responder-up", 0, 0)
+
+typedef enum {
+#define STAPLE_EVENT_ENUM(constant, name, excluded_by, always) constant,
+    STAPLE_EVENTS(STAPLE_EVENT_ENUM)
+#undef STAPLE_EVENT_ENUM
+    STAPLE_EVENT_COUNT
+} staple_event_e;
+
+/* The event's name.  Never NULL. */
+const char *staple_event_name(staple_event_e event);
+
+/* The event that a change to `state` is; STAPLE_EVENT_COUNT: none. */
+staple_event_e staple_event_of(staple_state_e state);
+
+/*
+ * Is an event significant?  `exclude` holds STAPLE_EXCLUDE_... bits, each of
+ * which takes its events out.  What leaves a certificate with the TLS feature
+ * status_request (RFC 7633) without a staple always is: clients refuse it.
+ */
+int staple_event_is_significant(staple_event_e event, unsigned exclude,
+                                int must_staple_unserved);
+
+/* The significant conditions of a certificate right now, comma-separated
+ * ("revoked,stale"), or "-"; `buf` has STAPLE_CONDITIONS_SIZE bytes. */
+#define STAPLE_CONDITIONS_SIZE 64
+const char *staple_state_conditions(char *buf, staple_state_e state,
+                                    int is_stale, unsigned exclude,
+                                    int must_staple_unserved);
+
+#endif

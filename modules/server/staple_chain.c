@@ -1,0 +1,122 @@
+/* The issuers above a certificate, from mod_ssl's configuration and files. */
+#include "staple_chain.h"
+
+#include <apr_hash.h>
+
+#include <openssl/pem.h>
+
+#define CACHE_KEY "ocspstaple_chain_files"
+
+static apr_status_t free_x509(void *x509)
+{
+    X509_free(x509);
+    return APR_SUCCESS;
+}
+
+/* All certificates of one PEM file, X509 *; empty where it has none. */
+static apr_array_header_t *read_file(const server_rec *s, apr_pool_t *pconf,
+                                     const char *path)
+{
+    apr_array_header_t *certs = apr_array_make(pconf, 4, sizeof(X509 *));
+    BIO *bio = BIO_new_file(path, "r");
+    X509 *x509;
+
+    while (bio != NULL
+           && (x509 = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL)) != NULL) {
+        *(X509 **)apr_array_push(certs) = x509;
+        apr_pool_cleanup_register(pconf, x509, free_x509,
+                                  apr_pool_cleanup_null);
+    }
+    if (certs->nelts == 0) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     STAPLE_LOGNO(0014)
+                     "OCSPStapleChainFile %s: %s; it must be a PEM file with "
+                     "the certificates of issuers",
+                     path,
+                     bio == NULL ? "cannot be opened" : "has no certificate");
+    }
+    BIO_free(bio);
+    return certs;
+}
+
+/* The certificates of a file, read at the first time it is named. */
+static const apr_array_header_t *file_of(const server_rec *s,
+                                         apr_pool_t *pconf, const char *path)
+{
+    apr_hash_t *files = NULL;
+    apr_array_header_t *certs;
+
+    apr_pool_userdata_get((void **)(void *)&files, CACHE_KEY, pconf);
+    if (files == NULL) {
+        files = apr_hash_make(pconf);
+        apr_pool_userdata_setn(files, CACHE_KEY, apr_pool_cleanup_null, pconf);
+    }
+    certs = apr_hash_get(files, path, APR_HASH_KEY_STRING);
+    if (certs == NULL) {
+        certs = read_file(s, pconf, path);
+        apr_hash_set(files, path, APR_HASH_KEY_STRING, certs);
+    }
+    return certs;
+}
+
+void staple_chain_open(staple_chain_t *chain, const server_rec *s,
+                       apr_pool_t *pconf, SSL_CTX *ssl_ctx)
+{
+    const apr_array_header_t *paths = staple_config_get(s)->chain_files;
+    int i;
+
+    chain->sent = NULL;
+    SSL_CTX_get0_chain_certs(ssl_ctx, &chain->sent);
+    if (chain->sent == NULL) {
+        SSL_CTX_get_extra_chain_certs(ssl_ctx, &chain->sent);
+    }
+    chain->trusted = SSL_CTX_get_cert_store(ssl_ctx);
+    chain->own = apr_array_make(pconf, 4, sizeof(X509 *));
+    for (i = 0; paths != NULL && i < paths->nelts; i++) {
+        apr_array_cat(chain->own,
+                      file_of(s, pconf, APR_ARRAY_IDX(paths, i, const char *)));
+    }
+}
+
+static int has_issued(X509 *issuer, X509 *x509)
+{
+    return X509_check_issued(issuer, x509) == X509_V_OK
+           && X509_cmp(issuer, x509) != 0;
+}
+
+static X509 *issuer_in_store(X509_STORE *store, X509 *x509)
+{
+    STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(store);
+    int i;
+
+    for (i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+        X509 *candidate = X509_OBJECT_get0_X509(
+            sk_X509_OBJECT_value(objects, i));
+
+        if (candidate != NULL && has_issued(candidate, x509)) {
+            return candidate;
+        }
+    }
+    return NULL;
+}
+
+X509 *staple_chain_issuer(const staple_chain_t *chain, X509 *x509)
+{
+    int i;
+
+    if (X509_check_issued(x509, x509) == X509_V_OK) {
+        return NULL;
+    }
+    for (i = 0; i < sk_X509_num(chain->sent); i++) {
+        if (has_issued(sk_X509_value(chain->sent, i), x509)) {
+            return sk_X509_value(chain->sent, i);
+        }
+    }
+    for (i = 0; i < chain->own->nelts; i++) {
+        if (has_issued(APR_ARRAY_IDX(chain->own, i, X509 *), x509)) {
+            return APR_ARRAY_IDX(chain->own, i, X509 *);
+        }
+    }
+    return chain->trusted != NULL ? issuer_in_store(chain->trusted, x509)
+                                  : NULL;
+}

@@ -1,0 +1,172 @@
+/* Events as JSON objects: one per line in the event log. */
+#include "staple_eventlog.h"
+
+#include <apr_strings.h>
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "../core/staple_verify.h"
+#include "staple_config.h"
+
+static apr_file_t *event_log; /* set before fork; NULL: none */
+
+static apr_file_t *open_piped(apr_pool_t *pconf, server_rec *s,
+                              const char *program)
+{
+    piped_log *log = ap_open_piped_log(pconf, program);
+
+    if (log == NULL) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                     STAPLE_LOGNO(0060)
+                     "OCSPStapleEventLog: cannot start \"%s\"", program);
+        return NULL;
+    }
+    return ap_piped_log_write_fd(log);
+}
+
+static apr_file_t *open_file(apr_pool_t *pconf, server_rec *s,
+                             const char *path)
+{
+    apr_file_t *file = NULL;
+    apr_status_t status = apr_file_open(
+        &file, path,
+        APR_FOPEN_WRITE | APR_FOPEN_APPEND | APR_FOPEN_CREATE
+            | APR_FOPEN_LARGEFILE,
+        APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_GREAD | APR_FPROT_WREAD,
+        pconf);
+
+    if (status != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
+                     STAPLE_LOGNO(0061)
+                     "OCSPStapleEventLog: cannot open %s for appending", path);
+        return NULL;
+    }
+    return file;
+}
+
+int staple_eventlog_open(apr_pool_t *pconf, apr_pool_t *plog,
+                         apr_pool_t *ptemp, server_rec *s)
+{
+    const char *target = staple_config_get(s)->event_log;
+
+    (void)plog;
+    (void)ptemp;
+    event_log = NULL;
+    if (target == NULL) {
+        return OK;
+    }
+    event_log = target[0] == '|' ? open_piped(pconf, s, target + 1)
+                                 : open_file(pconf, s, target);
+    return event_log != NULL ? OK : HTTP_INTERNAL_SERVER_ERROR;
+}
+
+/* ---- one line ---- */
+
+static void add_time(json_t *object, const char *name, apr_time_t at)
+{
+    apr_time_exp_t t;
+
+    if (at > 0 && apr_time_exp_gmt(&t, at) == APR_SUCCESS) {
+        json_object_set_new(
+            object, name,
+            json_sprintf("%04d-%02d-%02dT%02d:%02d:%02dZ", t.tm_year + 1900,
+                         t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min,
+                         t.tm_sec));
+    }
+}
+
+static void add_text(json_t *object, const char *name, const char *text)
+{
+    if (text != NULL && text[0] != '\0') {
+        json_object_set_new(object, name, json_string(text));
+    }
+}
+
+static json_t *server_names(const apr_array_header_t *servers)
+{
+    json_t *names = json_array();
+    int i;
+
+    for (i = 0; i < servers->nelts; i++) {
+        const server_rec *s = APR_ARRAY_IDX(servers, i, server_rec *);
+
+        json_array_append_new(names,
+                              json_string(s->server_hostname != NULL
+                                              ? s->server_hostname
+                                              : "-"));
+    }
+    return names;
+}
+
+static void add_cert(json_t *object, apr_pool_t *p,
+                     const staple_eventlog_entry_t *entry)
+{
+    const staple_view_cert_t *cert = entry->cert;
+    const staple_record_t *record = &cert->record;
+
+    add_text(object, "state",
+             staple_state_name((staple_state_e)record->state));
+    add_text(object, "previous_state", staple_state_name(entry->before));
+    json_object_set_new(
+        object, "certificate",
+        json_pack("{s:s, s:s, s:s}", "subject", cert->cert->subject, "serial",
+                  cert->cert->serial, "sha256",
+                  staple_cert_hex(p, cert->cert->sha256,
+                                  sizeof(cert->cert->sha256))));
+    add_text(object, "issuer", cert->cert->issuer->subject);
+    json_object_set_new(object, "is_issuer", json_boolean(cert->is_issuer));
+    json_object_set_new(object, "servers", server_names(cert->servers));
+    if (record->state == STAPLE_STATE_REVOKED) {
+        add_time(object, "revocation_time", record->revoked_at);
+        add_text(object, "revocation_reason",
+                 staple_verify_crl_reason(record->revocation_reason));
+    }
+    add_time(object, "staple_ends", record->use_until);
+}
+
+const char *staple_eventlog_line(apr_pool_t *p,
+                                 const staple_eventlog_entry_t *entry)
+{
+    json_t *object = json_object();
+    const char *line = NULL;
+    char *text;
+
+    add_time(object, "time", entry->at);
+    add_text(object, "event", staple_event_name(entry->event));
+    json_object_set_new(object, "significant",
+                        json_boolean(entry->is_significant));
+    if (entry->cert != NULL) {
+        add_cert(object, p, entry);
+    }
+    add_text(object, "responder", entry->responder);
+    if (entry->reason != STAPLE_OK) {
+        add_text(object, "reason", staple_reason_name(entry->reason));
+        add_text(object, "detail", entry->detail);
+    }
+    text = json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII);
+    if (text != NULL) {
+        line = apr_pstrcat(p, text, "\n", NULL);
+    }
+    free(text);
+    json_decref(object);
+    return line;
+}
+
+void staple_eventlog_append(server_rec *s, const char *line)
+{
+    apr_size_t len = strlen(line);
+    apr_status_t status;
+
+    if (event_log == NULL) {
+        return;
+    }
+    /* One write of an unbuffered, appending file: lines of several processes
+     * do not mix. */
+    status = apr_file_write_full(event_log, line, len, NULL);
+    if (status != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, status, s,
+                     STAPLE_LOGNO(0062)
+                     "OCSPStapleEventLog: an event could not be written: %s",
+                     line);
+    }
+}

@@ -1,0 +1,32 @@
+/* Events as JSON objects: one per line in the event log. */
+#ifndef STAPLE_EVENTLOG_H
+#define STAPLE_EVENTLOG_H
+
+#include "staple_view.h"
+
+/* An event with all that people and programs want to know of it. */
+typedef struct staple_eventlog_entry_t {
+    staple_event_e event;
+    int is_significant;
+    apr_time_t at;
+    staple_state_e before;
+    const staple_view_cert_t *cert; /* NULL: an event of a responder */
+    staple_reason_e reason;
+    const char *detail;             /* never NULL */
+    const char *responder;          /* URL, or NULL */
+} staple_eventlog_entry_t;
+
+/* open_logs hook: opens OCSPStapleEventLog as httpd opens its own logs, again
+ * at each restart.  Runs in: parent. */
+int staple_eventlog_open(apr_pool_t *pconf, apr_pool_t *plog,
+                         apr_pool_t *ptemp, server_rec *s);
+
+/* The entry as one line with its newline, in pool p; NULL without memory. */
+const char *staple_eventlog_line(apr_pool_t *p,
+                                 const staple_eventlog_entry_t *entry);
+
+/* Appends one line, whole, if there is an event log.  Runs in: the refreshing
+ * child, watchdog thread. */
+void staple_eventlog_append(server_rec *s, const char *line);
+
+#endif

@@ -1,0 +1,47 @@
+/* What everybody may look at: certificates, their servers, cache and board. */
+#ifndef STAPLE_VIEW_H
+#define STAPLE_VIEW_H
+
+#include <apr_tables.h>
+
+#include "../core/staple_board.h"
+#include "../core/staple_cache.h"
+#include "../core/staple_refresh.h"
+#include "staple_log.h"
+
+/* Set in post_config, read-only afterwards; inherited by the children. */
+typedef struct staple_view_t {
+    server_rec *main_server;
+    const apr_array_header_t *certs;   /* staple_refresh_cert_t, by index */
+    const apr_array_header_t *servers; /* by index: apr_array_header_t * of
+                                          server_rec *, in configuration order;
+                                          of an issuer: those below it */
+    staple_cache_t *cache;
+    staple_board_block_t *board;
+    apr_time_t started_at;             /* of this generation */
+} staple_view_t;
+
+/* The view of this generation; NULL: no certificate is looked after. */
+const staple_view_t *staple_view_get(void);
+
+/* Runs in: parent, post_config. */
+void staple_view_set(const staple_view_t *view);
+
+/* The certificate of an index, what is known of it now, and derived facts.
+ * Runs in: any process, any time. */
+typedef struct staple_view_cert_t {
+    const staple_cert_t *cert;
+    const staple_policy_t *policy;
+    const apr_array_header_t *servers; /* server_rec * */
+    staple_record_t record;
+    int is_issuer;
+    int is_stale;             /* a response is held, but it has run out */
+    int is_must_staple_unserved;
+    unsigned score;           /* in tenths: 0 .. 50 */
+} staple_view_cert_t;
+
+/* Returns 1, or 0 for a bad index. */
+int staple_view_cert(staple_view_cert_t *cert, const staple_view_t *view,
+                     apr_uint32_t index, apr_time_t now);
+
+#endif
