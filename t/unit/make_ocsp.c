@@ -312,15 +312,18 @@ static void flip(ASN1_OCTET_STRING *hash, int spoil)
 }
 
 static X509_EXTENSION *make_extension(const char *oid, int critical,
-                                      apr_size_t bytes)
+                                      const void *bytes, apr_size_t len)
 {
     ASN1_OBJECT *object = OBJ_txt2obj(oid, 1);
     ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
     X509_EXTENSION *extension;
-    unsigned char *data = calloc(1, bytes + 1);
+    unsigned char *data = calloc(1, len + 1);
 
     MUST(object != NULL && value != NULL && data != NULL);
-    MUST(ASN1_OCTET_STRING_set(value, data, (int)bytes));
+    if (bytes != NULL) {
+        memcpy(data, bytes, len);
+    }
+    MUST(ASN1_OCTET_STRING_set(value, data, (int)len));
     extension = X509_EXTENSION_create_by_OBJ(NULL, object, critical, value);
     MUST(extension != NULL);
     ASN1_OBJECT_free(object);
@@ -354,7 +357,7 @@ static void add_single(OCSP_BASICRESP *basic, const make_single_t *knobs)
     set_text(gone_set, knobs->revoked_text);
     if (knobs->extension != NULL) {
         X509_EXTENSION *extension
-            = make_extension(knobs->extension, knobs->critical, 2);
+            = make_extension(knobs->extension, knobs->critical, NULL, 2);
 
         MUST(OCSP_SINGLERESP_add_ext(single, extension, -1));
         X509_EXTENSION_free(extension);
@@ -417,7 +420,8 @@ static make_der_t encode_basic(apr_pool_t *p, const make_response_t *knobs)
     }
     if (knobs->extension != NULL) {
         X509_EXTENSION *extension = make_extension(
-            knobs->extension, knobs->critical, knobs->extension_bytes);
+            knobs->extension, knobs->critical, knobs->extension_data,
+            knobs->extension_bytes);
 
         MUST(OCSP_BASICRESP_add_ext(basic, extension, -1));
         X509_EXTENSION_free(extension);

@@ -95,6 +95,7 @@ typedef struct make_response_t {
     apr_size_t nonce_len;
     const char *extension;      /* its OID */
     apr_size_t extension_bytes; /* of its value */
+    const void *extension_data; /* the value; NULL: zeroes */
     int critical;
     int status;                 /* OCSPResponseStatus */
     const char *type;           /* OID; NULL: id-pkix-ocsp-basic */

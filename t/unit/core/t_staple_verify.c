@@ -377,6 +377,8 @@ static const struct {
      STAPLE_NOT_YET_VALID, 0},
     {"produced long before thisUpdate", -9999999, -60, 60, 0, STAPLE_OK, 60},
     {"nextUpdate in a second", -60, -60, 1, 0, STAPLE_OK, 1},
+    {"nextUpdate is now", -60, -60, 0, 0, STAPLE_OK, 0},
+    {"nextUpdate past, within skew", -900, -900, -300, 300, STAPLE_OK, -300},
     {"nextUpdate a second ago", -60, -60, -1, 0, STAPLE_EXPIRED, 0},
     {"nextUpdate past beyond skew", -900, -900, -301, 300, STAPLE_EXPIRED,
      0},
@@ -529,6 +531,7 @@ static const struct {
      7 * MAKE_DAY - MAKE_HOUR},
     {"ends before nextUpdate", -MAKE_DAY, MAKE_DAY, STAPLE_OK, MAKE_DAY},
     {"ends in a second", -MAKE_DAY, 1, STAPLE_OK, 1},
+    {"ends now", -MAKE_DAY, 0, STAPLE_SIGNER_EXPIRED, 0},
     {"ended a second ago", -MAKE_DAY, -1, STAPLE_SIGNER_EXPIRED, 0},
     {"ended long ago", -9 * MAKE_DAY, -MAKE_DAY, STAPLE_SIGNER_EXPIRED, 0},
     {"began now", 0, MAKE_DAY, STAPLE_OK, MAKE_DAY},
@@ -728,9 +731,37 @@ static void test_nonces(void)
 static void test_odd_nonces(void)
 {
     static const apr_size_t lengths[] = {0, 1, 2, 32, 34, 200};
+    static const struct {
+        const char *name;
+        unsigned char tag, len;
+        apr_size_t size;
+        staple_reason_e want;
+    } values[] = {
+        {"an OCTET STRING", V_ASN1_OCTET_STRING, 32, 34, STAPLE_OK},
+        {"a BIT STRING", V_ASN1_BIT_STRING, 32, 34, STAPLE_NONCE},
+        {"a length too short", V_ASN1_OCTET_STRING, 31, 34, STAPLE_NONCE},
+        {"a length too long", V_ASN1_OCTET_STRING, 33, 34, STAPLE_NONCE},
+        {"a byte behind it", V_ASN1_OCTET_STRING, 32, 35, STAPLE_NONCE},
+        {"nothing behind its length", V_ASN1_OCTET_STRING, 32, 2,
+         STAPLE_NONCE},
+    };
     unsigned char asked[STAPLE_NONCE_LEN] = {0};
     unsigned i;
 
+    for (i = 0; i < COUNT(values); i++) {
+        unsigned char bytes[40] = {0};
+        make_response_t response = make_good(pki);
+        staple_verdict_t verdict;
+
+        bytes[0] = values[i].tag;
+        bytes[1] = values[i].len;
+        response.extension = NONCE_OID;
+        response.extension_data = bytes;
+        response.extension_bytes = values[i].size;
+        is_reason(judge_at(&verdict, make_response(p, &response), asked,
+                           &default_policy, at_now(0)),
+                  values[i].want, "nonce: %s", values[i].name);
+    }
     for (i = 0; i < COUNT(lengths); i++) {
         make_response_t response = make_good(pki);
         staple_verdict_t verdict;
