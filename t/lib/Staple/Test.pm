@@ -1,0 +1,81 @@
+package Staple::Test;
+
+# What every test needs: waiting, looking for tools, an end after all.
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use File::Temp ();
+use Test::Builder ();
+
+use Staple::Process qw(capture wait_until find_program read_file write_file
+                       scale);
+
+our @EXPORT = qw(capture wait_until read_file write_file mpm have_tool
+                 have_capture new_dir tool top_builddir);
+
+# Whatever hangs, the test does not.
+$SIG{ALRM} = sub { die "the test takes too long\n" };
+alarm scale(150);
+$SIG{$_} = sub { exit 1 } for qw(TERM INT HUP);
+
+sub mpm { return $ENV{STAPLE_MPM} || 'event' }
+
+sub top_builddir { return $ENV{top_builddir} || '.' }
+
+# A program; without it the test says so and is skipped:
+#   plan tests => 3, need { 'no tshark' => have_tool('tshark') };
+sub have_tool {
+    my @missing = grep { !find_program($_) } @_;
+
+    return !@missing;
+}
+
+# May packets be captured on the loopback interface?
+sub have_capture {
+    return 0 if !have_tool('tshark');
+    my $text = capture(['tshark', '-D']);
+    return $text =~ /\blo\b/;
+}
+
+# A program of ours.
+sub tool {
+    my ($name) = @_;
+    my $dir = $ENV{STAPLE_TOOLS} || top_builddir() . '/t/tools';
+
+    return "$dir/$name";
+}
+
+# A directory that everybody may read, gone with the test unless it failed.
+my @dirs;
+my $owner = $$;
+
+sub new_dir {
+    my ($name) = @_;
+    my $dir = File::Temp::tempdir('ocspstaple-' . ($name // 't') . '-XXXXXX',
+                                  TMPDIR => 1);
+
+    chmod 0755, $dir or die "$dir: $!\n";
+    push @dirs, $dir;
+    return $dir;
+}
+
+END {
+    my $status = $?;
+
+    if ($$ == $owner) {
+        my $builder = Test::Builder->new;
+
+        if ($status != 0 || !$builder->is_passing) {
+            $builder->diag("kept: $_") for grep { -d } @dirs;
+        }
+        else {
+            require File::Path;
+            File::Path::remove_tree(@dirs, { safe => 0 });
+        }
+    }
+    $? = $status;
+}
+
+1;
