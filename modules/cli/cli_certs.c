@@ -58,6 +58,7 @@ static int read_file(STACK_OF(X509) **stack, const cli_command_t *command,
     unsigned char *text = NULL;
     apr_size_t len = 0;
     BIO *bio = NULL;
+    const char *why;
     int is_read;
     int status = cli_files_read(&text, &len, command, p, path, MAX_FILE);
 
@@ -74,10 +75,11 @@ static int read_file(STACK_OF(X509) **stack, const cli_command_t *command,
     is_read = bio != NULL && *stack != NULL && read_pem(*stack, bio);
     BIO_free(bio);
     if (!is_read) {
+        why = ERR_reason_error_string(ERR_peek_error());
         return cli_complain(command,
                             "certificate %d in %s cannot be read: %s",
                             sk_X509_num(*stack) + 1, path,
-                            ERR_reason_error_string(ERR_peek_error()));
+                            why != NULL ? why : "no memory");
     }
     if (sk_X509_num(*stack) == 0) {
         return cli_complain(command, "%s holds no certificate in PEM", path);
@@ -120,7 +122,9 @@ int cli_certs_read(staple_cert_t **cert, staple_reason_e *reason,
     leaf = sk_X509_value(certs, 0);
     issuer = issuers != NULL ? find_issuer(issuers, 0, leaf)
                              : find_issuer(certs, 1, leaf);
-    if (issuer == NULL && X509_check_issued(leaf, leaf) == X509_V_OK) {
+    if (issuer == NULL
+        && X509_NAME_cmp(X509_get_subject_name(leaf),
+                         X509_get_issuer_name(leaf)) == 0) {
         issuer = leaf;
     }
     if (issuer == NULL) {

@@ -1,0 +1,221 @@
+# shellcheck shell=sh disable=SC2034
+# What build/demo and build/test share: words, packages, configured builds.
+
+# The source tree, the folder of everything made here.
+top=$(cd "$(dirname "$0")/.." && pwd)
+out=$top/_build
+program=${0##*/}
+
+build_packages='build-essential autoconf automake libtool pkg-config|pkgconf
+    apache2 apache2-dev libapr1-dev libaprutil1-dev libssl-dev
+    libcurl4-openssl-dev libjansson-dev openssl ca-certificates'
+test_packages='clang libclang-rt-14-dev|libclang-rt-dev libapache2-mod-perl2
+    golang-cfssl gnutls-bin curl tshark redis-server memcached tinyproxy
+    faketime valgrind shellcheck procps iproute2'
+
+say() {
+    printf '==> %s\n' "$*"
+}
+
+note() {
+    printf '    %s\n' "$*"
+}
+
+# die REASON [LOG]: the reason, the end of the log, and where it is.
+die() {
+    {
+        if [ -n "${2-}" ] && [ -s "$2" ]; then
+            tail -n 30 "$2" | sed 's/^/    | /'
+        fi
+        printf '%s: %s\n' "$program" "$1"
+        if [ -n "${2-}" ]; then
+            printf '%s: the whole log: %s\n' "$program" "$2"
+        fi
+    } >&2
+    exit 1
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    else
+        sudo "$@"
+    fi
+}
+
+# Debian keeps httpd and others where a user's PATH does not look.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+export PATH
+
+# One run at a time in one clone.
+lock_out() {
+    mkdir -p "$out" || die "cannot make $out"
+    if command -v flock >/dev/null; then
+        exec 9>"$out/lock"
+        flock -n 9 ||
+            die "another build/demo or build/test is at work in $out"
+    fi
+}
+
+# ---- packages ----
+
+installed() {
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+available() {
+    apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [0-9]'
+}
+
+# missing PACKAGE...: prints those not installed; "a|b" is either.
+missing() {
+    for choice; do
+        found=
+        for package in $(echo "$choice" | tr '|' ' '); do
+            if installed "$package"; then
+                found=$package
+            fi
+        done
+        if [ -z "$found" ]; then
+            echo "$choice"
+        fi
+    done
+}
+
+# The first of each "a|b" that there is.
+choose() {
+    for choice; do
+        pick=
+        for package in $(echo "$choice" | tr '|' ' '); do
+            if [ -z "$pick" ] && available "$package"; then
+                pick=$package
+            fi
+        done
+        echo "${pick:-${choice%%|*}}"
+    done
+}
+
+apt_install() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
+        --no-install-recommends "$@"
+}
+
+# Fresh packages would start their services; nothing here needs those.
+services_off() {
+    policy=/usr/sbin/policy-rc.d
+    policy_is_ours=
+    if [ ! -e "$policy" ] && [ ! -L "$policy" ]; then
+        policy_is_ours=1
+        trap services_back EXIT
+        trap 'exit 130' INT
+        trap 'exit 143' TERM HUP
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+        as_root chmod 755 "$policy"
+    fi
+}
+
+services_back() {
+    if [ -n "$policy_is_ours" ]; then
+        as_root rm -f "$policy"
+    fi
+    trap - EXIT INT TERM HUP
+}
+
+# need_packages WHAT PACKAGE...: installs what is missing.
+need_packages() {
+    what=$1
+    shift
+    if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null
+    then
+        note 'not a Debian system: install what configure asks for yourself'
+        return
+    fi
+    lacking=$(missing "$@")
+    if [ -z "$lacking" ]; then
+        return
+    fi
+    log=$out/packages.log
+    say "installing what is missing for $what:" "$(echo "$lacking" | xargs)"
+    if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
+        die "this needs root: apt-get install $(echo "$lacking" | xargs)"
+    fi
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q \
+        >"$log" 2>&1 || die 'apt-get update failed' "$log"
+    # shellcheck disable=SC2046,SC2086
+    lacking=$(choose $lacking)
+    services_off
+    # shellcheck disable=SC2086
+    if ! apt_install $lacking >>"$log" 2>&1; then
+        for package in $lacking; do
+            apt_install "$package" >>"$log" 2>&1 ||
+                note "$package could not be installed"
+        done
+    fi
+    services_back
+    # shellcheck disable=SC2086
+    lacking=$(missing $lacking)
+    if [ -n "$lacking" ] && [ "$what" = 'the build' ]; then
+        die "cannot install $(echo "$lacking" | xargs)" "$log"
+    fi
+}
+
+# ---- builds ----
+
+# Sets $source.  An in-place ./configure forbids builds elsewhere, so then
+# they are made from a copy.
+find_source() {
+    source=$top
+    if [ -f "$top/config.status" ]; then
+        source=$out/src
+        rm -rf "$source"
+        mkdir -p "$source"
+        (
+            cd "$top" || exit 1
+            if [ -e .git ] && command -v git >/dev/null; then
+                git ls-files -co --exclude-standard
+            else
+                find . -path ./_build -prune -o -type f -print
+            fi | while IFS= read -r file; do
+                if [ -f "$file" ] || [ -L "$file" ]; then
+                    printf '%s\n' "$file"
+                fi
+            done | tar -cf - --exclude='*.o' --exclude='*.lo' \
+                --exclude='config.status' -T - | tar -C "$source" -xf -
+        ) || die "cannot copy the sources to $source"
+    fi
+    stale=
+    for file in configure.ac Makefile.am build/tests.mk build/targets.mk \
+        build/m4/staple.m4; do
+        if [ ! -f "$source/configure" ] ||
+            [ -n "$(find "$source/$file" -newer "$source/configure")" ]; then
+            stale=1
+        fi
+    done
+    if [ -n "$stale" ]; then
+        (cd "$source" && autoreconf -fi) >"$out/autoreconf.log" 2>&1 ||
+            die 'autoreconf failed' "$out/autoreconf.log"
+        touch "$source/configure"
+    fi
+}
+
+# configure_in NAME [OPTION...]: makes $out/NAME a configured build.
+configure_in() {
+    folder=$out/$1
+    log=$out/$1-configure.log
+    shift
+    if [ -f "$folder/config.status" ] &&
+        { ! grep -qxF "abs_top_srcdir = $source" "$folder/Makefile" ||
+            [ "$*" != "$(cat "$folder/options" 2>/dev/null)" ]; }; then
+        rm -rf "$folder"
+    fi
+    if [ ! -f "$folder/Makefile" ] || [ ! -f "$folder/config.status" ]; then
+        mkdir -p "$folder"
+        (cd "$folder" && "$source/configure" "$@") >"$log" 2>&1 ||
+            die 'configure failed' "$log"
+        echo "$*" >"$folder/options"
+    fi
+}
+
+jobs() {
+    nproc 2>/dev/null || echo 2
+}

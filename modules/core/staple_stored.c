@@ -1,0 +1,119 @@
+/* A staple and its record as bytes, for disk and shared store. */
+#include "staple_stored.h"
+
+#include <openssl/sha.h>
+#include <string.h>
+
+static const char magic[8] = {'O', 'C', 'S', 'P', 'S', 'T', 'P', '1'};
+
+static unsigned char *put(unsigned char *at, apr_uint64_t value, int bytes)
+{
+    int i;
+
+    for (i = bytes - 1; i >= 0; i--) {
+        at[i] = (unsigned char)value;
+        value >>= 8;
+    }
+    return at + bytes;
+}
+
+static const unsigned char *get(apr_uint64_t *value, const unsigned char *at,
+                                int bytes)
+{
+    int i;
+
+    for (*value = 0, i = 0; i < bytes; i++) {
+        *value = *value << 8 | at[i];
+    }
+    return at + bytes;
+}
+
+apr_size_t staple_stored_encode(unsigned char *buf,
+                                const unsigned char sha256[32],
+                                const staple_record_t *record,
+                                const unsigned char *der, apr_size_t der_len)
+{
+    unsigned char *at = buf;
+
+    memcpy(at, magic, sizeof(magic));
+    at += sizeof(magic);
+    memcpy(at, sha256, 32);
+    at += 32;
+    at = put(at, (apr_uint64_t)record->next_at, 8);
+    at = put(at, (apr_uint64_t)record->attempted_at, 8);
+    at = put(at, (apr_uint64_t)record->succeeded_at, 8);
+    at = put(at, (apr_uint64_t)record->state_since, 8);
+    at = put(at, record->failures, 4);
+    at = put(at, record->asked_whom, 4);
+    at = put(at, record->reason, 4);
+    at = put(at, record->state_reason, 4);
+    at = put(at, record->state, 1);
+    at = put(at, record->told, 1);
+    at = put(at, record->said_unknown, 1);
+    at = put(at, 0, 1);
+    at = put(at, der_len, 4);
+    if (der_len > 0) {
+        memcpy(at, der, der_len);
+        at += der_len;
+    }
+    SHA256(buf, (size_t)(at - buf), at);
+    return (apr_size_t)(at - buf) + STAPLE_STORED_TAIL;
+}
+
+/* Is this the whole of what was written, for this certificate? */
+static int is_whole(const unsigned char *buf, apr_size_t len,
+                    const unsigned char sha256[32])
+{
+    unsigned char digest[32];
+    apr_uint64_t der_len;
+
+    if (len < STAPLE_STORED_HEAD + STAPLE_STORED_TAIL || len > STAPLE_STORED_MAX
+        || memcmp(buf, magic, sizeof(magic)) != 0
+        || memcmp(buf + sizeof(magic), sha256, 32) != 0) {
+        return 0;
+    }
+    get(&der_len, buf + STAPLE_STORED_HEAD - 4, 4);
+    if (der_len != len - STAPLE_STORED_HEAD - STAPLE_STORED_TAIL) {
+        return 0;
+    }
+    SHA256(buf, len - STAPLE_STORED_TAIL, digest);
+    return memcmp(digest, buf + len - STAPLE_STORED_TAIL, 32) == 0;
+}
+
+staple_reason_e staple_stored_decode(staple_record_t *record,
+                                     const unsigned char **der,
+                                     apr_size_t *der_len,
+                                     const unsigned char *buf, apr_size_t len,
+                                     const unsigned char sha256[32])
+{
+    const unsigned char *at = buf + sizeof(magic) + 32;
+    apr_uint64_t times[4], numbers[4], bytes[4];
+    int i;
+
+    if (!is_whole(buf, len, sha256)) {
+        return STAPLE_DAMAGED;
+    }
+    for (i = 0; i < 4; i++) {
+        at = get(&times[i], at, 8);
+    }
+    for (i = 0; i < 4; i++) {
+        at = get(&numbers[i], at, 4);
+    }
+    for (i = 0; i < 4; i++) {
+        at = get(&bytes[i], at, 1);
+    }
+    record->next_at = (apr_time_t)times[0];
+    record->attempted_at = (apr_time_t)times[1];
+    record->succeeded_at = (apr_time_t)times[2];
+    record->state_since = (apr_time_t)times[3];
+    record->failures = (apr_uint32_t)numbers[0];
+    record->asked_whom = (apr_uint32_t)numbers[1];
+    record->reason = (apr_uint16_t)numbers[2];
+    record->state_reason = (apr_uint16_t)numbers[3];
+    record->state = (unsigned char)bytes[0];
+    record->told = (unsigned char)bytes[1];
+    record->said_unknown = (unsigned char)bytes[2];
+    *der = buf + STAPLE_STORED_HEAD;
+    *der_len = len - STAPLE_STORED_HEAD - STAPLE_STORED_TAIL;
+    return STAPLE_OK;
+}
