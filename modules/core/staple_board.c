@@ -6,7 +6,7 @@
 struct staple_board_block_t {
     apr_uint64_t turn;
     apr_uint64_t count;
-    staple_board_t boards[2];  /* the one of the last turn counts */
+    staple_board_t boards[2]; /* the one of the last turn counts */
     staple_tally_t tallies[];
 };
 

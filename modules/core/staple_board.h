@@ -4,28 +4,28 @@
 
 #include "staple_types.h"
 
-#define STAPLE_BOARD_RESPONDERS 64  /* shown at most */
-#define STAPLE_BOARD_URL        256 /* bytes of a URL, NUL included */
+#define STAPLE_BOARD_RESPONDERS 64 /* shown at most */
+#define STAPLE_BOARD_URL 256       /* bytes of a URL, NUL included */
 
 /* One responder, as all certificates that name it see it. */
 typedef struct staple_board_responder_t {
-    char url[STAPLE_BOARD_URL];   /* cut where it is longer */
+    char url[STAPLE_BOARD_URL]; /* cut where it is longer */
     apr_uint64_t requests;
     apr_uint64_t failures;
-    apr_interval_time_t latency;  /* of the last answer */
+    apr_interval_time_t latency; /* of the last answer */
     apr_uint32_t is_healthy;
-    apr_uint32_t last_error;      /* staple_reason_e; STAPLE_OK: none yet */
+    apr_uint32_t last_error; /* staple_reason_e; STAPLE_OK: none yet */
 } staple_board_responder_t;
 
 /* Plain data, published whole.  All zero: no refresher ran yet. */
 typedef struct staple_board_t {
     apr_int64_t pid;
     apr_time_t started_at;
-    apr_time_t last_round_at;     /* last look at who is due */
+    apr_time_t last_round_at; /* last look at who is due */
     apr_time_t next_due_at;
-    apr_uint64_t requests;        /* HTTP exchanges of this generation */
-    apr_uint64_t failures;        /* of those, without a usable response */
-    apr_uint64_t bytes;           /* of answers */
+    apr_uint64_t requests; /* HTTP exchanges of this generation */
+    apr_uint64_t failures; /* of those, without a usable response */
+    apr_uint64_t bytes;    /* of answers */
     apr_uint32_t in_flight;
     apr_uint32_t responder_count; /* of those below */
     staple_board_responder_t responders[STAPLE_BOARD_RESPONDERS];

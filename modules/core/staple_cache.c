@@ -20,7 +20,8 @@ static apr_size_t lay_out(staple_cache_t *header, apr_uint32_t count,
     apr_uint64_t slots = slots_for(count);
     apr_uint64_t units = arena_bytes / STAPLE_CACHE_UNIT;
 
-    if (count >= STAPLE_CACHE_NONE / 4 || units >= 1U << STAPLE_CACHE_UNIT_BITS) {
+    if (count >= STAPLE_CACHE_NONE / 4
+        || units >= 1U << STAPLE_CACHE_UNIT_BITS) {
         return 0;
     }
     header->magic = STAPLE_CACHE_MAGIC;
@@ -28,9 +29,11 @@ static apr_size_t lay_out(staple_cache_t *header, apr_uint32_t count,
     header->count = count;
     header->slot_mask = slots - 1;
     header->units = units;
-    header->records_at = sizeof(staple_cache_t) + slots * sizeof(staple_cache_slot_t);
+    header->records_at =
+        sizeof(staple_cache_t) + slots * sizeof(staple_cache_slot_t);
     header->arena_at = header->records_at + count * sizeof(staple_cache_pair_t);
-    header->arena_at = (header->arena_at + STAPLE_CACHE_UNIT - 1) / STAPLE_CACHE_UNIT * STAPLE_CACHE_UNIT;
+    header->arena_at = (header->arena_at + STAPLE_CACHE_UNIT - 1)
+                       / STAPLE_CACHE_UNIT * STAPLE_CACHE_UNIT;
     header->size = header->arena_at + units * STAPLE_CACHE_UNIT;
     header->reserved = 0;
     return header->size;
@@ -45,7 +48,8 @@ apr_size_t staple_cache_size(apr_uint32_t count, apr_size_t arena_bytes)
 
 apr_size_t staple_cache_arena_bytes(apr_uint32_t count)
 {
-    const apr_size_t largest = staple_cache_units(STAPLE_MAX_RESPONSE) * STAPLE_CACHE_UNIT;
+    const apr_size_t largest =
+        staple_cache_units(STAPLE_MAX_RESPONSE) * STAPLE_CACHE_UNIT;
     apr_size_t wanted = (apr_size_t)count * 8192;
     apr_size_t least = (count < 64 ? count + 1 : 65) * largest;
 
@@ -54,7 +58,8 @@ apr_size_t staple_cache_arena_bytes(apr_uint32_t count)
 
 /* The slot of a key, or the empty one where it would go.  The keys are digests
  * already: any four bytes of them are a good hash. */
-staple_cache_slot_t *staple_cache_find_slot(const staple_cache_t *cache, const staple_key_t *key)
+staple_cache_slot_t *staple_cache_find_slot(const staple_cache_t *cache,
+                                            const staple_key_t *key)
 {
     staple_cache_slot_t *slots = staple_cache_slots(cache);
     apr_uint32_t hash;
@@ -123,9 +128,9 @@ apr_uint32_t staple_cache_find(const staple_cache_t *cache,
 
 /* Copies what the slot leads to and sets *use_until.  Does not judge it. */
 staple_reason_e staple_cache_read_slot(unsigned char *buf, apr_size_t *len,
-                                 apr_time_t *use_until,
-                                 const staple_cache_t *cache,
-                                 const staple_cache_slot_t *slot)
+                                       apr_time_t *use_until,
+                                       const staple_cache_t *cache,
+                                       const staple_cache_slot_t *slot)
 {
     const apr_size_t room = *len;
     int turn;
@@ -142,7 +147,8 @@ staple_reason_e staple_cache_read_slot(unsigned char *buf, apr_size_t *len,
             return STAPLE_TOO_LARGE;
         }
         extent = staple_cache_extent(cache, STAPLE_CACHE_WHERE_UNIT(where));
-        *use_until = (apr_time_t)staple_cache_load((const apr_uint64_t *)&extent->use_until);
+        *use_until = (apr_time_t)staple_cache_load(
+            (const apr_uint64_t *)&extent->use_until);
         staple_cache_copy_out(buf, extent->der, *len);
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
         if (staple_cache_load(&slot->where) == where) {
@@ -180,8 +186,9 @@ int staple_cache_get_record(staple_record_t *record,
     pair = staple_cache_pair(cache, index);
     for (i = 0; i < STAPLE_CACHE_MAX_TURNS; i++) {
         turn = __atomic_load_n(&pair->turn, __ATOMIC_ACQUIRE);
-        staple_cache_copy_out(record, (const apr_uint64_t *)&pair->records[turn & 1],
-                 sizeof(*record));
+        staple_cache_copy_out(record,
+                              (const apr_uint64_t *)&pair->records[turn & 1],
+                              sizeof(*record));
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
         if (staple_cache_load(&pair->turn) == turn) {
             break;
@@ -193,18 +200,20 @@ int staple_cache_get_record(staple_record_t *record,
 /* ---- for tests ---- */
 
 /* Does any published extent overlap the one of slots[i]? */
-static int overlaps(const staple_cache_t *cache, const staple_cache_slot_t *slots,
-                    apr_uint64_t i)
+static int overlaps(const staple_cache_t *cache,
+                    const staple_cache_slot_t *slots, apr_uint64_t i)
 {
     apr_size_t from = STAPLE_CACHE_WHERE_UNIT(slots[i].where);
-    apr_size_t to = from + staple_cache_units(STAPLE_CACHE_WHERE_LEN(slots[i].where));
+    apr_size_t to =
+        from + staple_cache_units(STAPLE_CACHE_WHERE_LEN(slots[i].where));
     apr_uint64_t k;
 
     for (k = 0; k <= cache->slot_mask; k++) {
         if (k != i && slots[k].where != 0
             && STAPLE_CACHE_WHERE_UNIT(slots[k].where) < to
             && STAPLE_CACHE_WHERE_UNIT(slots[k].where)
-                       + staple_cache_units(STAPLE_CACHE_WHERE_LEN(slots[k].where))
+                       + staple_cache_units(
+                           STAPLE_CACHE_WHERE_LEN(slots[k].where))
                    > from) {
             return 1;
         }

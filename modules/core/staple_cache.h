@@ -24,10 +24,10 @@
  * Keys and indexes are written once, before any reader exists.  Afterwards
  * exactly one writer at a time changes `where`, `turn` and what they lead to:
  *
- *   put:  (staple_writer.h) find free units; write the extent there; publish with one store
- *         to `where`; only then are the old units free.
- *   get:  read `where`; copy; read `where` again.  Unchanged: nothing that was
- *         copied had been freed, so it is whole.  Changed: once more.
+ *   put:  (staple_writer.h) find free units; write the extent there; publish
+ * with one store to `where`; only then are the old units free. get:  read
+ * `where`; copy; read `where` again.  Unchanged: nothing that was copied had
+ * been freed, so it is whole.  Changed: once more.
  *
  * Readers write nothing and take no lock.  A writer that is killed half-way
  * has published nothing: what it began is free space to the next writer,

@@ -6,27 +6,31 @@
 
 #include "staple_cache.h"
 
-#define STAPLE_CACHE_MAGIC     0x3148434c50415453ULL /* "STAPLCH1" */
-#define STAPLE_CACHE_UNIT      128U                  /* bytes; an extent is whole units */
-#define STAPLE_CACHE_MAX_TURNS 64                    /* looks at a slot that keeps changing */
+#define STAPLE_CACHE_MAGIC 0x3148434c50415453ULL /* "STAPLCH1" */
+#define STAPLE_CACHE_UNIT 128U    /* bytes; an extent is whole units */
+#define STAPLE_CACHE_MAX_TURNS 64 /* looks at a slot that keeps changing */
 
 /* `where`: 19 bits generation, 28 bits first unit, 17 bits length. */
-#define STAPLE_CACHE_LEN_BITS        17
-#define STAPLE_CACHE_UNIT_BITS       28
-#define STAPLE_CACHE_WHERE_LEN(w)    ((apr_size_t)((w) & ((1U << STAPLE_CACHE_LEN_BITS) - 1)))
-#define STAPLE_CACHE_WHERE_UNIT(w)                                                          \
-    ((apr_size_t)((w) >> STAPLE_CACHE_LEN_BITS & ((1U << STAPLE_CACHE_UNIT_BITS) - 1)))
-#define STAPLE_CACHE_WHERE_GENERATION(w) ((w) >> (STAPLE_CACHE_LEN_BITS + STAPLE_CACHE_UNIT_BITS))
+#define STAPLE_CACHE_LEN_BITS 17
+#define STAPLE_CACHE_UNIT_BITS 28
+#define STAPLE_CACHE_WHERE_LEN(w)                                              \
+    ((apr_size_t)((w) & ((1U << STAPLE_CACHE_LEN_BITS) - 1)))
+#define STAPLE_CACHE_WHERE_UNIT(w)                                             \
+    ((apr_size_t)((w) >> STAPLE_CACHE_LEN_BITS                                 \
+                  & ((1U << STAPLE_CACHE_UNIT_BITS) - 1)))
+#define STAPLE_CACHE_WHERE_GENERATION(w)                                       \
+    ((w) >> (STAPLE_CACHE_LEN_BITS + STAPLE_CACHE_UNIT_BITS))
 
 struct staple_cache_t {
     apr_uint64_t magic;
-    apr_uint32_t record_size; /* of staple_record_t: another version's differs */
-    apr_uint32_t count;       /* certificates */
+    apr_uint32_t
+        record_size;    /* of staple_record_t: another version's differs */
+    apr_uint32_t count; /* certificates */
     apr_uint64_t slot_mask;
-    apr_uint64_t units;       /* of the arena */
-    apr_uint64_t records_at;  /* offsets from the start of the block */
+    apr_uint64_t units;      /* of the arena */
+    apr_uint64_t records_at; /* offsets from the start of the block */
     apr_uint64_t arena_at;
-    apr_uint64_t size;        /* of the whole block */
+    apr_uint64_t size; /* of the whole block */
     apr_uint64_t reserved;
 };
 
@@ -62,7 +66,8 @@ static inline void staple_cache_store(apr_uint64_t *word, apr_uint64_t value)
 }
 
 /* Copies `len` bytes out of words that may change meanwhile. */
-static inline void staple_cache_copy_out(void *to, const apr_uint64_t *from, apr_size_t len)
+static inline void staple_cache_copy_out(void *to, const apr_uint64_t *from,
+                                         apr_size_t len)
 {
     unsigned char *out = to;
     apr_size_t words = len / 8;
@@ -79,7 +84,8 @@ static inline void staple_cache_copy_out(void *to, const apr_uint64_t *from, apr
     }
 }
 
-static inline void staple_cache_copy_in(apr_uint64_t *to, const void *from, apr_size_t len)
+static inline void staple_cache_copy_in(apr_uint64_t *to, const void *from,
+                                        apr_size_t len)
 {
     const unsigned char *in = from;
     apr_size_t words = len / 8;
@@ -99,38 +105,46 @@ static inline void staple_cache_copy_in(apr_uint64_t *to, const void *from, apr_
 
 /* ---- places ---- */
 
-static inline void *staple_cache_at(const staple_cache_t *cache, apr_uint64_t offset)
+static inline void *staple_cache_at(const staple_cache_t *cache,
+                                    apr_uint64_t offset)
 {
     return (char *)(uintptr_t)cache + offset;
 }
 
-static inline staple_cache_slot_t *staple_cache_slots(const staple_cache_t *cache)
+static inline staple_cache_slot_t *
+staple_cache_slots(const staple_cache_t *cache)
 {
     return staple_cache_at(cache, sizeof(staple_cache_t));
 }
 
-static inline staple_cache_pair_t *staple_cache_pair(const staple_cache_t *cache, apr_uint32_t index)
+static inline staple_cache_pair_t *
+staple_cache_pair(const staple_cache_t *cache, apr_uint32_t index)
 {
-    return (staple_cache_pair_t *)staple_cache_at(cache, cache->records_at) + index;
+    return (staple_cache_pair_t *)staple_cache_at(cache, cache->records_at)
+           + index;
 }
 
-static inline staple_cache_extent_t *staple_cache_extent(const staple_cache_t *cache, apr_size_t unit)
+static inline staple_cache_extent_t *
+staple_cache_extent(const staple_cache_t *cache, apr_size_t unit)
 {
     return staple_cache_at(cache, cache->arena_at + unit * STAPLE_CACHE_UNIT);
 }
 
 static inline apr_size_t staple_cache_units(apr_size_t der_len)
 {
-    return (sizeof(staple_cache_extent_t) + der_len + STAPLE_CACHE_UNIT - 1) / STAPLE_CACHE_UNIT;
+    return (sizeof(staple_cache_extent_t) + der_len + STAPLE_CACHE_UNIT - 1)
+           / STAPLE_CACHE_UNIT;
 }
 
 /* Is what `where` says inside the arena? */
-static inline int staple_cache_is_inside(const staple_cache_t *cache, apr_uint64_t where)
+static inline int staple_cache_is_inside(const staple_cache_t *cache,
+                                         apr_uint64_t where)
 {
     apr_size_t len = STAPLE_CACHE_WHERE_LEN(where);
 
     return len > 0 && len <= STAPLE_MAX_RESPONSE
-           && STAPLE_CACHE_WHERE_UNIT(where) + staple_cache_units(len) <= cache->units;
+           && STAPLE_CACHE_WHERE_UNIT(where) + staple_cache_units(len)
+                  <= cache->units;
 }
 
 /* The slot of a key, or the empty one where it would go. */

@@ -43,8 +43,8 @@ const char *staple_cert_name(apr_pool_t *p, const X509_NAME *name)
                >= 0) {
         len = BIO_get_mem_data(bio, &data);
         if (len > MAX_NAME) {
-            text = apr_pstrcat(p, apr_pstrmemdup(p, data, MAX_NAME), "...",
-                               NULL);
+            text =
+                apr_pstrcat(p, apr_pstrmemdup(p, data, MAX_NAME), "...", NULL);
         }
         else {
             text = apr_pstrmemdup(p, data, len > 0 ? (apr_size_t)len : 0);
@@ -85,8 +85,7 @@ staple_issuers_t *staple_cert_issuers_make(apr_pool_t *p)
 }
 
 /* The table's object for this certificate, made on first sight. */
-static const staple_issuer_t *find_issuer(staple_issuers_t *issuers,
-                                          X509 *x509)
+static const staple_issuer_t *find_issuer(staple_issuers_t *issuers, X509 *x509)
 {
     unsigned char sha256[32];
     staple_issuer_t *issuer;
@@ -106,8 +105,8 @@ static const staple_issuer_t *find_issuer(staple_issuers_t *issuers,
     apr_pool_cleanup_register(issuers->pool, x509, free_x509,
                               apr_pool_cleanup_null);
     memcpy(issuer->sha256, sha256, sizeof(sha256));
-    issuer->subject = staple_cert_name(issuers->pool,
-                                       X509_get_subject_name(x509));
+    issuer->subject =
+        staple_cert_name(issuers->pool, X509_get_subject_name(x509));
     apr_hash_set(issuers->by_pem, issuer->sha256, sizeof(issuer->sha256),
                  issuer);
     return issuer;
@@ -184,8 +183,8 @@ static const char *serial_text(apr_pool_t *p, X509 *leaf)
 }
 
 static staple_reason_e fill(staple_cert_t *cert, apr_pool_t *p,
-                            staple_issuers_t *issuers, X509 *leaf,
-                            X509 *issuer, int url_needed)
+                            staple_issuers_t *issuers, X509 *leaf, X509 *issuer,
+                            int url_needed)
 {
     if (X509_NAME_cmp(X509_get_subject_name(leaf), X509_get_issuer_name(leaf))
             == 0
@@ -248,8 +247,8 @@ staple_reason_e staple_cert_make(staple_cert_t **cert, apr_pool_t *p,
         issuer = leaf != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
     }
     if (issuer != NULL) {
-        reason = staple_cert_from_x509(cert, p, issuers, leaf, issuer,
-                                       url_needed);
+        reason =
+            staple_cert_from_x509(cert, p, issuers, leaf, issuer, url_needed);
     }
     X509_free(leaf);
     X509_free(issuer);

@@ -27,16 +27,16 @@ typedef struct staple_issuers_t {
  */
 typedef struct staple_cert_t {
     staple_key_t key;
-    unsigned char sha256[32];           /* of the DER */
+    unsigned char sha256[32]; /* of the DER */
     const staple_issuer_t *issuer;
-    const unsigned char *certid;        /* OCSP CertID with SHA-1, DER */
+    const unsigned char *certid; /* OCSP CertID with SHA-1, DER */
     unsigned short certid_len;
-    unsigned short url_count;           /* at most STAPLE_MAX_AIA_URLS */
-    unsigned short refused_url_count;   /* AIA URLs that were not taken */
-    unsigned short must_staple;         /* RFC 7633 status_request */
-    const char *const *urls;            /* OCSP URLs in the order of the AIA */
-    const char *subject;                /* RFC 2253, printable ASCII only */
-    const char *serial;                 /* hexadecimal, '-' before negative */
+    unsigned short url_count;         /* at most STAPLE_MAX_AIA_URLS */
+    unsigned short refused_url_count; /* AIA URLs that were not taken */
+    unsigned short must_staple;       /* RFC 7633 status_request */
+    const char *const *urls;          /* OCSP URLs in the order of the AIA */
+    const char *subject;              /* RFC 2253, printable ASCII only */
+    const char *serial;               /* hexadecimal, '-' before negative */
     apr_time_t not_after;
 } staple_cert_t;
 

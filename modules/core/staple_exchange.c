@@ -20,17 +20,17 @@ staple_reason_e staple_exchange_fill(staple_exchange_t *exchange,
                                      const staple_policy_t *policy,
                                      unsigned attempt)
 {
-    const char *url = staple_responders_attempt(&exchange->by_get, cert,
-                                                policy, attempt);
+    const char *url =
+        staple_responders_attempt(&exchange->by_get, cert, policy, attempt);
     staple_reason_e reason;
 
     exchange->attempt = attempt;
     exchange->timeout = policy->timeout;
-    exchange->has_nonce = policy->nonce
-                          && RAND_bytes(exchange->nonce, STAPLE_NONCE_LEN) == 1;
-    reason = staple_request_make(exchange->request, &exchange->request_len,
-                                 cert,
-                                 exchange->has_nonce ? exchange->nonce : NULL);
+    exchange->has_nonce =
+        policy->nonce && RAND_bytes(exchange->nonce, STAPLE_NONCE_LEN) == 1;
+    reason =
+        staple_request_make(exchange->request, &exchange->request_len, cert,
+                            exchange->has_nonce ? exchange->nonce : NULL);
     if (reason == STAPLE_OK && exchange->by_get) {
         return staple_request_get_url(exchange->url, url, exchange->request,
                                       exchange->request_len);

@@ -8,29 +8,29 @@
 /* One HTTP exchange that the caller shall make.  Valid until it is given back
  * by staple_refresh_done(). */
 typedef struct staple_exchange_t {
-    apr_uint32_t index;             /* of the certificate */
-    unsigned attempt;               /* number within the job, from 0 */
+    apr_uint32_t index; /* of the certificate */
+    unsigned attempt;   /* number within the job, from 0 */
     int by_get;
     int has_nonce;
-    apr_interval_time_t timeout;    /* for all of it */
+    apr_interval_time_t timeout; /* for all of it */
     staple_responder_t *responder;
     apr_size_t request_len;
     unsigned char request[STAPLE_MAX_REQUEST]; /* the body of a POST */
     unsigned char nonce[STAPLE_NONCE_LEN];
-    char url[STAPLE_REQUEST_URL_SIZE];         /* whole URL of a GET or POST */
+    char url[STAPLE_REQUEST_URL_SIZE]; /* whole URL of a GET or POST */
     struct staple_exchange_t *next_free;
 } staple_exchange_t;
 
 /* What came back. */
 typedef struct staple_answer_t {
-    staple_reason_e reason;          /* STAPLE_OK: der is the body */
+    staple_reason_e reason; /* STAPLE_OK: der is the body */
     const unsigned char *der;
     apr_size_t der_len;
     int http_status;                 /* 0: none */
     apr_interval_time_t fresh_for;   /* Cache-Control, Expires; 0: unknown */
     apr_interval_time_t retry_after; /* 0: unknown */
     apr_interval_time_t took;
-    const char *detail;              /* words about a failure; never NULL */
+    const char *detail; /* words about a failure; never NULL */
 } staple_answer_t;
 
 /* `count` exchanges, linked by next_free. */

@@ -46,8 +46,7 @@ void staple_follow_set(staple_follow_t *follow, apr_uint32_t index,
     }
 }
 
-int staple_follow_is_stopped(const staple_follow_t *follow,
-                             apr_uint32_t index)
+int staple_follow_is_stopped(const staple_follow_t *follow, apr_uint32_t index)
 {
     return follow->certs[index].is_stopped;
 }
@@ -131,15 +130,15 @@ static void update_state(staple_follow_t *follow, apr_uint32_t index,
                          staple_record_t *record, apr_time_t now)
 {
     const followed_t *cert = &follow->certs[index];
-    const staple_facts_t facts = {
-        .is_issuer_revoked = cert->is_stopped,
-        .may_ask = cert->may_ask,
-        .has_asked = record->attempted_at != 0,
-        .has_failed = record->failures > 0,
-        .said_unknown = record->said_unknown,
-        .holds = record->der_len > 0,
-        .is_current = record->use_until > now,
-        .says_revoked = record->status == STAPLE_CERT_REVOKED};
+    const staple_facts_t facts = {.is_issuer_revoked = cert->is_stopped,
+                                  .may_ask = cert->may_ask,
+                                  .has_asked = record->attempted_at != 0,
+                                  .has_failed = record->failures > 0,
+                                  .said_unknown = record->said_unknown,
+                                  .holds = record->der_len > 0,
+                                  .is_current = record->use_until > now,
+                                  .says_revoked =
+                                      record->status == STAPLE_CERT_REVOKED};
     staple_state_e before = (staple_state_e)record->state;
     staple_state_e after = staple_state_of(&facts, before);
 
@@ -167,7 +166,7 @@ void staple_follow_begin(staple_follow_t *follow, apr_uint32_t index,
     cert->is_stopped = record.state == STAPLE_STATE_ISSUER_REVOKED;
     if (record.state_since == 0) {
         record.state = (unsigned char)(cert->may_ask ? STAPLE_STATE_PENDING
-                                                   : STAPLE_STATE_DISABLED);
+                                                     : STAPLE_STATE_DISABLED);
         record.state_since = now;
         follow->hooks.put(follow->hooks.baton, index, &record);
     }

@@ -26,8 +26,7 @@ typedef struct staple_follow_hooks_t {
     void *baton;
     /* Reads and publishes the record of a certificate. */
     void (*get)(void *baton, apr_uint32_t index, staple_record_t *record);
-    void (*put)(void *baton, apr_uint32_t index,
-                const staple_record_t *record);
+    void (*put)(void *baton, apr_uint32_t index, const staple_record_t *record);
     /* Tells of an event. */
     void (*tell)(void *baton, const staple_follow_event_t *event);
     /* Requests for this certificate stop (an issuer is revoked) or go on. */
@@ -71,7 +70,6 @@ void staple_follow_time(staple_follow_t *follow, apr_time_t now);
 apr_time_t staple_follow_next_at(const staple_follow_t *follow);
 
 /* Is a certificate above this one revoked? */
-int staple_follow_is_stopped(const staple_follow_t *follow,
-                             apr_uint32_t index);
+int staple_follow_is_stopped(const staple_follow_t *follow, apr_uint32_t index);
 
 #endif

@@ -22,7 +22,7 @@ void staple_job_tell(staple_refresh_t *refresh, staple_report_t report)
 }
 
 void staple_job_schedule(staple_refresh_t *refresh, apr_uint32_t index,
-                     apr_time_t at)
+                         apr_time_t at)
 {
     const staple_entry_t *entry = &refresh->entries[index];
 
@@ -64,15 +64,15 @@ static void job_failed(staple_refresh_t *refresh, apr_uint32_t index,
         draw(refresh), now);
     end_job(refresh, index, &record, 0, now);
     staple_job_tell(refresh, (staple_report_t){.what = STAPLE_REPORT_JOB_FAILED,
-                                    .index = index,
-                                    .reason = entry->reason,
-                                    .detail = entry->detail,
-                                    .record = &record});
+                                               .index = index,
+                                               .reason = entry->reason,
+                                               .detail = entry->detail,
+                                               .record = &record});
 }
 
 /* Puts the job's next attempt into its responder's queue, or ends it. */
 void staple_job_go_on(staple_refresh_t *refresh, apr_uint32_t index,
-                  apr_time_t now)
+                      apr_time_t now)
 {
     staple_entry_t *entry = &refresh->entries[index];
     int by_get;
@@ -108,36 +108,37 @@ void staple_job_start(staple_refresh_t *refresh, apr_uint32_t index,
 }
 
 void staple_job_attempt_failed(staple_refresh_t *refresh, apr_uint32_t index,
-                           const staple_exchange_t *exchange,
-                           staple_reason_e reason, const char *detail)
+                               const staple_exchange_t *exchange,
+                               staple_reason_e reason, const char *detail)
 {
     staple_entry_t *entry = &refresh->entries[index];
 
     entry->reason = reason;
     apr_cpystrn(entry->detail, detail, sizeof(entry->detail));
-    staple_job_tell(refresh, (staple_report_t){.what = STAPLE_REPORT_ATTEMPT_FAILED,
-                                    .index = index,
-                                    .reason = reason,
-                                    .detail = detail,
-                                    .url = exchange->responder->url,
-                                    .by_get = exchange->by_get});
+    staple_job_tell(refresh,
+                    (staple_report_t){.what = STAPLE_REPORT_ATTEMPT_FAILED,
+                                      .index = index,
+                                      .reason = reason,
+                                      .detail = detail,
+                                      .url = exchange->responder->url,
+                                      .by_get = exchange->by_get});
 }
 
 /* Uses a response if it is to be used, and says when to ask again. */
 staple_reason_e staple_job_take_response(staple_refresh_t *refresh,
-                                     apr_uint32_t index,
-                                     const staple_answer_t *answer,
-                                     const unsigned char *nonce,
-                                     apr_time_t now)
+                                         apr_uint32_t index,
+                                         const staple_answer_t *answer,
+                                         const unsigned char *nonce,
+                                         apr_time_t now)
 {
     staple_entry_t *entry = &refresh->entries[index];
     staple_record_t record;
     staple_reason_e reason;
 
     staple_cache_get_record(&record, refresh->cache, index);
-    reason = staple_adopt(&record, refresh->writer, index, entry->cert,
-                          entry->policy, answer->der, answer->der_len, nonce,
-                          now);
+    reason =
+        staple_adopt(&record, refresh->writer, index, entry->cert,
+                     entry->policy, answer->der, answer->der_len, nonce, now);
     if (reason != STAPLE_OK) {
         return reason;
     }
@@ -145,15 +146,15 @@ staple_reason_e staple_job_take_response(staple_refresh_t *refresh,
         entry->policy, record.use_until, answer->fresh_for, draw(refresh), now);
     end_job(refresh, index, &record, 1, now);
     staple_job_tell(refresh, (staple_report_t){.what = STAPLE_REPORT_REFRESHED,
-                                    .index = index,
-                                    .was_first = !entry->seen,
-                                    .record = &record});
+                                               .index = index,
+                                               .was_first = !entry->seen,
+                                               .record = &record});
     entry->seen = 1;
     return STAPLE_OK;
 }
 
 void staple_job_count(staple_refresh_t *refresh, apr_uint32_t index,
-                           int has_failed)
+                      int has_failed)
 {
     staple_record_t record;
 

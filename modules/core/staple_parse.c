@@ -69,8 +69,7 @@ int staple_parse_duration(apr_interval_time_t *value, const char *text,
     }
     for (i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         if (strcmp(end, units[i].unit) == 0) {
-            if (number > max / units[i].secs
-                || number * units[i].secs < min) {
+            if (number > max / units[i].secs || number * units[i].secs < min) {
                 return 0;
             }
             *value = apr_time_from_sec(number * units[i].secs);

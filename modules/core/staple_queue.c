@@ -17,16 +17,16 @@ staple_queue_t *staple_queue_make(apr_pool_t *p, apr_uint32_t count)
 
     queue->pool = p;
     queue->by_url = apr_hash_make(p);
-    queue->next_waiting = apr_pcalloc(p, (count + 1)
-                                             * sizeof(queue->next_waiting[0]));
+    queue->next_waiting =
+        apr_pcalloc(p, (count + 1) * sizeof(queue->next_waiting[0]));
     return queue;
 }
 
 staple_responder_t *staple_queue_responder(staple_queue_t *queue,
                                            const char *url)
 {
-    staple_responder_t *r = apr_hash_get(queue->by_url, url,
-                                         APR_HASH_KEY_STRING);
+    staple_responder_t *r =
+        apr_hash_get(queue->by_url, url, APR_HASH_KEY_STRING);
 
     if (r == NULL) {
         r = staple_responder_make(queue->pool, url);

@@ -30,7 +30,8 @@ apr_uint32_t staple_queue_pop(staple_queue_t *queue, staple_responder_t *r);
 apr_uint32_t staple_queue_waiting(const staple_queue_t *queue);
 
 /* The responder after the one of the last call, around and around, so that a
- * fast one with a long queue does not starve the others; NULL: there is none. */
+ * fast one with a long queue does not starve the others; NULL: there is none.
+ */
 staple_responder_t *staple_queue_turn(staple_queue_t *queue);
 
 /* How many responders there are. */

@@ -42,7 +42,8 @@
     X(STAPLE_CONNECT, "connect", "no connection to the responder")             \
     X(STAPLE_TLS, "tls", "the TLS connection to the responder failed")         \
     X(STAPLE_TIMEOUT, "timeout", "the responder did not answer in time")       \
-    X(STAPLE_NETWORK, "network", "the connection broke before the whole "      \
+    X(STAPLE_NETWORK, "network",                                               \
+      "the connection broke before the whole "                                 \
       "answer was there")                                                      \
     X(STAPLE_HTTP_STATUS, "http_status",                                       \
       "the responder answered with an HTTP status other than 200")             \

@@ -8,8 +8,8 @@
 
 /* What was said already about the response held. */
 #define STAPLE_TOLD_QUARTER 1U /* a quarter of its life is left */
-#define STAPLE_TOLD_HOUR    2U /* an hour is left */
-#define STAPLE_TOLD_STALE   4U /* it has run out */
+#define STAPLE_TOLD_HOUR 2U    /* an hour is left */
+#define STAPLE_TOLD_STALE 4U   /* it has run out */
 #define STAPLE_TOLD_FAILING 8U /* the last job failed */
 
 /*
@@ -18,30 +18,30 @@
  * 0 = never.
  */
 typedef struct staple_record_t {
-    apr_time_t next_at;       /* when the next job is due */
-    apr_time_t attempted_at;  /* end of the last job */
-    apr_time_t succeeded_at;  /* end of the last job that gave a response */
-    apr_time_t produced_at;   /* of the response held, with the next four */
+    apr_time_t next_at;      /* when the next job is due */
+    apr_time_t attempted_at; /* end of the last job */
+    apr_time_t succeeded_at; /* end of the last job that gave a response */
+    apr_time_t produced_at;  /* of the response held, with the next four */
     apr_time_t this_update;
     apr_time_t next_update;
     apr_time_t use_until;
     apr_time_t revoked_at;
-    apr_time_t state_since;   /* of the last change of state */
-    apr_uint32_t failures;    /* failed jobs in a row */
-    apr_uint32_t requests;    /* HTTP exchanges so far */
-    apr_uint32_t failed;      /* of those, without a usable response */
-    apr_uint32_t der_len;     /* of the response held, 0 = none */
-    apr_int16_t status;       /* staple_status_e of the response held */
+    apr_time_t state_since;        /* of the last change of state */
+    apr_uint32_t failures;         /* failed jobs in a row */
+    apr_uint32_t requests;         /* HTTP exchanges so far */
+    apr_uint32_t failed;           /* of those, without a usable response */
+    apr_uint32_t der_len;          /* of the response held, 0 = none */
+    apr_int16_t status;            /* staple_status_e of the response held */
     apr_int16_t revocation_reason; /* CRLReason or -1 */
-    apr_uint16_t reason;      /* staple_reason_e of the last job */
-    apr_uint16_t state_reason;   /* staple_reason_e at the last change */
+    apr_uint16_t reason;           /* staple_reason_e of the last job */
+    apr_uint16_t state_reason;     /* staple_reason_e at the last change */
     unsigned char state;           /* staple_state_e */
     unsigned char told;            /* STAPLE_TOLD_... of the response held */
-    unsigned char said_unknown;  /* a verified answer since the one held did */
+    unsigned char said_unknown; /* a verified answer since the one held did */
     unsigned char reserved;
-    apr_uint32_t asked_whom;  /* the attempts that next_at is meant for: whoever
-                                 configures another responder wants it asked
-                                 now, not after the old one's back-off */
+    apr_uint32_t asked_whom; /* the attempts that next_at is meant for: whoever
+                                configures another responder wants it asked
+                                now, not after the old one's back-off */
     char detail[STAPLE_RECORD_DETAIL]; /* of the last failure, printable */
 } staple_record_t;
 

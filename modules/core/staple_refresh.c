@@ -24,8 +24,8 @@ static void skip(staple_refresh_t *refresh, staple_responder_t *r,
 }
 
 /* The responder is back, for all that passed it over. */
-static void welcome_back(staple_refresh_t *refresh,
-                         const staple_responder_t *r, apr_time_t now)
+static void welcome_back(staple_refresh_t *refresh, const staple_responder_t *r,
+                         apr_time_t now)
 {
     apr_uint32_t i;
 
@@ -104,8 +104,8 @@ static staple_exchange_t *next_in_turn(staple_refresh_t *refresh,
     while (staple_queue_waiting(refresh->queue) > 0
            && looked < staple_queue_count(refresh->queue)) {
         unsigned skipped = refresh->skipped;
-        staple_exchange_t *exchange = next_with(
-            refresh, staple_queue_turn(refresh->queue), now);
+        staple_exchange_t *exchange =
+            next_with(refresh, staple_queue_turn(refresh->queue), now);
 
         if (exchange != NULL) {
             return exchange;
@@ -160,23 +160,22 @@ static void judge_responder(staple_refresh_t *refresh,
     if (change == STAPLE_RESPONDER_SAME) {
         return;
     }
-    staple_job_tell(refresh,
-         (staple_report_t){.what = STAPLE_REPORT_EVENT,
-                           .event = change == STAPLE_RESPONDER_WENT_DOWN
-                                        ? STAPLE_EVENT_RESPONDER_DOWN
-                                        : STAPLE_EVENT_RESPONDER_UP,
-                           .at = now,
-                           .index = exchange->index,
-                           .reason = reason,
-                           .detail = answer->detail,
-                           .url = r->url});
+    staple_job_tell(
+        refresh, (staple_report_t){.what = STAPLE_REPORT_EVENT,
+                                   .event = change == STAPLE_RESPONDER_WENT_DOWN
+                                                ? STAPLE_EVENT_RESPONDER_DOWN
+                                                : STAPLE_EVENT_RESPONDER_UP,
+                                   .at = now,
+                                   .index = exchange->index,
+                                   .reason = reason,
+                                   .detail = answer->detail,
+                                   .url = r->url});
     if (change == STAPLE_RESPONDER_CAME_UP) {
         welcome_back(refresh, r, now);
     }
 }
 
-void staple_refresh_done(staple_refresh_t *refresh,
-                         staple_exchange_t *exchange,
+void staple_refresh_done(staple_refresh_t *refresh, staple_exchange_t *exchange,
                          const staple_answer_t *answer, apr_time_t now)
 {
     apr_uint32_t index = exchange->index;
@@ -186,9 +185,9 @@ void staple_refresh_done(staple_refresh_t *refresh,
     entry->at_work = 0;
     if (reason == STAPLE_OK
         && !staple_follow_is_stopped(refresh->follow, index)) {
-        reason = staple_job_take_response(refresh, index, answer,
-                               exchange->has_nonce ? exchange->nonce : NULL,
-                               now);
+        reason = staple_job_take_response(
+            refresh, index, answer,
+            exchange->has_nonce ? exchange->nonce : NULL, now);
     }
     staple_job_count(refresh, index, reason != STAPLE_OK);
     judge_responder(refresh, exchange, reason, answer, now);
@@ -196,13 +195,14 @@ void staple_refresh_done(staple_refresh_t *refresh,
         if (answer->retry_after > entry->retry_after) {
             entry->retry_after = answer->retry_after;
         }
-        staple_job_attempt_failed(refresh, index, exchange, reason, answer->detail);
+        staple_job_attempt_failed(refresh, index, exchange, reason,
+                                  answer->detail);
         entry->attempt++;
         if (reason == STAPLE_UNKNOWN) {
             /* An answer; but another responder may know better. */
             entry->said_unknown = 1;
-            entry->attempt = staple_responders_next_url(entry->policy,
-                                                        exchange->attempt);
+            entry->attempt =
+                staple_responders_next_url(entry->policy, exchange->attempt);
         }
         staple_job_go_on(refresh, index, now);
     }
@@ -238,8 +238,7 @@ static apr_time_t first_due(const staple_entry_t *entry,
     return record->next_at;
 }
 
-static void get_record(void *baton, apr_uint32_t index,
-                       staple_record_t *record)
+static void get_record(void *baton, apr_uint32_t index, staple_record_t *record)
 {
     const staple_refresh_t *refresh = baton;
 
@@ -258,16 +257,17 @@ static void tell_event(void *baton, const staple_follow_event_t *event)
 {
     staple_refresh_t *refresh = baton;
 
-    staple_job_tell(refresh, (staple_report_t){
-                      .what = STAPLE_REPORT_EVENT,
-                      .event = event->event,
-                      .index = event->index,
-                      .before = event->before,
-                      .at = event->at,
-                      .reason = (staple_reason_e)event->record->reason,
-                      .detail = event->record->detail,
-                      .url = refresh->entries[event->index].asked,
-                      .record = event->record});
+    staple_job_tell(
+        refresh,
+        (staple_report_t){.what = STAPLE_REPORT_EVENT,
+                          .event = event->event,
+                          .index = event->index,
+                          .before = event->before,
+                          .at = event->at,
+                          .reason = (staple_reason_e)event->record->reason,
+                          .detail = event->record->detail,
+                          .url = refresh->entries[event->index].asked,
+                          .record = event->record});
 }
 
 static void stop_requests(void *baton, apr_uint32_t index, int is_stopped,
@@ -293,8 +293,7 @@ static staple_follow_t *make_follow(staple_refresh_t *refresh, apr_pool_t *p)
 
 staple_refresh_t *staple_refresh_make(apr_pool_t *p,
                                       const staple_refresh_cert_t *certs,
-                                      apr_uint32_t count,
-                                      staple_cache_t *cache,
+                                      apr_uint32_t count, staple_cache_t *cache,
                                       const staple_refresh_options_t *options,
                                       apr_time_t now)
 {
@@ -318,8 +317,8 @@ staple_refresh_t *staple_refresh_make(apr_pool_t *p,
         entry->cert = certs[i].cert;
         entry->policy = certs[i].policy;
         entry->whom = staple_responders_hash(entry->cert, entry->policy);
-        entry->may_ask = staple_responders_attempts(entry->cert, entry->policy)
-                         > 0;
+        entry->may_ask =
+            staple_responders_attempts(entry->cert, entry->policy) > 0;
         staple_follow_set(refresh->follow, i,
                           certs[i].above > 0 ? certs[i].above - 1
                                              : STAPLE_FOLLOW_NONE,

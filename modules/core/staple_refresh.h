@@ -38,10 +38,10 @@ typedef enum {
  * during the call only. */
 typedef struct staple_report_t {
     staple_report_e what;
-    apr_uint32_t index;            /* of the certificate */
-    staple_reason_e reason;        /* of a failure */
-    const char *detail;            /* words about it; never NULL */
-    const char *url;               /* of the responder, or NULL */
+    apr_uint32_t index;     /* of the certificate */
+    staple_reason_e reason; /* of a failure */
+    const char *detail;     /* words about it; never NULL */
+    const char *url;        /* of the responder, or NULL */
     int by_get;
     const staple_record_t *record; /* as published; NULL for an attempt */
     int was_first;                 /* of a certificate, since the start */
@@ -54,8 +54,8 @@ typedef void staple_refresh_report_fn(void *baton,
                                       const staple_report_t *report);
 
 typedef struct staple_refresh_options_t {
-    unsigned concurrency;              /* exchanges in flight at most */
-    apr_uint32_t seed;                 /* of the jitter */
+    unsigned concurrency; /* exchanges in flight at most */
+    apr_uint32_t seed;    /* of the jitter */
     staple_refresh_report_fn *report;
     void *baton;
 } staple_refresh_options_t;
@@ -68,8 +68,7 @@ typedef struct staple_refresh_options_t {
  */
 staple_refresh_t *staple_refresh_make(apr_pool_t *p,
                                       const staple_refresh_cert_t *certs,
-                                      apr_uint32_t count,
-                                      staple_cache_t *cache,
+                                      apr_uint32_t count, staple_cache_t *cache,
                                       const staple_refresh_options_t *options,
                                       apr_time_t now);
 
@@ -79,8 +78,7 @@ staple_exchange_t *staple_refresh_next(staple_refresh_t *refresh,
                                        apr_time_t now);
 
 /* Takes an exchange back with its answer. */
-void staple_refresh_done(staple_refresh_t *refresh,
-                         staple_exchange_t *exchange,
+void staple_refresh_done(staple_refresh_t *refresh, staple_exchange_t *exchange,
                          const staple_answer_t *answer, apr_time_t now);
 
 /* Takes a response that came another way.  It is verified and, where it is

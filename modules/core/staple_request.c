@@ -52,8 +52,7 @@ done:
 }
 
 staple_reason_e staple_request_get_url(char *buf, const char *responder_url,
-                                       const unsigned char *der,
-                                       apr_size_t len)
+                                       const unsigned char *der, apr_size_t len)
 {
     unsigned char base64[4 * ((STAPLE_MAX_REQUEST + 2) / 3) + 1];
     apr_size_t used = strlen(responder_url);

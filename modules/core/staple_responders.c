@@ -75,12 +75,10 @@ static void suspect(staple_responder_t *r, apr_uint32_t index)
     }
 }
 
-staple_responder_change_e staple_responder_ended(staple_responder_t *r,
-                                                 apr_uint32_t index,
-                                                 staple_reason_e reason,
-                                                 int http_status,
-                                                 apr_interval_time_t took,
-                                                 apr_time_t now)
+staple_responder_change_e
+staple_responder_ended(staple_responder_t *r, apr_uint32_t index,
+                       staple_reason_e reason, int http_status,
+                       apr_interval_time_t took, apr_time_t now)
 {
     r->in_flight--;
     r->latency = took;
@@ -99,10 +97,10 @@ staple_responder_change_e staple_responder_ended(staple_responder_t *r,
     else if (r->suspect_count < STAPLE_RESPONDER_SUSPECTS) {
         return STAPLE_RESPONDER_SAME;
     }
-    r->probe_at = now
-                  + staple_schedule_back_off(STAPLE_RESPONDER_PROBE_FIRST,
-                                             STAPLE_RESPONDER_PROBE_LAST,
-                                             r->probes);
+    r->probe_at =
+        now
+        + staple_schedule_back_off(STAPLE_RESPONDER_PROBE_FIRST,
+                                   STAPLE_RESPONDER_PROBE_LAST, r->probes);
     if (r->is_down) {
         return STAPLE_RESPONDER_SAME;
     }

@@ -10,13 +10,13 @@
 /* Exchanges in flight at one responder: begins small, grows by one with each
  * answer (so doubles per round trip), halves with each failure. */
 #define STAPLE_RESPONDER_WINDOW_FIRST 4
-#define STAPLE_RESPONDER_WINDOW_LAST  64
+#define STAPLE_RESPONDER_WINDOW_LAST 64
 
 /* A responder is down when it failed for this many different certificates in
  * a row; then one certificate at a time probes it, at these intervals. */
-#define STAPLE_RESPONDER_SUSPECTS    3
+#define STAPLE_RESPONDER_SUSPECTS 3
 #define STAPLE_RESPONDER_PROBE_FIRST apr_time_from_sec(5)
-#define STAPLE_RESPONDER_PROBE_LAST  apr_time_from_sec(300)
+#define STAPLE_RESPONDER_PROBE_LAST apr_time_from_sec(300)
 
 /* One responder URL, as all certificates that name it see it. */
 typedef struct staple_responder_t {
@@ -28,7 +28,7 @@ typedef struct staple_responder_t {
     int is_down;
     unsigned suspect_count;
     apr_uint32_t suspects[STAPLE_RESPONDER_SUSPECTS];
-    unsigned probes;      /* failed ones since it went down */
+    unsigned probes; /* failed ones since it went down */
     apr_time_t probe_at;
     /* figures for people */
     apr_uint64_t requests;
@@ -66,12 +66,10 @@ void staple_responder_started(staple_responder_t *r);
  * the exchange or of the response's status; `http_status` is 0 where there was
  * none.  Only what tells of the responder rather than of the certificate
  * counts against its health. */
-staple_responder_change_e staple_responder_ended(staple_responder_t *r,
-                                                 apr_uint32_t index,
-                                                 staple_reason_e reason,
-                                                 int http_status,
-                                                 apr_interval_time_t took,
-                                                 apr_time_t now);
+staple_responder_change_e
+staple_responder_ended(staple_responder_t *r, apr_uint32_t index,
+                       staple_reason_e reason, int http_status,
+                       apr_interval_time_t took, apr_time_t now);
 
 /* Number of attempts of one job: URLs times methods. */
 unsigned staple_responders_attempts(const staple_cert_t *cert,

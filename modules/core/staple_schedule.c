@@ -45,8 +45,7 @@ apr_time_t staple_schedule_after_success(const staple_policy_t *policy,
 }
 
 static apr_interval_time_t automatic_retry(unsigned failures,
-                                           apr_time_t use_until,
-                                           apr_time_t now)
+                                           apr_time_t use_until, apr_time_t now)
 {
     apr_interval_time_t last = STAPLE_SCHEDULE_RETRY_NONE;
 

@@ -11,9 +11,9 @@
 
 /* The automatic retry interval: the first, and what doubling stops at. */
 #define STAPLE_SCHEDULE_RETRY_FIRST apr_time_from_sec(5)
-#define STAPLE_SCHEDULE_RETRY_LAST  apr_time_from_sec(3600)
+#define STAPLE_SCHEDULE_RETRY_LAST apr_time_from_sec(3600)
 /* It stops earlier where no staple is held that could be served meanwhile. */
-#define STAPLE_SCHEDULE_RETRY_NONE  apr_time_from_sec(600)
+#define STAPLE_SCHEDULE_RETRY_NONE apr_time_from_sec(600)
 
 /* Retry-After of a responder is honoured up to here, and to the interval. */
 #define STAPLE_SCHEDULE_RETRY_AFTER apr_time_from_sec(3600)

@@ -6,13 +6,14 @@
 
 /* X(constant, name): each certificate is in exactly one of these. */
 #define STAPLE_STATES(X)                                                       \
-    X(STAPLE_STATE_PENDING, "pending")                /* none asked yet */     \
+    X(STAPLE_STATE_PENDING, "pending") /* none asked yet */                    \
     X(STAPLE_STATE_GOOD, "good")                                               \
     X(STAPLE_STATE_REVOKED, "revoked")                                         \
     X(STAPLE_STATE_UNKNOWN, "unknown")                                         \
     X(STAPLE_STATE_ISSUER_REVOKED, "issuer-revoked")                           \
-    X(STAPLE_STATE_UNAVAILABLE, "unavailable") /* none held, last job failed */\
-    X(STAPLE_STATE_DISABLED, "disabled")       /* nobody to ask */
+    X(STAPLE_STATE_UNAVAILABLE,                                                \
+      "unavailable")                     /* none held, last job failed */      \
+    X(STAPLE_STATE_DISABLED, "disabled") /* nobody to ask */
 
 typedef enum {
 #define STAPLE_STATE_ENUM(constant, name) constant,

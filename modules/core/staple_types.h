@@ -1,4 +1,5 @@
-/* Shared value types: key, status, policy and the limits of what is taken in. */
+/* Shared value types: key, status, policy and the limits of what is taken in.
+ */
 #ifndef STAPLE_TYPES_H
 #define STAPLE_TYPES_H
 
@@ -9,11 +10,11 @@
 
 /* Limits of material from outside, in bytes. */
 #define STAPLE_MAX_RESPONSE 65536 /* an OCSP response, DER */
-#define STAPLE_MAX_REQUEST  512   /* an OCSP request, DER, nonce included */
-#define STAPLE_MAX_URL      2048  /* one responder URL */
+#define STAPLE_MAX_REQUEST 512    /* an OCSP request, DER, nonce included */
+#define STAPLE_MAX_URL 2048       /* one responder URL */
 #define STAPLE_MAX_AIA_URLS 8     /* OCSP URLs taken from one certificate */
-#define STAPLE_MAX_GET      255   /* RFC 5019 5: encoded request in a GET */
-#define STAPLE_NONCE_LEN    32    /* RFC 9654 2.1 */
+#define STAPLE_MAX_GET 255        /* RFC 5019 5: encoded request in a GET */
+#define STAPLE_NONCE_LEN 32       /* RFC 9654 2.1 */
 
 /* SHA-1 of the certificate's DER: the id by which mod_ssl asks. */
 #define STAPLE_KEY_LEN 20
@@ -43,11 +44,11 @@ typedef enum {
 } staple_action_e;
 
 /* The exclusion flags: what is not significant (OCSPStapleLogExclude). */
-#define STAPLE_EXCLUDE_REVOKED        1U
+#define STAPLE_EXCLUDE_REVOKED 1U
 #define STAPLE_EXCLUDE_ISSUER_REVOKED 2U
-#define STAPLE_EXCLUDE_STALE          4U
-#define STAPLE_EXCLUDE_UNAVAILABLE    8U
-#define STAPLE_EXCLUDE_ALL            15U
+#define STAPLE_EXCLUDE_STALE 4U
+#define STAPLE_EXCLUDE_UNAVAILABLE 8U
+#define STAPLE_EXCLUDE_ALL 15U
 
 /* What the administrator said about one certificate's refresh.  Made while
  * configuring, read-only afterwards. */
@@ -60,26 +61,23 @@ typedef struct staple_policy_t {
     unsigned max_tries;                 /* failed jobs at retry_interval */
     staple_method_e method;
     staple_action_e action;
-    int nonce;                 /* send one */
-    int no_network;            /* never ask anybody */
-    unsigned exclude;          /* STAPLE_EXCLUDE_... */
-    unsigned revoked_score;    /* of a revoked certificate, in tenths */
+    int nonce;              /* send one */
+    int no_network;         /* never ask anybody */
+    unsigned exclude;       /* STAPLE_EXCLUDE_... */
+    unsigned revoked_score; /* of a revoked certificate, in tenths */
     /* NULL-terminated lists, or NULL */
-    const char *const *urls;   /* the configured responders */
-    const char *const *files;  /* with responses fetched by other means */
+    const char *const *urls;  /* the configured responders */
+    const char *const *files; /* with responses fetched by other means */
 } staple_policy_t;
 
 /* The values that hold where the administrator said nothing. */
 #define STAPLE_POLICY_DEFAULT                                                  \
     {                                                                          \
         .interval = apr_time_from_sec(86400),                                  \
-        .timeout = apr_time_from_sec(10),                                      \
-        .retry_interval = 0,                                                   \
+        .timeout = apr_time_from_sec(10), .retry_interval = 0,                 \
         .clock_skew = apr_time_from_sec(300),                                  \
-        .max_age = apr_time_from_sec(604800),                                  \
-        .max_tries = 10,                                                       \
-        .exclude = STAPLE_EXCLUDE_ALL,                                         \
-        .method = STAPLE_METHOD_POST_GET,                                      \
+        .max_age = apr_time_from_sec(604800), .max_tries = 10,                 \
+        .exclude = STAPLE_EXCLUDE_ALL, .method = STAPLE_METHOD_POST_GET,       \
         .action = STAPLE_ACTION_FAILOVER                                       \
     }
 

@@ -56,8 +56,8 @@ static staple_reason_e check_encoding(const response_t *response,
     unsigned char *out = NULL;
     int len;
 
-    again = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL,
-                                 response->basic);
+    again =
+        OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, response->basic);
     len = again != NULL ? i2d_OCSP_RESPONSE(again, &out) : -1;
     if (len >= 0 && (apr_size_t)len == der_len
         && memcmp(out, der, der_len) == 0) {
@@ -235,9 +235,9 @@ static staple_reason_e read_single(staple_verdict_t *verdict, int *found,
     if (!*found || this_at > verdict->this_update) {
         verdict->this_update = this_at;
     }
-    if (!*found || (next_at != 0
-                    && (verdict->next_update == 0
-                        || next_at < verdict->next_update))) {
+    if (!*found
+        || (next_at != 0
+            && (verdict->next_update == 0 || next_at < verdict->next_update))) {
         verdict->next_update = next_at;
     }
     if (!*found || status > verdict->status) {

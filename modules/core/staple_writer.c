@@ -5,8 +5,8 @@
 
 struct staple_writer_t {
     staple_cache_t *cache;
-    staple_cache_slot_t **slots;        /* by index; NULL for a repeated key */
-    apr_uint64_t *taken;   /* one bit per unit */
+    staple_cache_slot_t **slots; /* by index; NULL for a repeated key */
+    apr_uint64_t *taken;         /* one bit per unit */
     apr_size_t taken_words;
     apr_size_t first_free; /* no free unit lies below this word */
     apr_size_t used_units;
@@ -17,8 +17,8 @@ static int is_taken(const staple_writer_t *writer, apr_size_t unit)
     return (int)(writer->taken[unit / 64] >> (unit % 64) & 1);
 }
 
-static void mark(staple_writer_t *writer, apr_size_t unit,
-                 apr_size_t count, int taken)
+static void mark(staple_writer_t *writer, apr_size_t unit, apr_size_t count,
+                 int taken)
 {
     apr_size_t end = unit + count;
 
@@ -68,8 +68,7 @@ static apr_size_t find_free(staple_writer_t *writer, apr_size_t count)
     return STAPLE_CACHE_NONE;
 }
 
-staple_writer_t *staple_writer_make(apr_pool_t *p,
-                                                staple_cache_t *cache)
+staple_writer_t *staple_writer_make(apr_pool_t *p, staple_cache_t *cache)
 {
     staple_writer_t *writer = apr_pcalloc(p, sizeof(*writer));
     staple_cache_slot_t *slots = staple_cache_slots(cache);
@@ -78,7 +77,8 @@ staple_writer_t *staple_writer_make(apr_pool_t *p,
     writer->cache = cache;
     writer->taken_words = (apr_size_t)(cache->units + 63) / 64;
     writer->taken = apr_pcalloc(p, writer->taken_words * 8 + 8);
-    writer->slots = apr_pcalloc(p, (cache->count + 1) * sizeof(staple_cache_slot_t *));
+    writer->slots =
+        apr_pcalloc(p, (cache->count + 1) * sizeof(staple_cache_slot_t *));
     for (i = 0; i <= cache->slot_mask; i++) {
         if (slots[i].index_plus_1 == 0) {
             continue;
@@ -92,9 +92,9 @@ staple_writer_t *staple_writer_make(apr_pool_t *p,
     return writer;
 }
 
-staple_reason_e staple_writer_put(staple_writer_t *writer,
-                                 apr_uint32_t index, const unsigned char *der,
-                                 apr_size_t der_len, apr_time_t use_until)
+staple_reason_e staple_writer_put(staple_writer_t *writer, apr_uint32_t index,
+                                  const unsigned char *der, apr_size_t der_len,
+                                  apr_time_t use_until)
 {
     staple_cache_t *cache = writer->cache;
     apr_uint64_t old, where;
@@ -118,21 +118,24 @@ staple_reason_e staple_writer_put(staple_writer_t *writer,
     /* Whoever reads a word written below sees that the slot which led here
      * before leads elsewhere now. */
     __atomic_thread_fence(__ATOMIC_RELEASE);
-    staple_cache_store((apr_uint64_t *)&extent->use_until, (apr_uint64_t)use_until);
+    staple_cache_store((apr_uint64_t *)&extent->use_until,
+                       (apr_uint64_t)use_until);
     staple_cache_copy_in(extent->der, der, der_len);
-    where = (STAPLE_CACHE_WHERE_GENERATION(old) + 1) << (STAPLE_CACHE_LEN_BITS + STAPLE_CACHE_UNIT_BITS)
+    where = (STAPLE_CACHE_WHERE_GENERATION(old) + 1)
+                << (STAPLE_CACHE_LEN_BITS + STAPLE_CACHE_UNIT_BITS)
             | (apr_uint64_t)unit << STAPLE_CACHE_LEN_BITS | der_len;
     __atomic_store_n(&slot->where, where, __ATOMIC_RELEASE);
 
     mark(writer, unit, staple_cache_units(der_len), 1);
     if (staple_cache_is_inside(cache, old)) {
-        mark(writer, STAPLE_CACHE_WHERE_UNIT(old), staple_cache_units(STAPLE_CACHE_WHERE_LEN(old)), 0);
+        mark(writer, STAPLE_CACHE_WHERE_UNIT(old),
+             staple_cache_units(STAPLE_CACHE_WHERE_LEN(old)), 0);
     }
     return STAPLE_OK;
 }
 
 void staple_writer_put_record(staple_writer_t *writer, apr_uint32_t index,
-                             const staple_record_t *record)
+                              const staple_record_t *record)
 {
     staple_cache_pair_t *pair;
     apr_uint64_t turn;
@@ -143,12 +146,12 @@ void staple_writer_put_record(staple_writer_t *writer, apr_uint32_t index,
     pair = staple_cache_pair(writer->cache, index);
     turn = pair->turn + 1;
     __atomic_thread_fence(__ATOMIC_RELEASE);
-    staple_cache_copy_in((apr_uint64_t *)&pair->records[turn & 1], record, sizeof(*record));
+    staple_cache_copy_in((apr_uint64_t *)&pair->records[turn & 1], record,
+                         sizeof(*record));
     __atomic_store_n(&pair->turn, turn, __ATOMIC_RELEASE);
 }
 
-void staple_writer_adopt(staple_writer_t *writer,
-                        const staple_cache_t *older)
+void staple_writer_adopt(staple_writer_t *writer, const staple_cache_t *older)
 {
     unsigned char der[STAPLE_MAX_RESPONSE];
     apr_uint32_t index, old_index;
@@ -168,7 +171,7 @@ void staple_writer_adopt(staple_writer_t *writer,
         }
         staple_writer_put_record(writer, index, &record);
         if (staple_cache_read_slot(der, &len, &use_until, older,
-                      staple_cache_find_slot(older, &slot->key))
+                                   staple_cache_find_slot(older, &slot->key))
             == STAPLE_OK) {
             staple_writer_put(writer, index, der, len, use_until);
         }
@@ -179,4 +182,3 @@ apr_size_t staple_writer_used(const staple_writer_t *writer)
 {
     return writer->used_units * STAPLE_CACHE_UNIT;
 }
-

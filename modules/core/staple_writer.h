@@ -10,26 +10,24 @@ typedef struct staple_writer_t staple_writer_t;
 
 /* The view of a new writer, in pool p, made from what is published.  From
  * here on no other writer may be at work. */
-staple_writer_t *staple_writer_make(apr_pool_t *p,
-                                                staple_cache_t *cache);
+staple_writer_t *staple_writer_make(apr_pool_t *p, staple_cache_t *cache);
 
 /*
  * Publishes a staple for certificate `index` until `use_until`.  Either all of
  * it becomes visible or, with STAPLE_CACHE_FULL, STAPLE_TOO_LARGE or
  * STAPLE_NOT_FOUND (bad index), nothing changes.
  */
-staple_reason_e staple_writer_put(staple_writer_t *writer,
-                                 apr_uint32_t index, const unsigned char *der,
-                                 apr_size_t der_len, apr_time_t use_until);
+staple_reason_e staple_writer_put(staple_writer_t *writer, apr_uint32_t index,
+                                  const unsigned char *der, apr_size_t der_len,
+                                  apr_time_t use_until);
 
 /* Publishes the record of certificate `index`. */
 void staple_writer_put_record(staple_writer_t *writer, apr_uint32_t index,
-                             const staple_record_t *record);
+                              const staple_record_t *record);
 
 /* Copies staples and records of all certificates that both caches know from
  * an older cache that nobody needs to stop writing to. */
-void staple_writer_adopt(staple_writer_t *writer,
-                        const staple_cache_t *older);
+void staple_writer_adopt(staple_writer_t *writer, const staple_cache_t *older);
 
 /* Bytes of the arena that published staples take up. */
 apr_size_t staple_writer_used(const staple_writer_t *writer);

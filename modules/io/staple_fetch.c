@@ -20,16 +20,16 @@ typedef struct transfer_t {
     apr_size_t len, room;
     int is_too_large;
     staple_http_cache_t cache;
-    CURLcode failed_start;             /* where it could not even begin */
-    char words[CURL_ERROR_SIZE + 64];  /* about what went wrong */
+    CURLcode failed_start;            /* where it could not even begin */
+    char words[CURL_ERROR_SIZE + 64]; /* about what went wrong */
 } transfer_t;
 
 struct staple_fetch_t {
     CURLM *multi;
     transfer_t *transfers;
     transfer_t *free;
-    transfer_t *stillborn;             /* failed to begin, linked by next_free */
-    transfer_t *taken;                 /* its answer is in the caller's hands */
+    transfer_t *stillborn; /* failed to begin, linked by next_free */
+    transfer_t *taken;     /* its answer is in the caller's hands */
     unsigned count;
     struct curl_slist *post_headers;
     struct curl_slist *get_headers;

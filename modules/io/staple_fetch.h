@@ -18,9 +18,9 @@
 typedef struct staple_fetch_t staple_fetch_t;
 
 typedef struct staple_fetch_options_t {
-    unsigned concurrency;   /* exchanges at once, at least 1 */
+    unsigned concurrency; /* exchanges at once, at least 1 */
     const char *user_agent;
-    const char *proxy;      /* http URL, or NULL: none */
+    const char *proxy; /* http URL, or NULL: none */
 } staple_fetch_options_t;
 
 /* Prepares libcurl: once per process, before any thread.  Returns 1, or 0. */

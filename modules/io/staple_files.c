@@ -6,7 +6,7 @@
 
 struct staple_files_t {
     apr_pool_t *pool;
-    apr_pool_t *scratch;        /* cleared at each look */
+    apr_pool_t *scratch;         /* cleared at each look */
     apr_array_header_t *watched; /* staple_file_t */
     int at;
 };
@@ -80,10 +80,9 @@ static int has_changed(staple_file_t *file, apr_pool_t *p)
     staple_file_t before = *file;
     apr_finfo_t info;
 
-    file->status = apr_stat(&info, file->path,
-                            APR_FINFO_MTIME | APR_FINFO_SIZE | APR_FINFO_INODE
-                                | APR_FINFO_TYPE,
-                            p);
+    file->status = apr_stat(
+        &info, file->path,
+        APR_FINFO_MTIME | APR_FINFO_SIZE | APR_FINFO_INODE | APR_FINFO_TYPE, p);
     if (file->status == APR_SUCCESS && info.filetype != APR_REG) {
         file->status = APR_EINVAL; /* a pipe could block the refresher */
     }
@@ -103,8 +102,8 @@ const staple_file_t *staple_files_next(staple_files_t *files,
                                        apr_status_t *status)
 {
     while (files->at < files->watched->nelts) {
-        staple_file_t *file = &APR_ARRAY_IDX(files->watched, files->at++,
-                                             staple_file_t);
+        staple_file_t *file =
+            &APR_ARRAY_IDX(files->watched, files->at++, staple_file_t);
 
         if (has_changed(file, files->scratch)) {
             *len = 0;

@@ -16,7 +16,7 @@ typedef struct staple_file_t {
     apr_array_header_t *indexes; /* apr_uint32_t */
     /* as it was when it was read last */
     apr_time_t modified_at;
-    apr_int64_t size;            /* -1: not there, or not readable */
+    apr_int64_t size; /* -1: not there, or not readable */
     apr_uint64_t inode;
     apr_status_t status;
 } staple_file_t;

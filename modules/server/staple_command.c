@@ -6,7 +6,7 @@
 #include <signal.h>
 
 #define TIME_LIMIT apr_time_from_sec(10)
-#define QUEUE_MAX  1000 /* events that wait; more are dropped, and that is said */
+#define QUEUE_MAX  1000 /* events that wait; more are dropped, with a word */
 
 typedef struct pending_t {
     struct pending_t *next;

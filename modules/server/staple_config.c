@@ -30,7 +30,7 @@ static const char *const retry_words[] = {"auto", NULL};
 /* X(setting, directive, kind, min, max, default, words, server only, help), in
  * the order of staple_setting_e. */
 #define ROWS(X)                                                                \
-    X(ENABLED, "OCSPStaple", ONOFF, 0, 1, 0, NULL, 0,                           \
+    X(ENABLED, "OCSPStaple", ONOFF, 0, 1, 0, NULL, 0,                          \
       "staple OCSP responses to this server's handshakes")                     \
     X(INTERVAL, "OCSPStapleInterval", DURATION, 60, 31536000, 86400, NULL, 0,  \
       "longest time between OCSP requests for a certificate")                  \
@@ -46,7 +46,7 @@ static const char *const retry_words[] = {"auto", NULL};
       "list only")                                                             \
     X(METHOD, "OCSPStapleMethod", WORD, 0, 0, STAPLE_METHOD_POST_GET,          \
       method_words, 0, "HTTP methods to try at each responder, in order")      \
-    X(NONCE, "OCSPStapleNonce", ONOFF, 0, 1, 0, NULL, 0,                        \
+    X(NONCE, "OCSPStapleNonce", ONOFF, 0, 1, 0, NULL, 0,                       \
       "send a nonce with each request")                                        \
     X(CLOCK_SKEW, "OCSPStapleClockSkew", DURATION, 0, 3600, 300, NULL, 0,      \
       "tolerance for the times of a response")                                 \

@@ -37,7 +37,7 @@ typedef struct staple_config_t {
     const char *proxy;                    /* NULL: unset; "": none */
     const char *event_log;                /* file or "|program"; NULL: none */
     const char *const *event_command;     /* program, arguments, NULL */
-    staple_policy_t policy;               /* complete after staple_policy_check() */
+    staple_policy_t policy;               /* by staple_policy_check() */
 } staple_config_t;
 
 extern const command_rec staple_config_commands[];

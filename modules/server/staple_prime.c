@@ -23,8 +23,8 @@ static struct {
     apr_pool_t *pool;
     staple_issuers_t *issuers;
     apr_array_header_t *certs;   /* staple_refresh_cert_t */
-    apr_array_header_t *servers; /* of each: apr_array_header_t * of server_rec *,
-                                    as mod_ssl came by */
+    apr_array_header_t *servers; /* of each: array of server_rec *, as mod_ssl
+                                    came by */
     apr_hash_t *by_key;        /* key -> seen_t, of every certificate met */
 } registry;
 

@@ -29,7 +29,8 @@ staple_reporter_t *staple_report_make(apr_pool_t *p, const staple_view_t *view,
     reporter->view = view;
     reporter->started_at = now;
     reporter->command = staple_command_make(
-        p, reporter->server, staple_config_get(reporter->server)->event_command);
+        p, view->main_server,
+        staple_config_get(view->main_server)->event_command);
     return reporter;
 }
 
@@ -136,9 +137,9 @@ static const struct {
                                   "new one"},
     [STAPLE_EVENT_REFRESH_FAILING] = {APLOG_WARNING, APLOG_WARNING,
                                       STAPLE_LOGNO(0077),
-                                      "gets no fresh OCSP response; it is tried "
-                                      "again, and what is held is served until "
-                                      "its end"},
+                                      "gets no fresh OCSP response; it is "
+                                      "tried again, and what is held is "
+                                      "served until its end"},
     [STAPLE_EVENT_REFRESH_RECOVERED] = {APLOG_NOTICE, APLOG_NOTICE,
                                         STAPLE_LOGNO(0078),
                                         "gets fresh OCSP responses again"},

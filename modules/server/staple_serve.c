@@ -8,7 +8,7 @@
 #define USUAL_RESPONSE 6144
 
 /* Looks up with `room` bytes on the stack and hands the staple on.  Returns
- * STAPLE_TOO_LARGE where the room is too small, and has not called back then. */
+ * STAPLE_TOO_LARGE where the room is too small, and has not called back. */
 static inline __attribute__((always_inline)) staple_reason_e
 serve(const staple_cache_t *cache, const staple_key_t *key, unsigned char *der,
       apr_size_t room, ap_ssl_ocsp_copy_resp *copy, void *userdata)

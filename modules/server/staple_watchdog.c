@@ -68,7 +68,8 @@ static void watch_files(watchdog_t *w)
 
     w->files = staple_files_make(w->pool);
     for (i = 0; i < w->view->certs->nelts; i++) {
-        path = APR_ARRAY_IDX(w->view->certs, i, staple_refresh_cert_t).policy->files;
+        path = APR_ARRAY_IDX(w->view->certs, i, staple_refresh_cert_t)
+                   .policy->files;
         for (; path != NULL && *path != NULL; path++) {
             staple_files_add(w->files, *path, (apr_uint32_t)i);
         }
