@@ -9,6 +9,8 @@ libstaple_test_la_SOURCES = \
 
 unit_tests = \
 	t/unit/core/t_cache_threads \
+	t/unit/core/t_corpus \
+	t/unit/core/t_staple_adopt \
 	t/unit/core/t_staple_cache \
 	t/unit/core/t_staple_cert \
 	t/unit/core/t_staple_due \
@@ -30,7 +32,35 @@ source_checks = \
 # Tests give string literals where bytes are wanted.
 t/unit/%.o t/unit/%.lo: AM_CFLAGS += -Wno-cast-qual
 
-check_PROGRAMS = $(unit_tests)
+# Tools of the server tests: a CA, a scripted responder, many handshakes.
+server_tools = t/tools/handshakes t/tools/responder t/tools/testpki
+
+t_tools_handshakes_SOURCES = t/tools/handshakes.c \
+	t/tools/hs_judge.c t/tools/hs_judge.h
+t_tools_handshakes_LDADD = $(OPENSSL_LIBS)
+t_tools_testpki_SOURCES = t/tools/testpki.c \
+	t/tools/pki_cert.c t/tools/pki_cert.h \
+	t/tools/pki_dir.c t/tools/pki_dir.h \
+	t/tools/pki_name.c t/tools/pki_name.h \
+	t/tools/tool_util.c t/tools/tool_util.h
+t_tools_testpki_LDADD = $(OPENSSL_LIBS)
+t_tools_responder_SOURCES = t/tools/responder.c \
+	t/tools/pki_name.c t/tools/pki_name.h \
+	t/tools/resp_answer.c t/tools/resp_answer.h \
+	t/tools/resp_conn.c t/tools/resp_conn.h \
+	t/tools/resp_gzip.c t/tools/resp_gzip.h \
+	t/tools/resp_http.c t/tools/resp_http.h \
+	t/tools/resp_index.c t/tools/resp_index.h \
+	t/tools/resp_loop.c t/tools/resp_loop.h \
+	t/tools/resp_ocsp.c t/tools/resp_ocsp.h \
+	t/tools/resp_query.c \
+	t/tools/resp_rule.c t/tools/resp_rule.h \
+	t/tools/resp_script.c t/tools/resp_script.h \
+	t/tools/resp_server.c t/tools/resp_server.h \
+	t/tools/tool_util.c t/tools/tool_util.h
+t_tools_responder_LDADD = $(OPENSSL_LIBS)
+
+check_PROGRAMS = $(unit_tests) $(server_tools)
 LDADD = libstaple_test.la libstaple_io.la libstaple_core.la \
 	$(CURL_LIBS) $(OPENSSL_LIBS) $(APR_LIBS)
 
