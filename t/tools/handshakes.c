@@ -51,7 +51,8 @@ static struct {
     long total, concurrency;
     double timeout, loop; /* seconds; loop < 0: until SIGTERM, 0: no */
     int tls, status, quiet, require;
-    const char *sigalgs, *ciphers, *verify, *der;
+    char *sigalgs; /* not const: OpenSSL's macro casts it away */
+    const char *ciphers, *verify, *der;
     SSL_CTX *ctx;
     STACK_OF(X509) * trusted;
     int epoll;
@@ -362,7 +363,7 @@ static void usage(void)
     exit(2);
 }
 
-static void take_option(int option, const char *value)
+static void take_option(int option, char *value)
 {
     switch (option) {
     case 0:
