@@ -68,6 +68,8 @@ sub start {
     return $pid if $pid;
     # A child must never run the END blocks or destructors of the test.
     eval {
+        # httpd ends its whole process group, which must not be ours.
+        setpgrp 0, 0;
         open STDIN, '<', $input or die;
         open STDOUT, '>&', $output or die;
         open STDERR, '>&', $output or die;
