@@ -32,10 +32,11 @@ typedef struct watchdog_t {
     int generation;
     unsigned concurrency;
     const char *proxy;
-    /* set in child_init */
+    /* set in child_init, while the watchdog's thread may run already */
     apr_pool_t *pool;
     /* the watchdog's thread only */
     staple_refresh_t *refresh;
+    int has_failed; /* there is no memory for a refresher */
     staple_fetch_t *fetch;
     staple_reporter_t *reporter;
     staple_files_t *files; /* OCSPStapleResponseFile */
@@ -145,8 +146,10 @@ static void show(watchdog_t *w, apr_time_t now)
     staple_board_put(w->view->board, board);
 }
 
+/* Makes the refresher; leaves it NULL where child_init is not over yet. */
 static void start(watchdog_t *w)
 {
+    apr_pool_t *pool = __atomic_load_n(&w->pool, __ATOMIC_ACQUIRE);
     const staple_fetch_options_t fetch = {
         .concurrency = w->concurrency,
         .user_agent = "mod_ocspstaple/" STAPLE_VERSION,
@@ -157,11 +160,12 @@ static void start(watchdog_t *w)
         .seed = (apr_uint32_t)now ^ (apr_uint32_t)getpid(),
         .report = staple_report_take};
 
-    if (w->pool == NULL) {
+    if (pool == NULL || w->has_failed) {
         return;
     }
-    w->fetch = staple_fetch_make(w->pool, &fetch);
+    w->fetch = staple_fetch_make(pool, &fetch);
     if (w->fetch == NULL) {
+        w->has_failed = 1;
         ap_log_error(APLOG_MARK, APLOG_ERR, APR_ENOMEM, w->view->main_server,
                      STAPLE_LOGNO(0030)
                      "the refresher cannot start: no memory for libcurl");
@@ -170,10 +174,10 @@ static void start(watchdog_t *w)
     w->board.pid = getpid();
     w->board.started_at = now;
     watch_files(w);
-    w->reporter = staple_report_make(w->pool, w->view, now);
+    w->reporter = staple_report_make(pool, w->view, now);
     refresh.baton = w->reporter;
     w->refresh = staple_refresh_make(
-        w->pool, (const staple_refresh_cert_t *)(void *)w->view->certs->elts,
+        pool, (const staple_refresh_cert_t *)(void *)w->view->certs->elts,
         (apr_uint32_t)w->view->certs->nelts, w->view->cache, &refresh, now);
     ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, w->view->main_server,
                  "refresher of %d certificates runs in this process",
@@ -219,7 +223,7 @@ static apr_status_t call_back(int state, void *data, apr_pool_t *p)
         __atomic_store_n(&w->is_stopping, 1, __ATOMIC_RELAXED);
         return APR_SUCCESS;
     }
-    if (state == AP_WATCHDOG_STATE_STARTING) {
+    if (w->refresh == NULL) {
         start(w);
     }
     if (w->refresh != NULL) {
@@ -270,15 +274,17 @@ void staple_watchdog_child_init(apr_pool_t *pchild, server_rec *s)
 {
     watchdog_t *w = the_watchdog;
     apr_allocator_t *allocator;
+    apr_pool_t *pool;
 
     (void)s;
     if (w == NULL || apr_allocator_create(&allocator) != APR_SUCCESS) {
         return;
     }
     /* An allocator of its own: the watchdog's thread shares no lock. */
-    if (apr_pool_create_ex(&w->pool, pchild, NULL, allocator) == APR_SUCCESS) {
-        apr_allocator_owner_set(allocator, w->pool);
-        apr_pool_tag(w->pool, "ocspstaple_refresher");
+    if (apr_pool_create_ex(&pool, pchild, NULL, allocator) == APR_SUCCESS) {
+        apr_allocator_owner_set(allocator, pool);
+        apr_pool_tag(pool, "ocspstaple_refresher");
         apr_pool_pre_cleanup_register(pchild, w, stop);
+        __atomic_store_n(&w->pool, pool, __ATOMIC_RELEASE);
     }
 }
