@@ -43,8 +43,8 @@ for my $name (sort grep { $_ ne 'good' } keys %cert) {
 my %line = (
     nourl    => qr/:info\].*names no OCSP responder/,
     self     => qr/:info\].*self-signed/,
-    noissuer => qr/:warn\].*issuer "CN=Test CA[^"]*" is not configured; append
-                   \ it\ to\ the\ SSLCertificateFile/x,
+    noissuer => qr/:warn\].*issuer\ "CN=Test\ CA[^"]*"\ is\ not\ configured;
+                   \ append\ it\ to\ the\ SSLCertificateFile/x,
     ftp      => qr/:info\].*(?:names no OCSP responder|URL)/,
     secret   => qr/:info\].*(?:names no OCSP responder|URL)/,
 );

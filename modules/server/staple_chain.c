@@ -104,7 +104,7 @@ X509 *staple_chain_issuer(const staple_chain_t *chain, X509 *x509)
 {
     int i;
 
-    if (X509_check_issued(x509, x509) == X509_V_OK) {
+    if (X509_self_signed(x509, 0) == 1) {
         return NULL;
     }
     for (i = 0; i < sk_X509_num(chain->sent); i++) {

@@ -252,7 +252,7 @@ static void tell_issuer_missing(server_rec *s, apr_pool_t *p,
                                 const staple_key_t *key, X509 *x509)
 {
     remember(key);
-    if (X509_check_issued(x509, x509) == X509_V_OK) {
+    if (X509_self_signed(x509, 0) == 1) {
         tell_why_not(s, STAPLE_CERT_SELF_SIGNED,
                      staple_cert_name(p, X509_get_subject_name(x509)));
         return;
@@ -330,7 +330,7 @@ static void follow_issuers(server_rec *s, apr_pool_t *p, int index,
         X509 *above = staple_chain_issuer(chain, issuer);
         int issuer_index = -1;
 
-        if (X509_check_issued(issuer, issuer) != X509_V_OK
+        if (X509_self_signed(issuer, 0) != 1
             && has_ocsp_url(issuer)) {
             issuer_index = follow_issuer(s, p, issuer, above);
         }
