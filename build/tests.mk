@@ -60,7 +60,12 @@ t_tools_responder_SOURCES = t/tools/responder.c \
 	t/tools/tool_util.c t/tools/tool_util.h
 t_tools_responder_LDADD = $(OPENSSL_LIBS)
 
-check_PROGRAMS = $(unit_tests) $(server_tools)
+# Benchmarks: built like tests, run by build/bench alone.
+benchmarks = t/bench/bench_cache
+t_bench_bench_cache_SOURCES = t/bench/bench_cache.c \
+	t/bench/bench_util.c t/bench/bench_util.h
+
+check_PROGRAMS = $(unit_tests) $(server_tools) $(benchmarks)
 LDADD = libstaple_test.la libstaple_io.la libstaple_core.la \
 	$(CURL_LIBS) $(OPENSSL_LIBS) $(APR_LIBS)
 
