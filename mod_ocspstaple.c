@@ -11,6 +11,7 @@
 #include "modules/server/staple_policy.h"
 #include "modules/server/staple_prime.h"
 #include "modules/server/staple_serve.h"
+#include "modules/server/staple_shared.h"
 #include "modules/server/staple_watchdog.h"
 
 /* mod_ssl_openssl.h is not installed everywhere; an optional hook needs no
@@ -25,6 +26,7 @@ static void register_hooks(apr_pool_t *p)
 
     (void)p;
     ap_hook_pre_config(staple_prime_reset, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_pre_config(staple_shared_reset, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(staple_policy_check, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(staple_policy_dump, NULL, NULL, APR_HOOK_MIDDLE);
     /* Before mod_md's: OCSPStaple On is the more particular wish. */
@@ -40,6 +42,7 @@ static void register_hooks(apr_pool_t *p)
                         after_watchdog, APR_HOOK_LAST);
     ap_hook_open_logs(staple_eventlog_open, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_read_request(staple_env_set, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(staple_shared_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     /* Pre-cleanups run in reverse order: ours says stop before mod_watchdog's
      * waits for the thread. */
     ap_hook_child_init(staple_watchdog_child_init, after_watchdog, NULL,

@@ -10,6 +10,7 @@
 typedef struct staple_exchange_t {
     apr_uint32_t index; /* of the certificate */
     unsigned attempt;   /* number within the job, from 0 */
+    int is_look;        /* into the shared store: no HTTP, no request */
     int by_get;
     int has_nonce;
     apr_interval_time_t timeout; /* for all of it */
@@ -23,7 +24,8 @@ typedef struct staple_exchange_t {
 
 /* What came back. */
 typedef struct staple_answer_t {
-    staple_reason_e reason; /* STAPLE_OK: der is the body */
+    staple_reason_e reason; /* STAPLE_OK: der is the body, or the value that
+                               a look found, of length 0 for none */
     const unsigned char *der;
     apr_size_t der_len;
     int http_status;                 /* 0: none */
@@ -31,6 +33,7 @@ typedef struct staple_answer_t {
     apr_interval_time_t retry_after; /* 0: unknown */
     apr_interval_time_t took;
     const char *detail; /* words about a failure; never NULL */
+    int is_asked;       /* a look: somebody else is asking right now */
 } staple_answer_t;
 
 /* `count` exchanges, linked by next_free. */

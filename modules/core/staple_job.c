@@ -4,10 +4,11 @@
 #include <apr_strings.h>
 
 #include "staple_adopt.h"
+#include "staple_look.h"
 #include "staple_schedule.h"
 
 /* xorshift32 (Marsaglia 2003): spreads requests, protects nothing. */
-static apr_uint32_t draw(staple_refresh_t *refresh)
+apr_uint32_t staple_job_draw(staple_refresh_t *refresh)
 {
     refresh->random ^= refresh->random << 13;
     refresh->random ^= refresh->random >> 17;
@@ -38,6 +39,7 @@ static void end_job(staple_refresh_t *refresh, apr_uint32_t index,
 {
     record->attempted_at = now;
     record->asked_whom = refresh->entries[index].whom;
+    refresh->entries[index].waits_since = 0;
     staple_follow_job_ended(refresh->follow, index, record, has_new_response,
                             now);
     staple_writer_put_record(refresh->writer, index, record);
@@ -61,7 +63,7 @@ static void job_failed(staple_refresh_t *refresh, apr_uint32_t index,
     apr_cpystrn(record.detail, entry->detail, sizeof(record.detail));
     record.next_at = staple_schedule_after_failure(
         entry->policy, record.failures, record.use_until, entry->retry_after,
-        draw(refresh), now);
+        staple_job_draw(refresh), now);
     end_job(refresh, index, &record, 0, now);
     staple_job_tell(refresh, (staple_report_t){.what = STAPLE_REPORT_JOB_FAILED,
                                                .index = index,
@@ -90,7 +92,10 @@ void staple_job_go_on(staple_refresh_t *refresh, apr_uint32_t index,
     entry->at_work = 1;
     staple_due_remove(refresh->due, index);
     staple_queue_push(refresh->queue,
-                      staple_queue_responder(refresh->queue, url), index);
+                      staple_look_comes_first(refresh, index)
+                          ? refresh->shared
+                          : staple_queue_responder(refresh->queue, url),
+                      index);
 }
 
 void staple_job_start(staple_refresh_t *refresh, apr_uint32_t index,
@@ -103,6 +108,7 @@ void staple_job_start(staple_refresh_t *refresh, apr_uint32_t index,
     entry->said_unknown = 0;
     entry->retry_after = 0;
     entry->skipped = NULL;
+    entry->has_looked = 0;
     entry->detail[0] = '\0';
     staple_job_go_on(refresh, index, now);
 }
@@ -124,6 +130,28 @@ void staple_job_attempt_failed(staple_refresh_t *refresh, apr_uint32_t index,
                                       .by_get = exchange->by_get});
 }
 
+apr_time_t staple_job_next_at(staple_refresh_t *refresh, apr_uint32_t index,
+                              apr_time_t use_until,
+                              apr_interval_time_t fresh_for, apr_time_t now)
+{
+    return staple_schedule_after_success(refresh->entries[index].policy,
+                                         use_until, fresh_for,
+                                         staple_job_draw(refresh), now);
+}
+
+void staple_job_succeeded(staple_refresh_t *refresh, apr_uint32_t index,
+                          staple_record_t *record, apr_time_t now)
+{
+    staple_entry_t *entry = &refresh->entries[index];
+
+    end_job(refresh, index, record, 1, now);
+    staple_job_tell(refresh, (staple_report_t){.what = STAPLE_REPORT_REFRESHED,
+                                               .index = index,
+                                               .was_first = !entry->seen,
+                                               .record = record});
+    entry->seen = 1;
+}
+
 /* Uses a response if it is to be used, and says when to ask again. */
 staple_reason_e staple_job_take_response(staple_refresh_t *refresh,
                                          apr_uint32_t index,
@@ -131,7 +159,7 @@ staple_reason_e staple_job_take_response(staple_refresh_t *refresh,
                                          const unsigned char *nonce,
                                          apr_time_t now)
 {
-    staple_entry_t *entry = &refresh->entries[index];
+    const staple_entry_t *entry = &refresh->entries[index];
     staple_record_t record;
     staple_reason_e reason;
 
@@ -142,14 +170,9 @@ staple_reason_e staple_job_take_response(staple_refresh_t *refresh,
     if (reason != STAPLE_OK) {
         return reason;
     }
-    record.next_at = staple_schedule_after_success(
-        entry->policy, record.use_until, answer->fresh_for, draw(refresh), now);
-    end_job(refresh, index, &record, 1, now);
-    staple_job_tell(refresh, (staple_report_t){.what = STAPLE_REPORT_REFRESHED,
-                                               .index = index,
-                                               .was_first = !entry->seen,
-                                               .record = &record});
-    entry->seen = 1;
+    record.next_at = staple_job_next_at(refresh, index, record.use_until,
+                                        answer->fresh_for, now);
+    staple_job_succeeded(refresh, index, &record, now);
     return STAPLE_OK;
 }
 

@@ -28,6 +28,18 @@ void staple_job_attempt_failed(staple_refresh_t *refresh, apr_uint32_t index,
                                const staple_exchange_t *exchange,
                                staple_reason_e reason, const char *detail);
 
+/* A number for jitter. */
+apr_uint32_t staple_job_draw(staple_refresh_t *refresh);
+
+/* When to ask again after a response that is to be used until `use_until`. */
+apr_time_t staple_job_next_at(staple_refresh_t *refresh, apr_uint32_t index,
+                              apr_time_t use_until,
+                              apr_interval_time_t fresh_for, apr_time_t now);
+
+/* The job ends with a new response, of which *record says all. */
+void staple_job_succeeded(staple_refresh_t *refresh, apr_uint32_t index,
+                          staple_record_t *record, apr_time_t now);
+
 /* Uses a response if it is to be used (staple_adopt.h); the job ends then. */
 staple_reason_e staple_job_take_response(staple_refresh_t *refresh,
                                          apr_uint32_t index,

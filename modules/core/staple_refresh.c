@@ -5,16 +5,21 @@
 #include <string.h>
 
 #include "staple_job.h"
+#include "staple_look.h"
 
 /* A clock set back by more than this moves all due times along. */
 #define CLOCK_TOLERANCE apr_time_from_sec(2)
 
 /* The responder is down: not even tried, and remembered for its return. */
-static void skip(staple_refresh_t *refresh, staple_responder_t *r,
-                 apr_uint32_t index, apr_time_t now)
+static void pass_over(staple_refresh_t *refresh, staple_responder_t *r,
+                      apr_uint32_t index, apr_time_t now)
 {
     staple_entry_t *entry = &refresh->entries[index];
 
+    if (r == refresh->shared) {
+        staple_look_skip(refresh, index, now);
+        return;
+    }
     refresh->skipped++;
     entry->skipped = r;
     entry->reason = STAPLE_RESPONDER_DOWN;
@@ -55,15 +60,19 @@ static staple_exchange_t *hand_out(staple_refresh_t *refresh,
 
     exchange->index = index;
     exchange->responder = r;
-    reason = staple_exchange_fill(exchange, entry->cert, entry->policy,
-                                  entry->attempt);
+    exchange->is_look = r == refresh->shared;
+    exchange->timeout = STAPLE_SHARE_TIMEOUT;
+    reason = exchange->is_look
+                 ? STAPLE_OK
+                 : staple_exchange_fill(exchange, entry->cert, entry->policy,
+                                        entry->attempt);
     if (reason != STAPLE_OK) {
         staple_job_attempt_failed(refresh, index, exchange, reason, "");
         entry->attempt++;
         staple_job_go_on(refresh, index, now);
         return NULL;
     }
-    entry->asked = r->url;
+    entry->asked = exchange->is_look ? entry->asked : r->url;
     refresh->free = exchange->next_free;
     refresh->in_flight++;
     staple_responder_started(r);
@@ -81,7 +90,7 @@ static staple_exchange_t *next_with(staple_refresh_t *refresh,
         case STAPLE_RESPONDER_WAIT:
             return NULL;
         case STAPLE_RESPONDER_SKIP:
-            skip(refresh, r, staple_queue_pop(refresh->queue, r), now);
+            pass_over(refresh, r, staple_queue_pop(refresh->queue, r), now);
             break;
         case STAPLE_RESPONDER_ASK:
             exchange = hand_out(refresh, r, now);
@@ -175,19 +184,30 @@ static void judge_responder(staple_refresh_t *refresh,
     }
 }
 
-void staple_refresh_done(staple_refresh_t *refresh, staple_exchange_t *exchange,
-                         const staple_answer_t *answer, apr_time_t now)
+static void take_look(staple_refresh_t *refresh,
+                      const staple_exchange_t *exchange,
+                      const staple_answer_t *answer, apr_time_t now)
+{
+    judge_responder(refresh, exchange, answer->reason, answer, now);
+    staple_look_take(refresh, exchange->index, answer, now);
+}
+
+static void take_response(staple_refresh_t *refresh,
+                          const staple_exchange_t *exchange,
+                          const staple_answer_t *answer, apr_time_t now)
 {
     apr_uint32_t index = exchange->index;
     staple_entry_t *entry = &refresh->entries[index];
     staple_reason_e reason = answer->reason;
 
-    entry->at_work = 0;
     if (reason == STAPLE_OK
         && !staple_follow_is_stopped(refresh->follow, index)) {
         reason = staple_job_take_response(
             refresh, index, answer,
             exchange->has_nonce ? exchange->nonce : NULL, now);
+        if (reason == STAPLE_OK) {
+            staple_look_share(refresh, index, answer, now);
+        }
     }
     staple_job_count(refresh, index, reason != STAPLE_OK);
     judge_responder(refresh, exchange, reason, answer, now);
@@ -205,6 +225,18 @@ void staple_refresh_done(staple_refresh_t *refresh, staple_exchange_t *exchange,
                 staple_responders_next_url(entry->policy, exchange->attempt);
         }
         staple_job_go_on(refresh, index, now);
+    }
+}
+
+void staple_refresh_done(staple_refresh_t *refresh, staple_exchange_t *exchange,
+                         const staple_answer_t *answer, apr_time_t now)
+{
+    refresh->entries[exchange->index].at_work = 0;
+    if (exchange->is_look) {
+        take_look(refresh, exchange, answer, now);
+    }
+    else {
+        take_response(refresh, exchange, answer, now);
     }
     exchange->next_free = refresh->free;
     refresh->free = exchange;
@@ -236,6 +268,15 @@ static apr_time_t first_due(const staple_entry_t *entry,
         return now + entry->policy->interval;
     }
     return record->next_at;
+}
+
+/* Several machines that start together begin with different certificates: so
+ * each finds the others' responses in the shared store. */
+static apr_time_t in_any_order(staple_refresh_t *refresh, apr_time_t at)
+{
+    return refresh->shared != NULL && at <= refresh->last_now
+               ? at - (apr_time_t)(staple_job_draw(refresh) % APR_USEC_PER_SEC)
+               : at;
 }
 
 static void get_record(void *baton, apr_uint32_t index, staple_record_t *record)
@@ -308,6 +349,12 @@ staple_refresh_t *staple_refresh_make(apr_pool_t *p,
     refresh->last_now = now;
     refresh->writer = staple_writer_make(p, cache);
     refresh->queue = staple_queue_make(p, count);
+    if (options->shared != NULL) {
+        refresh->shared =
+            staple_queue_responder(refresh->queue, options->shared);
+        refresh->shared->window_last = STAPLE_SHARE_LOOKS;
+        refresh->value = apr_palloc(p, STAPLE_STORED_MAX);
+    }
     refresh->due = staple_due_make(p, count);
     refresh->entries = apr_pcalloc(p, (count + 1) * sizeof(staple_entry_t));
     refresh->follow = make_follow(refresh, p);
@@ -330,7 +377,8 @@ staple_refresh_t *staple_refresh_make(apr_pool_t *p,
         staple_follow_begin(refresh->follow, i, now);
         staple_cache_get_record(&record, cache, i);
         entry->seen = record.use_until > now;
-        staple_job_schedule(refresh, i, first_due(entry, &record, now));
+        staple_job_schedule(
+            refresh, i, in_any_order(refresh, first_due(entry, &record, now)));
     }
     staple_follow_settle(refresh->follow, now);
     refresh->free = staple_exchange_make(p, options->concurrency);

@@ -10,7 +10,7 @@
  * The refresher without network, clock and log.  The caller asks it for
  * exchanges to make, makes them however it likes, and tells it the answers:
  *
- *   due certificates -> job -> attempts (URL x method) -> exchange ---+
+ *   due certificates -> job -> look, attempts (URL x method) -> exchange
  *        ^                                                            |
  *        |        cache <- verified response <------- answer <--------+
  *        +-------- next_at <- schedule <--- end of the job
@@ -31,6 +31,7 @@ typedef enum {
     STAPLE_REPORT_ATTEMPT_FAILED, /* one attempt; the job may go on */
     STAPLE_REPORT_JOB_FAILED,     /* all attempts */
     STAPLE_REPORT_REFRESHED,      /* a verified response is in the cache */
+    STAPLE_REPORT_SHARED_REFUSED, /* the shared store had something else */
     STAPLE_REPORT_EVENT           /* of a certificate or a responder */
 } staple_report_e;
 
@@ -53,11 +54,20 @@ typedef struct staple_report_t {
 typedef void staple_refresh_report_fn(void *baton,
                                       const staple_report_t *report);
 
+/* Puts a value (staple_share.h) for certificate `index` into the shared store,
+ * where it is of use until `use_until`.  Valid during the call only. */
+typedef void staple_refresh_share_fn(void *baton, apr_uint32_t index,
+                                     const unsigned char *value,
+                                     apr_size_t len, apr_time_t use_until);
+
 typedef struct staple_refresh_options_t {
     unsigned concurrency; /* exchanges in flight at most */
     apr_uint32_t seed;    /* of the jitter */
     staple_refresh_report_fn *report;
     void *baton;
+    const char *shared; /* the shared store's name for people; NULL: none */
+    staple_refresh_share_fn *share;
+    void *share_baton;
 } staple_refresh_options_t;
 
 /*

@@ -5,6 +5,7 @@
 #include "staple_due.h"
 #include "staple_queue.h"
 #include "staple_refresh.h"
+#include "staple_share.h"
 #include "staple_writer.h"
 
 /* What the refresher knows of one certificate beyond its record. */
@@ -20,6 +21,8 @@ typedef struct staple_entry_t {
     int at_work;                       /* waiting for a responder, or asking */
     int said_unknown;                  /* a verified response did, this job */
     int seen;                          /* a response came since the start */
+    int has_looked;                    /* into the shared store, this job */
+    apr_time_t waits_since;            /* for somebody else's; 0: does not */
     apr_interval_time_t retry_after;   /* the longest asked for, this job */
     char detail[STAPLE_RECORD_DETAIL];
 } staple_entry_t;
@@ -33,6 +36,8 @@ struct staple_refresh_t {
     staple_follow_t *follow;
     staple_queue_t *queue; /* who waits for which responder */
     unsigned skipped;      /* attempts passed over, ever */
+    staple_responder_t *shared; /* the shared store, or NULL */
+    unsigned char *value;       /* room for one value of it */
     staple_exchange_t *free;
     unsigned in_flight;
     apr_uint32_t random;

@@ -11,6 +11,7 @@ staple_responder_t *staple_responder_make(apr_pool_t *p, const char *url)
 
     r->url = url;
     r->window = STAPLE_RESPONDER_WINDOW_FIRST;
+    r->window_last = STAPLE_RESPONDER_WINDOW_LAST;
     return r;
 }
 
@@ -53,7 +54,7 @@ static staple_responder_change_e came_well(staple_responder_t *r)
     r->is_down = 0;
     r->suspect_count = 0;
     r->probes = 0;
-    if (r->window < STAPLE_RESPONDER_WINDOW_LAST) {
+    if (r->window < r->window_last) {
         r->window++;
     }
     return was_down ? STAPLE_RESPONDER_CAME_UP : STAPLE_RESPONDER_SAME;

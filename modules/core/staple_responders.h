@@ -24,6 +24,7 @@ typedef struct staple_responder_t {
     /* manners */
     unsigned in_flight;
     unsigned window;
+    unsigned window_last; /* what it grows to */
     /* health */
     int is_down;
     unsigned suspect_count;

@@ -31,6 +31,7 @@ struct staple_fetch_t {
     transfer_t *stillborn; /* failed to begin, linked by next_free */
     transfer_t *taken;     /* its answer is in the caller's hands */
     unsigned count;
+    unsigned under_way; /* begun and not taken yet */
     struct curl_slist *post_headers;
     struct curl_slist *get_headers;
     staple_fetch_options_t options;
@@ -243,6 +244,7 @@ void staple_fetch_start(staple_fetch_t *fetch, staple_exchange_t *exchange)
     transfer->words[0] = '\0';
     staple_http_cache_clear(&transfer->cache);
     transfer->failed_start = begin(fetch, transfer);
+    fetch->under_way++;
     if (transfer->failed_start != CURLE_OK) {
         transfer->next_free = fetch->stillborn;
         fetch->stillborn = transfer;
@@ -257,7 +259,7 @@ void staple_fetch_run(staple_fetch_t *fetch, apr_interval_time_t timeout)
         return;
     }
     curl_multi_perform(fetch->multi, &running);
-    if (running > 0) {
+    if (running > 0 || fetch->under_way == 0) {
         curl_multi_poll(fetch->multi, NULL, 0, (int)apr_time_as_msec(timeout),
                         &ready);
         curl_multi_perform(fetch->multi, &running);
@@ -415,6 +417,7 @@ staple_exchange_t *staple_fetch_take(staple_fetch_t *fetch,
     if (transfer == NULL) {
         return NULL;
     }
+    fetch->under_way--;
     fetch->taken = transfer;
     fill_answer(answer, transfer, code);
     return transfer->exchange;

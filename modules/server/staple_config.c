@@ -6,6 +6,7 @@
 
 #include "../core/staple_parse.h"
 #include "staple_exclude.h"
+#include "staple_shared.h"
 
 #define UNSET (-1)
 
@@ -410,6 +411,9 @@ const command_rec staple_config_commands[] = {
                      RSRC_CONF, "program to run for each significant event"),
     AP_INIT_TAKE1("OCSPStapleProxy", set_proxy, NULL, RSRC_CONF,
                   "http URL of a proxy for the exchanges, or none"),
+    AP_INIT_TAKE1("OCSPStapleShared", staple_shared_set, NULL, RSRC_CONF,
+                  "provider:arguments of a store that many machines share, "
+                  "or none"),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL}};
 
 /* ---- for people ---- */

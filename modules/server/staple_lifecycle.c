@@ -10,6 +10,7 @@
 #include "staple_config.h"
 #include "staple_env.h"
 #include "staple_prime.h"
+#include "staple_shared.h"
 #include "staple_watchdog.h"
 
 /*
@@ -127,6 +128,9 @@ static int begin(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s,
     view->servers = staple_prime_servers();
     view->started_at = apr_time_now();
     if (!make_shared(view, ptemp, s)) {
+        return 0;
+    }
+    if (!staple_shared_open(pconf, s)) {
         return 0;
     }
     staple_view_set(view);

@@ -6,6 +6,7 @@
 
 #include "staple_config.h"
 #include "staple_exclude.h"
+#include "staple_shared.h"
 
 static const char *const *list_of(apr_pool_t *p,
                                   const apr_array_header_t *strings)
@@ -227,6 +228,9 @@ static void dump_server(apr_pool_t *p, apr_file_t *out, const server_rec *s,
                         config->proxy != NULL && config->proxy[0] != '\0'
                             ? config->proxy
                             : "none");
+        apr_file_printf(out, "  OCSPStapleShared %s\n",
+                        staple_shared_name() != NULL ? staple_shared_name()
+                                                     : "none");
     }
 }
 

@@ -8,6 +8,9 @@
 #include "staple_config.h"
 #include "staple_eventlog.h"
 
+/* How often the log is told of values of the shared store that are refused. */
+#define TELL_REFUSED apr_time_from_sec(60)
+
 struct staple_reporter_t {
     apr_pool_t *scratch;  /* cleared after each event */
     server_rec *server;
@@ -17,6 +20,8 @@ struct staple_reporter_t {
     unsigned refreshed;   /* certificates that got their first response */
     unsigned failed;      /* jobs */
     int has_summed_up;
+    unsigned refused;           /* values of the shared store, since ... */
+    apr_time_t refused_told_at; /* ... the log was told */
 };
 
 staple_reporter_t *staple_report_make(apr_pool_t *p, const staple_view_t *view,
@@ -109,6 +114,29 @@ static void refreshed(staple_reporter_t *reporter,
                  record->der_len,
                  seconds_until(record->use_until, record->succeeded_at),
                  seconds_until(record->next_at, record->succeeded_at));
+}
+
+/* Whoever can write to the store could fill the log with it. */
+static void shared_refused(staple_reporter_t *reporter,
+                           const staple_report_t *report)
+{
+    const staple_cert_t *cert = cert_of(reporter, report);
+    apr_time_t now = apr_time_now();
+
+    reporter->refused++;
+    if (now < reporter->refused_told_at + TELL_REFUSED
+        && now >= reporter->refused_told_at) {
+        return;
+    }
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, reporter->server,
+                 STAPLE_LOGNO(0084)
+                 "%s: %u value%s not used and will be replaced, the last one "
+                 "for certificate \"%s\" (serial %s): %s",
+                 report->url, reporter->refused,
+                 reporter->refused == 1 ? " is" : "s are", cert->subject,
+                 cert->serial, staple_reason_sentence(report->reason));
+    reporter->refused = 0;
+    reporter->refused_told_at = now;
 }
 
 /* ---- events ---- */
@@ -248,6 +276,9 @@ void staple_report_take(void *baton, const staple_report_t *report)
         break;
     case STAPLE_REPORT_REFRESHED:
         refreshed(reporter, report);
+        break;
+    case STAPLE_REPORT_SHARED_REFUSED:
+        shared_refused(reporter, report);
         break;
     case STAPLE_REPORT_EVENT:
         event_happened(reporter, report);

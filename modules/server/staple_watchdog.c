@@ -11,7 +11,9 @@
 #include "../io/staple_fetch.h"
 #include "../io/staple_files.h"
 #include "staple_config.h"
+#include "staple_errands.h"
 #include "staple_report.h"
+#include "staple_shared.h"
 #include "../core/staple_version.h"
 
 #define WATCHDOG_NAME "ocspstaple"
@@ -33,11 +35,13 @@ typedef struct watchdog_t {
     unsigned concurrency;
     const char *proxy;
     /* set in child_init, while the watchdog's thread may run already */
-    apr_pool_t *pool;
+    apr_pool_t *errands_pool; /* of threads that may outlive the next one */
+    apr_pool_t *pool;         /* of the refresher; set last */
     /* the watchdog's thread only */
     staple_refresh_t *refresh;
     int has_failed; /* there is no memory for a refresher */
     staple_fetch_t *fetch;
+    staple_errands_t *errands; /* to the shared store; NULL: there is none */
     staple_reporter_t *reporter;
     staple_files_t *files; /* OCSPStapleResponseFile */
     apr_time_t files_at;   /* when they are looked at again */
@@ -146,6 +150,52 @@ static void show(watchdog_t *w, apr_time_t now)
     staple_board_put(w->view->board, board);
 }
 
+static const staple_refresh_cert_t *cert_at(const watchdog_t *w,
+                                            apr_uint32_t index)
+{
+    return &APR_ARRAY_IDX(w->view->certs, (int)index, staple_refresh_cert_t);
+}
+
+static void wake(void *baton)
+{
+    staple_fetch_wake(baton);
+}
+
+static apr_status_t end_errands(void *data)
+{
+    staple_errands_end(data);
+    return APR_SUCCESS;
+}
+
+static void put(void *baton, apr_uint32_t index, const unsigned char *value,
+                apr_size_t len, apr_time_t use_until)
+{
+    const watchdog_t *w = baton;
+
+    staple_errands_put(w->errands, cert_at(w, index)->cert, value, len,
+                       use_until);
+}
+
+/* Makes the refresher use the shared store. */
+static void share(watchdog_t *w, staple_refresh_options_t *refresh,
+                  apr_pool_t *pool)
+{
+    const staple_errands_options_t errands = {
+        .server = w->view->main_server, .wake = wake, .baton = w->fetch};
+
+    w->errands = staple_errands_make(w->errands_pool, &errands);
+    if (w->errands == NULL) {
+        return;
+    }
+    /* After the fetcher's cleanup was registered, so before that runs. */
+    apr_pool_cleanup_register(pool, w->errands, end_errands,
+                              apr_pool_cleanup_null);
+    refresh->shared = apr_pstrcat(pool, staple_shared_name(),
+                                  " (OCSPStapleShared)", NULL);
+    refresh->share = put;
+    refresh->share_baton = w;
+}
+
 /* Makes the refresher; leaves it NULL where child_init is not over yet. */
 static void start(watchdog_t *w)
 {
@@ -171,6 +221,9 @@ static void start(watchdog_t *w)
                      "the refresher cannot start: no memory for libcurl");
         return;
     }
+    if (staple_shared_name() != NULL) {
+        share(w, &refresh, pool);
+    }
     w->board.pid = getpid();
     w->board.started_at = now;
     watch_files(w);
@@ -184,6 +237,30 @@ static void start(watchdog_t *w)
                  w->view->certs->nelts);
 }
 
+static void begin(watchdog_t *w, staple_exchange_t *exchange)
+{
+    if (exchange->is_look) {
+        staple_errands_look(w->errands, exchange, cert_at(w, exchange->index),
+                            apr_time_now());
+    }
+    else {
+        staple_fetch_start(w->fetch, exchange);
+    }
+}
+
+static void take_looks(watchdog_t *w)
+{
+    staple_exchange_t *exchange;
+    staple_answer_t answer;
+
+    while (w->errands != NULL
+           && (exchange = staple_errands_take(w->errands, &answer,
+                                              apr_time_now()))
+                  != NULL) {
+        staple_refresh_done(w->refresh, exchange, &answer, apr_time_now());
+    }
+}
+
 /* Begins what is due and sees it through; returns when nothing is in flight
  * any more, or it is time to stop. */
 static void run(watchdog_t *w)
@@ -194,9 +271,10 @@ static void run(watchdog_t *w)
     while (!is_stopping(w)) {
         show(w, apr_time_now());
         staple_report_step(w->reporter, apr_time_now());
+        take_looks(w);
         while ((exchange = staple_refresh_next(w->refresh, apr_time_now()))
                != NULL) {
-            staple_fetch_start(w->fetch, exchange);
+            begin(w, exchange);
         }
         if (staple_refresh_in_flight(w->refresh) == 0) {
             staple_report_idle(w->reporter, apr_time_now());
@@ -270,21 +348,44 @@ static apr_status_t stop(void *data)
     return APR_SUCCESS;
 }
 
-void staple_watchdog_child_init(apr_pool_t *pchild, server_rec *s)
+/* A pool with an allocator of its own: the watchdog's thread shares no lock
+ * with others. */
+static apr_pool_t *make_pool(apr_pool_t *parent, const char *tag)
 {
-    watchdog_t *w = the_watchdog;
     apr_allocator_t *allocator;
     apr_pool_t *pool;
 
+    if (apr_allocator_create(&allocator) != APR_SUCCESS) {
+        return NULL;
+    }
+    if (apr_pool_create_ex(&pool, parent, NULL, allocator) != APR_SUCCESS) {
+        apr_allocator_destroy(allocator);
+        return NULL;
+    }
+    apr_allocator_owner_set(allocator, pool);
+    apr_pool_tag(pool, tag);
+    return pool;
+}
+
+void staple_watchdog_child_init(apr_pool_t *pchild, server_rec *s)
+{
+    watchdog_t *w = the_watchdog;
+    apr_pool_t *pool;
+
     (void)s;
-    if (w == NULL || apr_allocator_create(&allocator) != APR_SUCCESS) {
+    if (w == NULL) {
         return;
     }
-    /* An allocator of its own: the watchdog's thread shares no lock. */
-    if (apr_pool_create_ex(&pool, pchild, NULL, allocator) == APR_SUCCESS) {
-        apr_allocator_owner_set(allocator, pool);
-        apr_pool_tag(pool, "ocspstaple_refresher");
-        apr_pool_pre_cleanup_register(pchild, w, stop);
+    pool = make_pool(pchild, "ocspstaple_refresher");
+    if (pool == NULL) {
+        return;
+    }
+    apr_pool_pre_cleanup_register(pchild, w, stop);
+    /* Not below pchild: a thread that hangs in a provider must not find its
+     * memory gone while this child ends. */
+    w->errands_pool =
+        make_pool(apr_pool_parent_get(pchild), "ocspstaple_errands");
+    if (w->errands_pool != NULL) {
         __atomic_store_n(&w->pool, pool, __ATOMIC_RELEASE);
     }
 }

@@ -1,0 +1,489 @@
+/* Threads that run errands to the shared store, so that nobody waits for it. */
+#include "staple_errands.h"
+
+#include <apr_signal.h>
+#include <apr_strings.h>
+#include <apr_thread_cond.h>
+#include <apr_thread_mutex.h>
+#include <apr_thread_proc.h>
+#include <openssl/rand.h>
+#include <stdlib.h>
+
+#include "staple_shared.h"
+
+#define THREADS 4
+#define PUTS_MAX 1000 /* that wait; more are dropped */
+
+/* What failed is not tried again for so long: providers log each failure, and
+ * some say of a server that is down for 5 s that it has nothing. */
+#define GET_REST apr_time_from_sec(5)
+#define PUT_REST apr_time_from_sec(60)
+
+/* How often the log is told that puts fail. */
+#define TELL apr_time_from_sec(600)
+
+/* How long stopping httpd waits for threads that are at work. */
+#define GRACE apr_time_from_msec(300)
+
+typedef struct errand_t {
+    struct errand_t *next;
+    const staple_cert_t *cert;
+    int is_look;                 /* or a put */
+    apr_time_t ends_at;          /* look: late from then on */
+    apr_interval_time_t note_life;
+    apr_time_t use_until;        /* put */
+    apr_status_t status;
+    apr_interval_time_t took;
+    int is_asked;
+    char words[120];             /* about a failure */
+    staple_exchange_t *exchange; /* under lock; NULL: nobody waits for it */
+    apr_size_t len;
+    unsigned char value[]; /* look: of STAPLE_STORED_MAX bytes */
+} errand_t;
+
+typedef struct list_t {
+    errand_t *first, *last;
+} list_t;
+
+/* When and why a kind of call failed last. */
+typedef struct rest_t {
+    apr_time_t until;
+    apr_status_t status;
+} rest_t;
+
+typedef struct runner_t {
+    staple_errands_t *errands;
+    apr_pool_t *pool; /* cleared after each errand */
+    apr_thread_t *thread;
+} runner_t;
+
+struct staple_errands_t {
+    staple_errands_options_t options;
+    unsigned char mark[STAPLE_SHARED_MARK]; /* in our notes */
+    runner_t runners[THREADS];
+    apr_thread_mutex_t *lock;
+    apr_thread_cond_t *changed;
+    /* under lock */
+    list_t waiting, done;
+    rest_t get_rest, put_rest;
+    unsigned puts_waiting;
+    unsigned running;
+    int is_ending;
+    /* the watchdog's thread only */
+    errand_t *looks[STAPLE_SHARE_LOOKS]; /* under way */
+    errand_t *taken;                     /* its value is the caller's */
+    unsigned failed_puts;
+    apr_time_t told_at;
+};
+
+static void append(list_t *list, errand_t *errand)
+{
+    errand->next = NULL;
+    if (list->first == NULL) {
+        list->first = errand;
+    }
+    else {
+        list->last->next = errand;
+    }
+    list->last = errand;
+}
+
+static errand_t *take_first(list_t *list)
+{
+    errand_t *errand = list->first;
+
+    if (errand != NULL) {
+        list->first = errand->next;
+    }
+    return errand;
+}
+
+/* ---- in the threads ---- */
+
+/* May this kind of call be made?  Else *status is that of the last failure. */
+static int may_call(staple_errands_t *errands, const rest_t *rest,
+                    apr_interval_time_t length, apr_status_t *status)
+{
+    apr_time_t now = apr_time_now();
+    int may;
+
+    apr_thread_mutex_lock(errands->lock);
+    may = now >= rest->until || rest->until > now + length;
+    *status = rest->status;
+    apr_thread_mutex_unlock(errands->lock);
+    return may;
+}
+
+/* Remembers a failure that others would meet, too. */
+static apr_status_t remember(staple_errands_t *errands, rest_t *rest,
+                             apr_interval_time_t length, apr_status_t status)
+{
+    if (status != APR_SUCCESS && status != APR_ENOSPC && status != APR_EINVAL
+        && !(rest == &errands->get_rest && APR_STATUS_IS_NOTFOUND(status))) {
+        apr_thread_mutex_lock(errands->lock);
+        rest->until = apr_time_now() + length;
+        rest->status = status;
+        apr_thread_mutex_unlock(errands->lock);
+    }
+    return status;
+}
+
+static apr_status_t get(staple_errands_t *errands, errand_t *errand,
+                        unsigned char *buf, apr_size_t *len, int is_note,
+                        apr_pool_t *p)
+{
+    apr_status_t status;
+    unsigned room = (unsigned)*len;
+
+    *len = 0;
+    if (!may_call(errands, &errands->get_rest, GET_REST, &status)) {
+        return status;
+    }
+    status = staple_shared_get(buf, &room, errand->cert->sha256, is_note, p);
+    if (status == APR_SUCCESS) {
+        *len = room;
+    }
+    return remember(errands, &errands->get_rest, GET_REST, status);
+}
+
+static apr_status_t put(staple_errands_t *errands, errand_t *errand,
+                        unsigned char *data, apr_size_t len, int is_note,
+                        apr_time_t expires, apr_pool_t *p)
+{
+    apr_status_t status;
+
+    if (!may_call(errands, &errands->put_rest, PUT_REST, &status)) {
+        return status;
+    }
+    status = staple_shared_put(errand->cert->sha256, is_note, data,
+                               (unsigned)len, expires, p);
+    return remember(errands, &errands->put_rest, PUT_REST, status);
+}
+
+/* Is somebody else asking?  If not, we are. */
+static int is_asked(staple_errands_t *errands, errand_t *errand, apr_pool_t *p)
+{
+    unsigned char note[STAPLE_SHARED_MARK];
+    apr_size_t len = sizeof(note);
+    apr_status_t status = get(errands, errand, note, &len, 1, p);
+
+    if (status == APR_SUCCESS && len == sizeof(note)
+        && memcmp(note, errands->mark, sizeof(note)) != 0) {
+        return 1;
+    }
+    if (status == APR_SUCCESS || APR_STATUS_IS_NOTFOUND(status)) {
+        memcpy(note, errands->mark, sizeof(note));
+        put(errands, errand, note, sizeof(note), 1,
+            apr_time_now() + errand->note_life, p);
+    }
+    return 0;
+}
+
+static void run(staple_errands_t *errands, errand_t *errand, apr_pool_t *p)
+{
+    apr_time_t began = apr_time_now();
+
+    if (errand->is_look) {
+        errand->status = get(errands, errand, errand->value, &errand->len, 0,
+                             p);
+        if (APR_STATUS_IS_NOTFOUND(errand->status)) {
+            errand->status = APR_SUCCESS;
+        }
+        if (errand->status == APR_SUCCESS || errand->status == APR_ENOSPC) {
+            errand->is_asked = is_asked(errands, errand, p);
+        }
+    }
+    else {
+        errand->status = put(errands, errand, errand->value, errand->len, 0,
+                             errand->use_until, p);
+    }
+    errand->took = apr_time_now() - began;
+    if (errand->status != APR_SUCCESS) {
+        apr_strerror(errand->status, errand->words, sizeof(errand->words));
+    }
+    apr_pool_clear(p);
+}
+
+static void *APR_THREAD_FUNC run_all(apr_thread_t *thread, void *data)
+{
+    runner_t *runner = data;
+    staple_errands_t *errands = runner->errands;
+
+    (void)thread;
+    apr_setup_signal_thread();
+    apr_thread_mutex_lock(errands->lock);
+    while (!errands->is_ending) {
+        errand_t *errand = take_first(&errands->waiting);
+
+        if (errand == NULL) {
+            apr_thread_cond_wait(errands->changed, errands->lock);
+            continue;
+        }
+        errands->puts_waiting -= !errand->is_look;
+        if (!errand->is_look || errand->exchange != NULL) {
+            apr_thread_mutex_unlock(errands->lock);
+            run(errands, errand, runner->pool);
+            apr_thread_mutex_lock(errands->lock);
+        }
+        append(&errands->done, errand);
+        if (!errands->is_ending) {
+            errands->options.wake(errands->options.baton);
+        }
+    }
+    errands->running--;
+    apr_thread_cond_broadcast(errands->changed);
+    apr_thread_mutex_unlock(errands->lock);
+    return NULL;
+}
+
+/* ---- in the watchdog's thread ---- */
+
+/* A thread with a pool of its own, allocator and all. */
+static apr_status_t start_runner(staple_errands_t *errands, runner_t *runner,
+                                 apr_pool_t *p)
+{
+    apr_allocator_t *allocator;
+    apr_status_t status = apr_allocator_create(&allocator);
+
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    apr_allocator_max_free_set(allocator, 1048576);
+    runner->errands = errands;
+    status = apr_pool_create_ex(&runner->pool, p, NULL, allocator);
+    if (status != APR_SUCCESS) {
+        apr_allocator_destroy(allocator);
+        return status;
+    }
+    apr_allocator_owner_set(allocator, runner->pool);
+    apr_pool_tag(runner->pool, "ocspstaple_errand");
+    errands->running++;
+    status = apr_thread_create(&runner->thread, NULL, run_all, runner, p);
+    if (status != APR_SUCCESS) {
+        errands->running--;
+        runner->thread = NULL;
+    }
+    return status;
+}
+
+staple_errands_t *staple_errands_make(apr_pool_t *p,
+                                      const staple_errands_options_t *options)
+{
+    staple_errands_t *errands = apr_pcalloc(p, sizeof(*errands));
+    apr_status_t status = APR_SUCCESS;
+    int i;
+
+    errands->options = *options;
+    if (RAND_bytes(errands->mark, sizeof(errands->mark)) != 1
+        || (status = apr_thread_mutex_create(&errands->lock,
+                                             APR_THREAD_MUTEX_DEFAULT, p))
+               != APR_SUCCESS
+        || (status = apr_thread_cond_create(&errands->changed, p))
+               != APR_SUCCESS) {
+        return NULL;
+    }
+    apr_thread_mutex_lock(errands->lock);
+    for (i = 0; i < THREADS && status == APR_SUCCESS; i++) {
+        status = start_runner(errands, &errands->runners[i], p);
+    }
+    i = (int)errands->running;
+    apr_thread_mutex_unlock(errands->lock);
+    if (i == 0) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, status, options->server,
+                     STAPLE_LOGNO(0082)
+                     "OCSPStapleShared %s is not used: no thread can be "
+                     "started", staple_shared_name());
+        return NULL;
+    }
+    return errands;
+}
+
+static void hand_over(staple_errands_t *errands, errand_t *errand)
+{
+    apr_thread_mutex_lock(errands->lock);
+    append(&errands->waiting, errand);
+    errands->puts_waiting += !errand->is_look;
+    apr_thread_cond_signal(errands->changed);
+    apr_thread_mutex_unlock(errands->lock);
+}
+
+static errand_t *make_errand(const staple_cert_t *cert, apr_size_t room)
+{
+    errand_t *errand = malloc(sizeof(*errand) + room);
+
+    if (errand != NULL) {
+        memset(errand, 0, sizeof(*errand));
+        errand->cert = cert;
+        errand->len = room;
+    }
+    return errand;
+}
+
+void staple_errands_look(staple_errands_t *errands, staple_exchange_t *exchange,
+                         const staple_refresh_cert_t *who, apr_time_t now)
+{
+    errand_t *errand = make_errand(who->cert, STAPLE_STORED_MAX);
+    int i = 0;
+
+    ap_assert(errand != NULL);
+    errand->is_look = 1;
+    errand->exchange = exchange;
+    errand->ends_at = now + exchange->timeout;
+    /* Providers count in whole seconds. */
+    errand->note_life =
+        staple_share_wait_limit(who->policy) + apr_time_from_sec(1);
+    while (errands->looks[i] != NULL) {
+        i++;
+    }
+    errands->looks[i] = errand;
+    hand_over(errands, errand);
+}
+
+static void tell_failed_puts(staple_errands_t *errands, apr_status_t status)
+{
+    apr_time_t now = apr_time_now();
+
+    errands->failed_puts++;
+    if (now < errands->told_at + TELL && now >= errands->told_at) {
+        return;
+    }
+    ap_log_error(APLOG_MARK, APLOG_WARNING, status, errands->options.server,
+                 STAPLE_LOGNO(0083)
+                 "OCSPStapleShared %s: %u response%s could not be put there; "
+                 "machines that would find them ask the CA for themselves",
+                 staple_shared_name(), errands->failed_puts,
+                 errands->failed_puts == 1 ? "" : "s");
+    errands->failed_puts = 0;
+    errands->told_at = now;
+}
+
+void staple_errands_put(staple_errands_t *errands, const staple_cert_t *cert,
+                        const unsigned char *value, apr_size_t len,
+                        apr_time_t use_until)
+{
+    errand_t *errand = NULL;
+    int has_room;
+
+    apr_thread_mutex_lock(errands->lock);
+    has_room = errands->puts_waiting < PUTS_MAX;
+    apr_thread_mutex_unlock(errands->lock);
+    if (has_room) {
+        errand = make_errand(cert, len);
+    }
+    if (errand == NULL) {
+        tell_failed_puts(errands, APR_ENOMEM);
+        return;
+    }
+    memcpy(errand->value, value, len);
+    errand->use_until = use_until;
+    hand_over(errands, errand);
+}
+
+static errand_t *next_done(staple_errands_t *errands)
+{
+    errand_t *errand;
+
+    apr_thread_mutex_lock(errands->lock);
+    errand = take_first(&errands->done);
+    apr_thread_mutex_unlock(errands->lock);
+    return errand;
+}
+
+static staple_reason_e reason_of(apr_status_t status)
+{
+    if (status == APR_SUCCESS) {
+        return STAPLE_OK;
+    }
+    if (status == APR_ENOSPC) {
+        return STAPLE_DAMAGED; /* larger than any value */
+    }
+    if (APR_STATUS_IS_TIMEUP(status)) {
+        return STAPLE_TIMEOUT;
+    }
+    return APR_STATUS_IS_ECONNREFUSED(status) ? STAPLE_CONNECT
+                                              : STAPLE_NETWORK;
+}
+
+/* A look that is late: its exchange, or NULL.  The thread that has the errand
+ * gives it back some day. */
+static staple_exchange_t *take_late(staple_errands_t *errands,
+                                    staple_answer_t *answer, apr_time_t now)
+{
+    staple_exchange_t *exchange;
+    int i;
+
+    for (i = 0; i < STAPLE_SHARE_LOOKS; i++) {
+        errand_t *errand = errands->looks[i];
+
+        if (errand != NULL
+            && (now >= errand->ends_at
+                || errand->ends_at > now + 2 * STAPLE_SHARE_TIMEOUT)) {
+            errands->looks[i] = NULL;
+            apr_thread_mutex_lock(errands->lock);
+            exchange = errand->exchange;
+            errand->exchange = NULL;
+            apr_thread_mutex_unlock(errands->lock);
+            answer->reason = STAPLE_TIMEOUT;
+            answer->took = STAPLE_SHARE_TIMEOUT;
+            return exchange;
+        }
+    }
+    return NULL;
+}
+
+staple_exchange_t *staple_errands_take(staple_errands_t *errands,
+                                       staple_answer_t *answer, apr_time_t now)
+{
+    errand_t *errand;
+    int i;
+
+    memset(answer, 0, sizeof(*answer));
+    answer->detail = "";
+    free(errands->taken);
+    errands->taken = NULL;
+    while ((errand = next_done(errands)) != NULL && errand->exchange == NULL) {
+        if (!errand->is_look && errand->status != APR_SUCCESS) {
+            tell_failed_puts(errands, errand->status);
+        }
+        free(errand);
+    }
+    if (errand == NULL) {
+        return take_late(errands, answer, now);
+    }
+    for (i = 0; i < STAPLE_SHARE_LOOKS; i++) {
+        if (errands->looks[i] == errand) {
+            errands->looks[i] = NULL;
+        }
+    }
+    errands->taken = errand;
+    answer->reason = reason_of(errand->status);
+    answer->detail = errand->words;
+    answer->der = errand->value;
+    answer->der_len = errand->len;
+    answer->took = errand->took;
+    answer->is_asked = errand->is_asked;
+    return errand->exchange;
+}
+
+void staple_errands_end(staple_errands_t *errands)
+{
+    apr_time_t until = apr_time_now() + GRACE;
+    apr_status_t status;
+    unsigned running;
+    int i;
+
+    apr_thread_mutex_lock(errands->lock);
+    errands->is_ending = 1;
+    apr_thread_cond_broadcast(errands->changed);
+    while (errands->running > 0 && apr_time_now() < until) {
+        apr_thread_cond_timedwait(errands->changed, errands->lock,
+                                  until - apr_time_now());
+    }
+    running = errands->running;
+    apr_thread_mutex_unlock(errands->lock);
+    for (i = 0; i < THREADS && running == 0; i++) {
+        if (errands->runners[i].thread != NULL) {
+            apr_thread_join(&status, errands->runners[i].thread);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+/* Threads that run errands to the shared store, so that nobody waits for it. */
+#ifndef STAPLE_ERRANDS_H
+#define STAPLE_ERRANDS_H
+
+#include "../core/staple_refresh.h"
+#include "staple_log.h"
+
+/*
+ *   watchdog's thread                          a few threads
+ *   start, put ----> waiting errands --------> the provider's calls,
+ *   take <---------- done errands <----------- which may take for ever
+ *
+ * A look that is not back in time is answered with STAPLE_TIMEOUT, and what it
+ * brings later is dropped.  The lock is held for steps in lists alone.
+ *
+ * A look reads the value and the note that somebody is asking; where there is
+ * no note of somebody else, it leaves one.
+ */
+typedef struct staple_errands_t staple_errands_t;
+
+typedef struct staple_errands_options_t {
+    server_rec *server;
+    /* Makes the watchdog's thread call staple_errands_take() soon.  Any
+     * thread; never again after staple_errands_end(). */
+    void (*wake)(void *baton);
+    void *baton;
+} staple_errands_options_t;
+
+/*
+ * Starts the threads, in a pool that outlives `pchild`'s cleanups: a thread
+ * that hangs in the provider ends with the process.  NULL after an error line.
+ * Runs in: one child, watchdog thread, like all that follows but _end.
+ */
+staple_errands_t *staple_errands_make(apr_pool_t *p,
+                                      const staple_errands_options_t *options);
+
+/* Begins a look about certificate `who`; its answer comes through
+ * staple_errands_take(). */
+void staple_errands_look(staple_errands_t *errands, staple_exchange_t *exchange,
+                         const staple_refresh_cert_t *who, apr_time_t now);
+
+/* Puts a value into the store, sooner or later, and says in the log when that
+ * does not succeed. */
+void staple_errands_put(staple_errands_t *errands, const staple_cert_t *cert,
+                        const unsigned char *value, apr_size_t len,
+                        apr_time_t use_until);
+
+/* The next look that is back, or late, and its answer; or NULL.  What *answer
+ * points to lives until the next call. */
+staple_exchange_t *staple_errands_take(staple_errands_t *errands,
+                                       staple_answer_t *answer, apr_time_t now);
+
+/* Ends the threads; does not wait for one that hangs. */
+void staple_errands_end(staple_errands_t *errands);
+
+#endif
