@@ -202,23 +202,37 @@ sub count_starts {
     return $count;
 }
 
-# Starts httpd and waits until it accepts.  Dies when it does not start;
-# try_start returns 0 then.
-sub try_start {
+# Starts httpd and does not wait for it: await() does, also of several servers
+# that are launched at once.
+sub launch {
     my ($self, %opt) = @_;
-    my $before = $self->count_starts;
 
+    $self->{starts} = $self->count_starts;
     $self->{pid} = spawn([split(' ', $ENV{STAPLE_WRAP} || ''), httpd(),
                           '-f', $self->conf, '-DFOREGROUND'],
                          "$self->{root}/startup.log", env => $opt{env});
+    return $self;
+}
+
+# Waits until it accepts; returns 1, or 0 when it does not.
+sub await {
+    my ($self, %opt) = @_;
     my $is_up = wait_until(sub {
         return -1 if !is_running($self->{pid});
-        return $self->count_starts > $before && $self->is_up;
+        return $self->count_starts > $self->{starts} && $self->is_up;
     }, $opt{timeout} // 20);
 
     return 1 if $is_up && $is_up == 1;
     $self->stop;
     return 0;
+}
+
+# Starts httpd and waits until it accepts.  Dies when it does not start;
+# try_start returns 0 then.
+sub try_start {
+    my ($self, %opt) = @_;
+
+    return $self->launch(%opt)->await(%opt);
 }
 
 sub start {

@@ -1,0 +1,166 @@
+package Staple::Shared;
+
+# Stores that several httpd share: Redis and memcached, and fleets of httpd.
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use IO::Socket::INET ();
+
+use Staple::Process qw(spawn reap wait_until free_port);
+use Staple::Test ();
+
+our @EXPORT = qw(fleet start_fleet refreshed);
+
+# $n servers with the same certificates and the same further configuration.
+sub fleet {
+    my ($n, $certs, %opt) = @_;
+    my $lines = delete $opt{vhost_lines} // "OCSPStaple On\n";
+
+    return map {
+        Staple::Server->new(
+            vhosts => [map { { name => $_->{name}, certs => [$_],
+                               lines => $lines } } @$certs], %opt)
+    } 1 .. $n;
+}
+
+# Starts all of them at the same time.
+sub start_fleet {
+    my (@servers) = @_;
+
+    $_->launch for @servers;
+    for my $server (@servers) {
+        $server->await or die "httpd does not start:\n", $server->startup_log,
+            $server->log_tail(30);
+    }
+    return @servers;
+}
+
+# How often this server got a new response so far.
+sub refreshed {
+    my ($server) = @_;
+
+    return scalar $server->log_lines(qr/, for another \d+ s, next request in/);
+}
+
+# ---- a server of any kind on a port of its own ----
+
+#   my $redis = Staple::Shared::Redis->new;
+#   $redis->signal('STOP');
+sub new {
+    my ($class, %opt) = @_;
+    my $self = bless { %opt, owner => $$, port => free_port(),
+                       dir => Staple::Test::new_dir('store') }, $class;
+
+    return $self->start;
+}
+
+sub port { return $_[0]{port} }
+
+sub connection {
+    my ($self) = @_;
+
+    return IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                 PeerPort => $self->{port}, Timeout => 5);
+}
+
+sub start {
+    my ($self) = @_;
+
+    $self->{pid} = spawn([$self->command], "$self->{dir}/output");
+    wait_until(sub { $self->connection }, 10)
+        or die ref $self, " does not start\n";
+    return $self;
+}
+
+sub signal {
+    my ($self, $signal) = @_;
+
+    kill $signal, $self->{pid};
+    return $self;
+}
+
+sub stop {
+    my ($self) = @_;
+    my $pid = delete $self->{pid} or return $self;
+
+    kill 'KILL', $pid;
+    reap($pid, 10);
+    return $self;
+}
+
+sub DESTROY {
+    my ($self) = @_;
+    local ($?, $!, $@);
+
+    $self->stop if $self->{owner} == $$;
+}
+
+package Staple::Shared::Redis;
+
+use strict;
+use warnings;
+
+our @ISA = ('Staple::Shared');
+
+# What OCSPStapleShared needs of it.
+sub modules { return 'socache_redis' }
+sub address { return "redis:127.0.0.1:$_[0]{port}" }
+
+sub command {
+    my ($self) = @_;
+
+    return ('redis-server', '--port', $self->{port}, '--bind', '127.0.0.1',
+            '--save', '', '--appendonly', 'no', '--dir', $self->{dir},
+            @{ $self->{args} || [] });
+}
+
+sub read_reply {
+    my ($socket) = @_;
+    my $line = <$socket> // die "no reply\n";
+    my ($kind, $rest) = $line =~ /^(.)(.*)\r\n/ or die "reply: $line\n";
+
+    die "$rest\n" if $kind eq '-';
+    return $rest if $kind eq '+' || $kind eq ':';
+    return [map { read_reply($socket) } 1 .. $rest] if $kind eq '*';
+    return if $rest < 0;
+    read $socket, my $data, $rest + 2;
+    return substr $data, 0, $rest;
+}
+
+# One command of Redis and its reply.
+sub ask {
+    my ($self, @words) = @_;
+    my $socket = $self->connection or die "no connection to Redis\n";
+
+    print {$socket} '*' . @words . "\r\n",
+        map { '$' . length($_) . "\r\n$_\r\n" } @words;
+    return read_reply($socket);
+}
+
+# The keys of values, without those of notes.
+sub keys_of_values {
+    my ($self) = @_;
+
+    return grep { /^ocspstaple:[0-9a-f]{64}$/ } @{ $self->ask('KEYS', '*') };
+}
+
+package Staple::Shared::Memcached;
+
+use strict;
+use warnings;
+
+our @ISA = ('Staple::Shared');
+
+sub modules { return 'socache_memcache' }
+sub address { return "memcache:127.0.0.1:$_[0]{port}" }
+
+sub command {
+    my ($self) = @_;
+
+    return ('memcached', '-l', '127.0.0.1', '-p', $self->{port}, '-U', 0,
+            '-u', 'nobody');
+}
+
+1;
