@@ -102,12 +102,22 @@ sub curl_cert_status {
 
 # ---- many ----
 
+# One file for each list of names, however often it is used.
+my ($lists, %list_of);
+
+sub list_of {
+    my $text = join '', map { "$_\n" } @_;
+
+    $lists //= Staple::Test::new_dir('names');
+    return $list_of{$text} //= Staple::Process::write_file(
+        "$lists/" . keys %list_of, $text);
+}
+
 sub command {
     my ($server, $names, %opt) = @_;
-    my $list = Staple::Test::new_dir('names') . '/names';
+    my $list = list_of(@$names);
     my $port = $opt{port} // $server->port;
 
-    Staple::Process::write_file($list, join '', map { "$_\n" } @$names);
     return (Staple::Test::tool('handshakes'), '--names', $list,
             '--concurrency', $opt{concurrency} // 8,
             '--timeout', $opt{timeout} // 10,
