@@ -3,7 +3,7 @@
 
 # The source tree, the folder of everything made here.
 top=$(cd "$(dirname "$0")/.." && pwd)
-out=$top/_build
+out=${STAPLE_OUT:-$top/_build}
 program=${0##*/}
 
 build_packages='build-essential autoconf automake libtool pkg-config|pkgconf
@@ -55,6 +55,32 @@ lock_out() {
         flock -n 9 ||
             die "another build/demo or build/test is at work in $out"
     fi
+}
+
+# watched LOG COMMAND...: both outputs go to the end of the log; a terminal sees
+# how long it has taken and the last line.
+watched() {
+    watched_log=$1
+    shift
+    if [ ! -t 2 ]; then
+        "$@" >>"$watched_log" 2>&1
+        return
+    fi
+    (
+        # The group of a terminal's Ctrl-C is spared; so look for the parent.
+        began=$(date +%s)
+        while sleep 1 && kill -0 $$ 2>/dev/null; do
+            printf '\r\033[K    %s s: %.60s' "$(($(date +%s) - began))" \
+                "$(tail -n 1 "$watched_log" | tr -d '\r\033')" >&2
+        done
+    ) 9>&- &
+    ticker=$!
+    "$@" >>"$watched_log" 2>&1
+    watched_status=$?
+    kill "$ticker" 2>/dev/null
+    wait "$ticker" 2>/dev/null
+    printf '\r\033[K' >&2
+    return $watched_status
 }
 
 # ---- packages ----
@@ -145,7 +171,7 @@ need_packages() {
     lacking=$(choose $lacking)
     services_off
     # shellcheck disable=SC2086
-    if ! apt_install $lacking >>"$log" 2>&1; then
+    if ! watched "$log" apt_install $lacking; then
         for package in $lacking; do
             apt_install "$package" >>"$log" 2>&1 ||
                 note "$package could not be installed"
@@ -198,6 +224,11 @@ find_source() {
     fi
 }
 
+# within FOLDER COMMAND...
+within() (
+    cd "$1" && shift && "$@"
+)
+
 # configure_in NAME [OPTION...]: makes $out/NAME a configured build.
 configure_in() {
     folder=$out/$1
@@ -210,7 +241,8 @@ configure_in() {
     fi
     if [ ! -f "$folder/Makefile" ] || [ ! -f "$folder/config.status" ]; then
         mkdir -p "$folder"
-        (cd "$folder" && "$source/configure" "$@") >"$log" 2>&1 ||
+        : >"$log"
+        watched "$log" within "$folder" "$source/configure" "$@" ||
             die 'configure failed' "$log"
         echo "$*" >"$folder/options"
     fi
