@@ -92,6 +92,9 @@ staple_responder_ended(staple_responder_t *r, apr_uint32_t index,
     }
     r->window = r->window > 1 ? r->window / 2 : 1;
     suspect(r, index);
+    if (r->is_down && now < r->probe_at) {
+        return STAPLE_RESPONDER_SAME; /* it was in flight when others failed */
+    }
     if (r->is_down) {
         r->probes++;
     }

@@ -182,6 +182,17 @@ static void test_late_failures(void)
     is_int(staple_responder_ended(r, 3, STAPLE_OK, 200, 1000, at(1)),
            STAPLE_RESPONDER_CAME_UP, "its answer brings the responder up");
     is_int(r->in_flight, 0, "nothing in flight");
+
+    r = make();
+    for (i = 0; i < 40; i++) {
+        staple_responder_started(r);
+    }
+    for (i = 0; i < 40; i++) {
+        staple_responder_ended(r, i, STAPLE_TIMEOUT, 0, 1000,
+                               NOW + (apr_time_t)i * 1000);
+    }
+    is_int(r->probe_at, NOW + 2000 + STAPLE_RESPONDER_PROBE_FIRST,
+           "40 in flight that fail with it are no failed probes");
 }
 
 static const struct {
