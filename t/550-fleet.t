@@ -21,7 +21,7 @@ my @certs = $pki->certs($count, same_key => 1, url => $responder->url);
 my @names = map { $_->{name} } @certs;
 my $redis = Staple::Shared::Redis->new;
 my @servers = fleet(3, \@certs, modules => [$redis->modules],
-                    lines => 'OCSPStapleShared ' . $redis->address . "\n");
+                    lines => $redis->lines);
 
 $responder->set('*', 'good', next => $life, delay => 20);
 start_fleet(@servers);

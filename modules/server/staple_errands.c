@@ -15,9 +15,10 @@
 #define PUTS_MAX 1000 /* that wait; more are dropped */
 
 /* What failed is not tried again for so long: providers log each failure, and
- * some say of a server that is down for 5 s that it has nothing. */
-#define GET_REST apr_time_from_sec(5)
-#define PUT_REST apr_time_from_sec(60)
+ * some say of a server that is down for 5 s that it has nothing.  Longer where
+ * the server is there and refuses: it is full, or not to be written to. */
+#define REST apr_time_from_sec(5)
+#define REST_REFUSED apr_time_from_sec(60)
 
 /* How often the log is told that puts fail. */
 #define TELL apr_time_from_sec(600)
@@ -102,13 +103,13 @@ static errand_t *take_first(list_t *list)
 
 /* May this kind of call be made?  Else *status is that of the last failure. */
 static int may_call(staple_errands_t *errands, const rest_t *rest,
-                    apr_interval_time_t length, apr_status_t *status)
+                    apr_status_t *status)
 {
     apr_time_t now = apr_time_now();
     int may;
 
     apr_thread_mutex_lock(errands->lock);
-    may = now >= rest->until || rest->until > now + length;
+    may = now >= rest->until || rest->until > now + REST_REFUSED;
     *status = rest->status;
     apr_thread_mutex_unlock(errands->lock);
     return may;
@@ -116,12 +117,15 @@ static int may_call(staple_errands_t *errands, const rest_t *rest,
 
 /* Remembers a failure that others would meet, too. */
 static apr_status_t remember(staple_errands_t *errands, rest_t *rest,
-                             apr_interval_time_t length, apr_status_t status)
+                             apr_status_t status)
 {
     if (status != APR_SUCCESS && status != APR_ENOSPC && status != APR_EINVAL
         && !(rest == &errands->get_rest && APR_STATUS_IS_NOTFOUND(status))) {
         apr_thread_mutex_lock(errands->lock);
-        rest->until = apr_time_now() + length;
+        rest->until = apr_time_now()
+                      + (rest == &errands->put_rest && status == APR_EGENERAL
+                             ? REST_REFUSED
+                             : REST);
         rest->status = status;
         apr_thread_mutex_unlock(errands->lock);
     }
@@ -136,14 +140,14 @@ static apr_status_t get(staple_errands_t *errands, errand_t *errand,
     unsigned room = (unsigned)*len;
 
     *len = 0;
-    if (!may_call(errands, &errands->get_rest, GET_REST, &status)) {
+    if (!may_call(errands, &errands->get_rest, &status)) {
         return status;
     }
     status = staple_shared_get(buf, &room, errand->cert->sha256, is_note, p);
     if (status == APR_SUCCESS) {
         *len = room;
     }
-    return remember(errands, &errands->get_rest, GET_REST, status);
+    return remember(errands, &errands->get_rest, status);
 }
 
 static apr_status_t put(staple_errands_t *errands, errand_t *errand,
@@ -152,12 +156,12 @@ static apr_status_t put(staple_errands_t *errands, errand_t *errand,
 {
     apr_status_t status;
 
-    if (!may_call(errands, &errands->put_rest, PUT_REST, &status)) {
+    if (!may_call(errands, &errands->put_rest, &status)) {
         return status;
     }
     status = staple_shared_put(errand->cert->sha256, is_note, data,
                                (unsigned)len, expires, p);
-    return remember(errands, &errands->put_rest, PUT_REST, status);
+    return remember(errands, &errands->put_rest, status);
 }
 
 /* Is somebody else asking?  If not, we are. */

@@ -108,6 +108,13 @@ our @ISA = ('Staple::Shared');
 sub modules { return 'socache_redis' }
 sub address { return "redis:127.0.0.1:$_[0]{port}" }
 
+# As docs/fleet.md has it.
+sub lines {
+    my ($self) = @_;
+
+    return 'OCSPStapleShared ' . $self->address . "\nRedisConnPoolTTL 1\n";
+}
+
 sub command {
     my ($self) = @_;
 
@@ -155,6 +162,12 @@ our @ISA = ('Staple::Shared');
 
 sub modules { return 'socache_memcache' }
 sub address { return "memcache:127.0.0.1:$_[0]{port}" }
+
+sub lines {
+    my ($self) = @_;
+
+    return 'OCSPStapleShared ' . $self->address . "\nMemcacheConnTTL 1\n";
+}
 
 sub command {
     my ($self) = @_;
