@@ -57,8 +57,9 @@ static int is_one_above_revoked(const staple_follow_t *follow,
     apr_uint32_t i = follow->certs[index].issuer;
     int depth;
 
-    /* Cross-signed issuers may stand above each other. */
-    for (depth = 0; i != STAPLE_FOLLOW_NONE && depth < MAX_DEPTH; depth++) {
+    /* Cross-signed issuers may stand above each other: none above itself. */
+    for (depth = 0; i != STAPLE_FOLLOW_NONE && i != index && depth < MAX_DEPTH;
+         depth++) {
         if (follow->certs[i].is_revoked) {
             return 1;
         }
@@ -78,9 +79,12 @@ static void tell(staple_follow_t *follow, staple_event_e event,
 
 /* ---- moments: a quarter of the life left, an hour left, the end ---- */
 
+/* The life of a response begins when it is there: a responder may hand out one
+ * that is old already. */
 static apr_time_t moment_of(const staple_record_t *record, unsigned told)
 {
-    apr_interval_time_t quarter = (record->use_until - record->this_update) / 4;
+    apr_interval_time_t quarter = (record->use_until - record->succeeded_at)
+                                  / 4;
 
     if (told == STAPLE_TOLD_QUARTER) {
         return record->use_until - quarter;
@@ -126,6 +130,12 @@ static void plan_moment(staple_follow_t *follow, apr_uint32_t index,
 
 /* ---- states ---- */
 
+/* Whatever its state: a revoked issuer may itself be below a revoked one. */
+static int says_revoked(const staple_record_t *record)
+{
+    return record->der_len > 0 && record->status == STAPLE_CERT_REVOKED;
+}
+
 static void update_state(staple_follow_t *follow, apr_uint32_t index,
                          staple_record_t *record, apr_time_t now)
 {
@@ -137,8 +147,7 @@ static void update_state(staple_follow_t *follow, apr_uint32_t index,
                                   .said_unknown = record->said_unknown,
                                   .holds = record->der_len > 0,
                                   .is_current = record->use_until > now,
-                                  .says_revoked =
-                                      record->status == STAPLE_CERT_REVOKED};
+                                  .says_revoked = says_revoked(record)};
     staple_state_e before = (staple_state_e)record->state;
     staple_state_e after = staple_state_of(&facts, before);
 
@@ -159,14 +168,20 @@ void staple_follow_begin(staple_follow_t *follow, apr_uint32_t index,
                          apr_time_t now)
 {
     followed_t *cert = &follow->certs[index];
+    staple_state_e first = cert->may_ask ? STAPLE_STATE_PENDING
+                                         : STAPLE_STATE_DISABLED;
     staple_record_t record;
 
     follow->hooks.get(follow->hooks.baton, index, &record);
-    cert->is_revoked = record.state == STAPLE_STATE_REVOKED;
+    cert->is_revoked = says_revoked(&record) != 0;
     cert->is_stopped = record.state == STAPLE_STATE_ISSUER_REVOKED;
-    if (record.state_since == 0) {
-        record.state = (unsigned char)(cert->may_ask ? STAPLE_STATE_PENDING
-                                                     : STAPLE_STATE_DISABLED);
+    /* The configuration may say now that there is somebody to ask, or no
+     * longer. */
+    if (record.state_since == 0
+        || (record.state != first
+            && (record.state == STAPLE_STATE_PENDING
+                || record.state == STAPLE_STATE_DISABLED))) {
+        record.state = (unsigned char)first;
         record.state_since = now;
         follow->hooks.put(follow->hooks.baton, index, &record);
     }
@@ -225,7 +240,7 @@ void staple_follow_spread(staple_follow_t *follow, apr_uint32_t index,
                           const staple_record_t *record, apr_time_t now)
 {
     followed_t *cert = &follow->certs[index];
-    int is_revoked = record->state == STAPLE_STATE_REVOKED;
+    int is_revoked = says_revoked(record);
 
     if (cert->has_below && is_revoked != cert->is_revoked) {
         cert->is_revoked = is_revoked != 0;

@@ -49,7 +49,7 @@ static void welcome_back(staple_refresh_t *refresh, const staple_responder_t *r,
 /* ---- handing out exchanges ---- */
 
 /* The exchange for the first certificate in a responder's queue, or NULL where
- * that attempt cannot be made at all. */
+ * that attempt cannot be made at all, or no longer is to be. */
 static staple_exchange_t *hand_out(staple_refresh_t *refresh,
                                    staple_responder_t *r, apr_time_t now)
 {
@@ -58,6 +58,10 @@ static staple_exchange_t *hand_out(staple_refresh_t *refresh,
     staple_exchange_t *exchange = refresh->free;
     staple_reason_e reason;
 
+    if (staple_follow_is_stopped(refresh->follow, index)) {
+        entry->at_work = 0; /* its issuer was revoked while it waited */
+        return NULL;
+    }
     exchange->index = index;
     exchange->responder = r;
     exchange->is_look = r == refresh->shared;
@@ -231,6 +235,8 @@ static void take_response(staple_refresh_t *refresh,
 void staple_refresh_done(staple_refresh_t *refresh, staple_exchange_t *exchange,
                          const staple_answer_t *answer, apr_time_t now)
 {
+    /* What ran out before the answer came did so before what it brings. */
+    staple_follow_time(refresh->follow, now);
     refresh->entries[exchange->index].at_work = 0;
     if (exchange->is_look) {
         take_look(refresh, exchange, answer, now);

@@ -9,6 +9,7 @@
 #include "staple_config.h"
 
 static apr_file_t *event_log; /* set before fork; NULL: none */
+static int is_pipe;           /* set before fork */
 
 static apr_file_t *open_piped(apr_pool_t *pconf, server_rec *s,
                               const char *program)
@@ -21,6 +22,8 @@ static apr_file_t *open_piped(apr_pool_t *pconf, server_rec *s,
                      "OCSPStapleEventLog: cannot start \"%s\"", program);
         return NULL;
     }
+    /* A program that does not read must not stop the refresher. */
+    apr_file_pipe_timeout_set(ap_piped_log_write_fd(log), 0);
     return ap_piped_log_write_fd(log);
 }
 
@@ -38,7 +41,9 @@ static apr_file_t *open_file(apr_pool_t *pconf, server_rec *s,
     if (status != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
                      STAPLE_LOGNO(0061)
-                     "OCSPStapleEventLog: cannot open %s for appending", path);
+                     "OCSPStapleEventLog: cannot open %s for appending: give a "
+                     "file in a directory that is there, or \"|program\"",
+                     path);
         return NULL;
     }
     return file;
@@ -55,8 +60,9 @@ int staple_eventlog_open(apr_pool_t *pconf, apr_pool_t *plog,
     if (target == NULL) {
         return OK;
     }
-    event_log = target[0] == '|' ? open_piped(pconf, s, target + 1)
-                                 : open_file(pconf, s, target);
+    is_pipe = target[0] == '|';
+    event_log = is_pipe ? open_piped(pconf, s, target + 1)
+                        : open_file(pconf, s, target);
     return event_log != NULL ? OK : HTTP_INTERNAL_SERVER_ERROR;
 }
 
@@ -82,12 +88,13 @@ static void add_text(json_t *object, const char *name, const char *text)
     }
 }
 
-static json_t *server_names(const apr_array_header_t *servers)
+/* The names of the first `count` servers. */
+static json_t *server_names(const apr_array_header_t *servers, int count)
 {
     json_t *names = json_array();
     int i;
 
-    for (i = 0; i < servers->nelts; i++) {
+    for (i = 0; i < count; i++) {
         const server_rec *s = APR_ARRAY_IDX(servers, i, server_rec *);
 
         json_array_append_new(names,
@@ -98,8 +105,22 @@ static json_t *server_names(const apr_array_header_t *servers)
     return names;
 }
 
+static json_t *identity(apr_pool_t *p, const staple_cert_t *cert)
+{
+    return json_pack("{s:s, s:s, s:s}", "subject", cert->subject, "serial",
+                     cert->serial, "sha256",
+                     staple_cert_hex(p, cert->sha256, sizeof(cert->sha256)));
+}
+
+static void add_revocation(json_t *object, const staple_record_t *record)
+{
+    add_time(object, "revocation_time", record->revoked_at);
+    add_text(object, "revocation_reason",
+             staple_verify_crl_reason(record->revocation_reason));
+}
+
 static void add_cert(json_t *object, apr_pool_t *p,
-                     const staple_eventlog_entry_t *entry)
+                     const staple_eventlog_entry_t *entry, int servers)
 {
     const staple_view_cert_t *cert = entry->cert;
     const staple_record_t *record = &cert->record;
@@ -107,25 +128,29 @@ static void add_cert(json_t *object, apr_pool_t *p,
     add_text(object, "state",
              staple_state_name((staple_state_e)record->state));
     add_text(object, "previous_state", staple_state_name(entry->before));
-    json_object_set_new(
-        object, "certificate",
-        json_pack("{s:s, s:s, s:s}", "subject", cert->cert->subject, "serial",
-                  cert->cert->serial, "sha256",
-                  staple_cert_hex(p, cert->cert->sha256,
-                                  sizeof(cert->cert->sha256))));
+    json_object_set_new(object, "certificate", identity(p, cert->cert));
     add_text(object, "issuer", cert->cert->issuer->subject);
     json_object_set_new(object, "is_issuer", json_boolean(cert->is_issuer));
-    json_object_set_new(object, "servers", server_names(cert->servers));
+    json_object_set_new(object, "servers",
+                        server_names(cert->servers, servers));
+    if (servers < cert->servers->nelts) {
+        json_object_set_new(object, "servers_left_out",
+                            json_integer(cert->servers->nelts - servers));
+    }
     if (record->state == STAPLE_STATE_REVOKED) {
-        add_time(object, "revocation_time", record->revoked_at);
-        add_text(object, "revocation_reason",
-                 staple_verify_crl_reason(record->revocation_reason));
+        add_revocation(object, record);
+    }
+    if (entry->revoked_issuer != NULL) {
+        json_object_set_new(object, "revoked_issuer",
+                            identity(p, entry->revoked_issuer->cert));
+        add_revocation(object, &entry->revoked_issuer->record);
     }
     add_time(object, "staple_ends", record->use_until);
 }
 
-const char *staple_eventlog_line(apr_pool_t *p,
-                                 const staple_eventlog_entry_t *entry)
+/* The line with the names of the first `servers` servers. */
+static const char *make_line(apr_pool_t *p,
+                             const staple_eventlog_entry_t *entry, int servers)
 {
     json_t *object = json_object();
     const char *line = NULL;
@@ -136,7 +161,7 @@ const char *staple_eventlog_line(apr_pool_t *p,
     json_object_set_new(object, "significant",
                         json_boolean(entry->is_significant));
     if (entry->cert != NULL) {
-        add_cert(object, p, entry);
+        add_cert(object, p, entry, servers);
     }
     add_text(object, "responder", entry->responder);
     if (entry->reason != STAPLE_OK) {
@@ -152,9 +177,37 @@ const char *staple_eventlog_line(apr_pool_t *p,
     return line;
 }
 
+const char *staple_eventlog_line(apr_pool_t *p,
+                                 const staple_eventlog_entry_t *entry)
+{
+    int servers = entry->cert != NULL ? entry->cert->servers->nelts : 0;
+    const char *line = make_line(p, entry, servers);
+
+    while (line != NULL && servers > 0
+           && strlen(line) > STAPLE_EVENTLOG_LINE) {
+        servers /= 2;
+        line = make_line(p, entry, servers);
+    }
+    return line;
+}
+
+/* Takes back what a full disk let in of a line.  The refresher is the only one
+ * that writes. */
+static void take_back(apr_size_t written)
+{
+    apr_finfo_t info;
+
+    if (written > 0 && !is_pipe
+        && apr_file_info_get(&info, APR_FINFO_SIZE, event_log)
+               == APR_SUCCESS) {
+        apr_file_trunc(event_log, info.size - (apr_off_t)written);
+    }
+}
+
 void staple_eventlog_append(server_rec *s, const char *line)
 {
     apr_size_t len = strlen(line);
+    apr_size_t written = 0;
     apr_status_t status;
 
     if (event_log == NULL) {
@@ -162,11 +215,12 @@ void staple_eventlog_append(server_rec *s, const char *line)
     }
     /* One write of an unbuffered, appending file: lines of several processes
      * do not mix. */
-    status = apr_file_write_full(event_log, line, len, NULL);
+    status = apr_file_write_full(event_log, line, len, &written);
     if (status != APR_SUCCESS) {
+        take_back(written);
         ap_log_error(APLOG_MARK, APLOG_ERR, status, s,
                      STAPLE_LOGNO(0062)
-                     "OCSPStapleEventLog: an event could not be written: %s",
-                     line);
+                     "OCSPStapleEventLog: an event could not be written: %.*s",
+                     (int)len - 1, line);
     }
 }

@@ -11,6 +11,7 @@ typedef struct staple_eventlog_entry_t {
     apr_time_t at;
     staple_state_e before;
     const staple_view_cert_t *cert; /* NULL: an event of a responder */
+    const staple_view_cert_t *revoked_issuer; /* why issuer-revoked, or NULL */
     staple_reason_e reason;
     const char *detail;             /* never NULL */
     const char *responder;          /* URL, or NULL */
@@ -21,12 +22,18 @@ typedef struct staple_eventlog_entry_t {
 int staple_eventlog_open(apr_pool_t *pconf, apr_pool_t *plog,
                          apr_pool_t *ptemp, server_rec *s);
 
-/* The entry as one line with its newline, in pool p; NULL without memory. */
+/* What a pipe takes at once or not at all, on every system: the length of a
+ * line, newline included, at most. */
+#define STAPLE_EVENTLOG_LINE 4096
+
+/* The entry as one line with its newline, in pool p; NULL without memory.  A
+ * list of servers that makes it too long is cut, and says so. */
 const char *staple_eventlog_line(apr_pool_t *p,
                                  const staple_eventlog_entry_t *entry);
 
-/* Appends one line, whole, if there is an event log.  Runs in: the refreshing
- * child, watchdog thread. */
+/* Appends one line, whole or not at all, if there is an event log; does not
+ * wait for a program that does not read.  Runs in: the refreshing child,
+ * watchdog thread. */
 void staple_eventlog_append(server_rec *s, const char *line);
 
 #endif

@@ -17,8 +17,6 @@ struct staple_reporter_t {
     const staple_view_t *view;
     staple_command_t *command;
     apr_time_t started_at;
-    unsigned refreshed;   /* certificates that got their first response */
-    unsigned failed;      /* jobs */
     int has_summed_up;
     unsigned refused;           /* values of the shared store, since ... */
     apr_time_t refused_told_at; /* ... the log was told */
@@ -28,11 +26,15 @@ staple_reporter_t *staple_report_make(apr_pool_t *p, const staple_view_t *view,
                                       apr_time_t now)
 {
     staple_reporter_t *reporter = apr_pcalloc(p, sizeof(*reporter));
+    staple_board_t board;
 
     apr_pool_create(&reporter->scratch, p);
     reporter->server = view->main_server;
     reporter->view = view;
     reporter->started_at = now;
+    /* Another child's refresher did, before this one took over. */
+    staple_board_get(&board, view->board);
+    reporter->has_summed_up = board.pid != 0;
     reporter->command = staple_command_make(
         p, view->main_server,
         staple_config_get(view->main_server)->event_command);
@@ -70,7 +72,7 @@ static void attempt_failed(const staple_reporter_t *reporter,
                  DETAIL(report));
 }
 
-static void job_failed(staple_reporter_t *reporter,
+static void job_failed(const staple_reporter_t *reporter,
                        const staple_report_t *report)
 {
     const staple_cert_t *cert = cert_of(reporter, report);
@@ -78,7 +80,6 @@ static void job_failed(staple_reporter_t *reporter,
     apr_time_t now = record->attempted_at;
     int is_held = record->der_len > 0 && record->use_until > now;
 
-    reporter->failed++;
     /* Each; that it began to fail is an event, and a responder that is down
      * has a line of its own. */
     ap_log_error(APLOG_MARK,
@@ -99,13 +100,12 @@ static void job_failed(staple_reporter_t *reporter,
                  record->failures, seconds_until(record->next_at, now));
 }
 
-static void refreshed(staple_reporter_t *reporter,
+static void refreshed(const staple_reporter_t *reporter,
                       const staple_report_t *report)
 {
     const staple_cert_t *cert = cert_of(reporter, report);
     const staple_record_t *record = report->record;
 
-    reporter->refreshed += (unsigned)report->was_first;
     ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, reporter->server,
                  "certificate \"%s\" (serial %s): %s, %u bytes, for another "
                  "%d s, next request in %d s",
@@ -203,6 +203,32 @@ static const char *subject_of(apr_pool_t *p,
                         cert->servers->nelts > 1 ? " and others" : "");
 }
 
+/* The nearest certificate above one that is itself revoked.  Returns 0 where
+ * there is none. */
+static int find_revoked_issuer(staple_view_cert_t *issuer,
+                               const staple_view_t *view, apr_uint32_t index,
+                               apr_time_t now)
+{
+    int depth;
+
+    for (depth = 0; depth < view->certs->nelts; depth++) {
+        apr_uint32_t above = APR_ARRAY_IDX(view->certs, (int)index,
+                                           staple_refresh_cert_t)
+                                 .above;
+
+        if (above == 0
+            || !staple_view_cert(issuer, view, above - 1, now)) {
+            return 0;
+        }
+        if (issuer->record.der_len > 0
+            && issuer->record.status == STAPLE_CERT_REVOKED) {
+            return 1;
+        }
+        index = above - 1;
+    }
+    return 0;
+}
+
 static void log_event(const staple_reporter_t *reporter, apr_pool_t *p,
                       const staple_eventlog_entry_t *entry)
 {
@@ -212,6 +238,12 @@ static void log_event(const staple_reporter_t *reporter, apr_pool_t *p,
         why = apr_psprintf(p, " (%s)",
                            staple_verify_crl_reason(
                                entry->cert->record.revocation_reason));
+    }
+    else if (entry->revoked_issuer != NULL) {
+        why = apr_psprintf(
+            p, " (\"%s\": %s)", entry->revoked_issuer->cert->subject,
+            staple_verify_crl_reason(
+                entry->revoked_issuer->record.revocation_reason));
     }
     else if (entry->reason != STAPLE_OK) {
         why = apr_psprintf(p, " (%s%s%s)",
@@ -236,13 +268,18 @@ static void event_happened(staple_reporter_t *reporter,
                                      .reason = report->reason,
                                      .detail = report->detail,
                                      .responder = report->url};
-    staple_view_cert_t cert;
+    staple_view_cert_t cert, issuer;
     const char *line;
 
     if (report->record != NULL
         && staple_view_cert(&cert, reporter->view, report->index, report->at)) {
         cert.record = *report->record; /* as it is about to be published */
         entry.cert = &cert;
+        if (report->event == STAPLE_EVENT_ISSUER_REVOKED
+            && find_revoked_issuer(&issuer, reporter->view, report->index,
+                                   report->at)) {
+            entry.revoked_issuer = &issuer;
+        }
         entry.is_significant = staple_event_is_significant(
             report->event, cert.policy->exclude,
             cert.cert->must_staple && !cert.is_issuer
@@ -312,19 +349,25 @@ void staple_report_file(const staple_reporter_t *reporter, const char *path,
 
 void staple_report_idle(staple_reporter_t *reporter, apr_time_t now)
 {
+    int count = reporter->view->certs->nelts;
+    int good = 0;
+    int i;
+
     if (reporter->has_summed_up) {
         return;
     }
     reporter->has_summed_up = 1;
-    if (reporter->refreshed + reporter->failed > 0) {
-        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, reporter->server,
-                     STAPLE_LOGNO(0044)
-                     "%u of %d certificates got a verified OCSP response, %u "
-                     "did not, %.1f s after the start",
-                     reporter->refreshed, reporter->view->certs->nelts,
-                     reporter->failed,
-                     (double)(now - reporter->started_at) / APR_USEC_PER_SEC);
+    for (i = 0; i < count; i++) {
+        staple_view_cert_t cert;
+
+        good += staple_view_cert(&cert, reporter->view, (apr_uint32_t)i, now)
+                && cert.record.state == STAPLE_STATE_GOOD;
     }
+    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, reporter->server,
+                 STAPLE_LOGNO(0044)
+                 "%d of %d certificates are good, %.1f s after the start",
+                 good, count,
+                 (double)(now - reporter->started_at) / APR_USEC_PER_SEC);
 }
 
 void staple_report_step(staple_reporter_t *reporter, apr_time_t now)
