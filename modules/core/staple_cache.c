@@ -210,6 +210,44 @@ int staple_cache_get_record(staple_record_t *record,
     return 1;
 }
 
+int staple_cache_stamp(staple_stamp_t *stamp, const staple_cache_t *cache,
+                       const staple_key_t *key)
+{
+    const staple_cache_slot_t *slot = staple_cache_find_slot(cache, key);
+
+    if (slot->index_plus_1 == 0) {
+        return 0;
+    }
+    stamp->record = __atomic_load_n(
+        &staple_cache_pair(cache, slot->index_plus_1 - 1)->turn,
+        __ATOMIC_ACQUIRE);
+    stamp->staple = __atomic_load_n(&slot->where, __ATOMIC_ACQUIRE);
+    return 1;
+}
+
+int staple_cache_snapshot(staple_stamp_t *stamp, staple_record_t *record,
+                          unsigned char *buf, apr_size_t *len,
+                          const staple_cache_t *cache, const staple_key_t *key)
+{
+    const staple_cache_slot_t *slot = staple_cache_find_slot(cache, key);
+    apr_time_t use_until = 0;
+    staple_reason_e reason;
+    staple_stamp_t after;
+
+    if (!staple_cache_stamp(stamp, cache, key)) {
+        return 0;
+    }
+    staple_cache_get_record(record, cache, slot->index_plus_1 - 1);
+    reason = staple_cache_read_slot(buf, len, &use_until, cache, slot);
+    if (reason == STAPLE_NOT_FOUND) {
+        *len = 0;
+    }
+    staple_cache_stamp(&after, cache, key);
+    return reason != STAPLE_TOO_LARGE
+           && memcmp(stamp, &after, sizeof(after)) == 0
+           && record->der_len == *len && record->use_until == use_until;
+}
+
 /* ---- for tests ---- */
 
 /* Does any published extent overlap the one of slots[i]? */

@@ -83,6 +83,29 @@ staple_reason_e staple_cache_get(unsigned char *buf, apr_size_t *len,
 int staple_cache_get_record(staple_record_t *record,
                             const staple_cache_t *cache, apr_uint32_t index);
 
+/* What tells one state of a certificate from any other it has in this cache:
+ * all zero as long as nothing was published. */
+typedef struct staple_stamp_t {
+    apr_uint64_t staple;
+    apr_uint64_t record;
+} staple_stamp_t;
+
+/* The stamp of `key` as it is now.  Returns 1; 0: no such key.  Any process,
+ * any time. */
+int staple_cache_stamp(staple_stamp_t *stamp, const staple_cache_t *cache,
+                       const staple_key_t *key);
+
+/*
+ * Copies record and staple of `key`, expired or not, and the stamp that they
+ * have; *len comes in as the room in buf and is 0 where no staple is held.
+ * Returns 1; 0 where they do not belong together, because somebody is
+ * publishing them right now or was killed between the two, or no such key.
+ * Any process, any time.
+ */
+int staple_cache_snapshot(staple_stamp_t *stamp, staple_record_t *record,
+                          unsigned char *buf, apr_size_t *len,
+                          const staple_cache_t *cache, const staple_key_t *key);
+
 /* Is the block consistent?  Returns 1, or 0 and *why.  Only while nobody
  * writes; for tests. */
 int staple_cache_check(const char **why, const staple_cache_t *cache);

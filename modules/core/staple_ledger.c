@@ -1,0 +1,89 @@
+/* What of a cache is stored already: a table in shared memory. */
+#include "staple_ledger.h"
+
+#include <string.h>
+
+typedef struct line_t {
+    staple_stamp_t stamp; /* of what was stored last */
+    apr_time_t at;        /* when; 0 = never */
+} line_t;
+
+struct staple_ledger_t {
+    apr_uint32_t count;
+    apr_uint32_t is_restored;
+    line_t lines[];
+};
+
+apr_size_t staple_ledger_size(apr_uint32_t count)
+{
+    return sizeof(staple_ledger_t) + count * sizeof(line_t);
+}
+
+staple_ledger_t *staple_ledger_format(void *block, apr_uint32_t count)
+{
+    staple_ledger_t *ledger = block;
+
+    ledger->count = count;
+    return ledger;
+}
+
+staple_ledger_due_e staple_ledger_due(const staple_ledger_t *ledger,
+                                      apr_uint32_t index,
+                                      const staple_stamp_t *stamp,
+                                      apr_time_t now)
+{
+    const line_t *line = &ledger->lines[index];
+
+    if (line->stamp.staple != stamp->staple) {
+        return STAPLE_LEDGER_STAPLE;
+    }
+    if (line->stamp.record == stamp->record) {
+        return STAPLE_LEDGER_STORED;
+    }
+    /* A clock that was set back does not make anybody wait. */
+    return now - line->at < STAPLE_LEDGER_RECORD_PAUSE && now >= line->at
+               ? STAPLE_LEDGER_TOO_SOON
+               : STAPLE_LEDGER_RECORD;
+}
+
+void staple_ledger_note(staple_ledger_t *ledger, apr_uint32_t index,
+                        const staple_stamp_t *stamp, apr_time_t now)
+{
+    ledger->lines[index].stamp = *stamp;
+    ledger->lines[index].at = now;
+}
+
+void staple_ledger_forget(staple_ledger_t *ledger)
+{
+    memset(ledger->lines, 0, ledger->count * sizeof(line_t));
+}
+
+void staple_ledger_adopt(staple_ledger_t *ledger, const staple_cache_t *cache,
+                         const staple_ledger_t *older,
+                         const staple_cache_t *older_cache,
+                         const staple_key_t *keys)
+{
+    staple_stamp_t stamp, older_stamp;
+    apr_uint32_t i, k;
+
+    for (i = 0; i < ledger->count; i++) {
+        k = staple_cache_find(older_cache, &keys[i]);
+        if (k < older->count
+            && staple_cache_stamp(&older_stamp, older_cache, &keys[i])
+            && staple_cache_stamp(&stamp, cache, &keys[i])
+            && memcmp(&older_stamp, &older->lines[k].stamp, sizeof(stamp))
+                   == 0) {
+            staple_ledger_note(ledger, i, &stamp, older->lines[k].at);
+        }
+    }
+}
+
+int staple_ledger_is_restored(const staple_ledger_t *ledger)
+{
+    return __atomic_load_n(&ledger->is_restored, __ATOMIC_ACQUIRE) != 0;
+}
+
+void staple_ledger_set_restored(staple_ledger_t *ledger)
+{
+    __atomic_store_n(&ledger->is_restored, 1, __ATOMIC_RELEASE);
+}

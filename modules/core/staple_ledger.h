@@ -1,0 +1,56 @@
+/* What of a cache is stored already: a table in shared memory. */
+#ifndef STAPLE_LEDGER_H
+#define STAPLE_LEDGER_H
+
+#include "staple_cache.h"
+
+/* A record that changed while the staple stayed (a failure, most likely) is
+ * stored no sooner than this after the last time: a restart loop must find
+ * the manners, a dead responder must not wear out the disk. */
+#define STAPLE_LEDGER_RECORD_PAUSE apr_time_from_sec(60)
+
+/*
+ * Nobody says that something has to be stored: it has to be as long as the
+ * cache's stamp of a certificate differs from the one noted here.  So whoever
+ * takes over from a process that was killed misses nothing.  One process
+ * writes at a time: the one that holds the store's lock, or the only one.
+ */
+typedef struct staple_ledger_t staple_ledger_t;
+
+typedef enum {
+    STAPLE_LEDGER_STORED,  /* nothing to do */
+    STAPLE_LEDGER_STAPLE,  /* another staple is held than was stored */
+    STAPLE_LEDGER_RECORD,  /* the record differs, and it is time */
+    STAPLE_LEDGER_TOO_SOON /* the record differs, but it can wait */
+} staple_ledger_due_e;
+
+apr_size_t staple_ledger_size(apr_uint32_t count);
+
+/* Makes one in `block`, zeroed bytes of that size, 8-byte aligned: nothing is
+ * stored yet. */
+staple_ledger_t *staple_ledger_format(void *block, apr_uint32_t count);
+
+/* What is to be stored of certificate `index`, whose stamp is this one now. */
+staple_ledger_due_e staple_ledger_due(const staple_ledger_t *ledger,
+                                      apr_uint32_t index,
+                                      const staple_stamp_t *stamp,
+                                      apr_time_t now);
+
+/* The state of certificate `index` with this stamp was stored at `now`. */
+void staple_ledger_note(staple_ledger_t *ledger, apr_uint32_t index,
+                        const staple_stamp_t *stamp, apr_time_t now);
+
+/* Nothing is stored any more: the directory is another one. */
+void staple_ledger_forget(staple_ledger_t *ledger);
+
+/* What was copied from an older cache unchanged is stored if it was. */
+void staple_ledger_adopt(staple_ledger_t *ledger, const staple_cache_t *cache,
+                         const staple_ledger_t *older,
+                         const staple_cache_t *older_cache,
+                         const staple_key_t *keys);
+
+/* Was everything that was stored put back into the cache?  Any process. */
+int staple_ledger_is_restored(const staple_ledger_t *ledger);
+void staple_ledger_set_restored(staple_ledger_t *ledger);
+
+#endif

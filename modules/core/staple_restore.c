@@ -1,0 +1,103 @@
+/* What was stored of a certificate -> the cache, where it still holds. */
+#include "staple_restore.h"
+
+#include "staple_responders.h"
+#include "staple_schedule.h"
+#include "staple_state.h"
+#include "staple_stored.h"
+
+static apr_time_t at_most(apr_time_t at, apr_time_t limit)
+{
+    return at < 0 ? 0 : at < limit ? at : limit;
+}
+
+/* When to ask, as it was stored; never later than for a response that had come
+ * this moment. */
+static apr_time_t next_at(const staple_record_t *stored,
+                          const staple_record_t *record,
+                          const staple_policy_t *policy, apr_time_t now)
+{
+    apr_time_t latest = now + policy->interval;
+
+    if (record->der_len > 0 && stored->failures == 0) {
+        latest = staple_schedule_after_success(policy, record->use_until, 0, 0,
+                                               now);
+    }
+    return at_most(stored->next_at, latest);
+}
+
+/* The state that the response held and the stored outcomes make. */
+static staple_state_e state_of(const staple_record_t *record,
+                               const staple_record_t *stored, int may_ask)
+{
+    const staple_facts_t facts = {
+        .is_issuer_revoked = stored->state == STAPLE_STATE_ISSUER_REVOKED,
+        .may_ask = may_ask,
+        .has_asked = record->attempted_at != 0,
+        .has_failed = record->failures > 0,
+        .said_unknown = record->said_unknown,
+        .holds = record->der_len > 0,
+        .is_current = record->der_len > 0,
+        .says_revoked = record->status == STAPLE_CERT_REVOKED};
+
+    if (!facts.holds && stored->state == STAPLE_STATE_REVOKED) {
+        return STAPLE_STATE_REVOKED; /* that does not run out */
+    }
+    return staple_state_of(&facts, STAPLE_STATE_PENDING);
+}
+
+/* Completes a record, which says what is held, by what was stored. */
+static void complete(staple_record_t *record, const staple_record_t *stored,
+                     const staple_policy_t *policy, int may_ask, apr_time_t now)
+{
+    record->next_at = next_at(stored, record, policy, now);
+    record->attempted_at = at_most(stored->attempted_at, now);
+    record->succeeded_at = at_most(stored->succeeded_at, now);
+    record->state_since = at_most(stored->state_since, now);
+    record->failures = stored->failures;
+    record->asked_whom = stored->asked_whom;
+    record->said_unknown = stored->said_unknown != 0;
+    record->told = stored->told;
+    record->reason =
+        stored->reason < STAPLE_REASON_COUNT ? stored->reason : STAPLE_OK;
+    record->state_reason = stored->state_reason < STAPLE_REASON_COUNT
+                               ? stored->state_reason
+                               : STAPLE_OK;
+    record->state = (unsigned char)state_of(record, stored, may_ask);
+    if (record->state != stored->state) {
+        record->state_since = now;
+    }
+}
+
+int staple_restore_is_honest(staple_reason_e reason)
+{
+    return reason == STAPLE_EXPIRED || reason == STAPLE_NOT_YET_VALID
+           || reason == STAPLE_SIGNER_EXPIRED || reason == STAPLE_CACHE_FULL
+           || reason == STAPLE_NO_MEMORY;
+}
+
+staple_reason_e staple_restore(staple_writer_t *writer, apr_uint32_t index,
+                               const staple_cert_t *cert,
+                               const staple_policy_t *policy,
+                               const unsigned char *buf, apr_size_t len,
+                               apr_time_t now)
+{
+    staple_record_t record = {0}, stored = {0};
+    staple_reason_e reason;
+    const unsigned char *der;
+    apr_size_t der_len;
+
+    reason = staple_stored_decode(&stored, &der, &der_len, buf, len,
+                                  cert->sha256);
+    if (reason == STAPLE_OK && der_len > 0) {
+        reason = staple_adopt(&record, writer, index, cert, policy, der,
+                              der_len, NULL, now);
+    }
+    if (reason != STAPLE_OK && !staple_restore_is_honest(reason)) {
+        return reason;
+    }
+    complete(&record, &stored, policy,
+             staple_responders_attempts(cert, policy) > 0, now);
+    staple_writer_put_record(writer, index, &record);
+    return reason;
+}

@@ -1,0 +1,422 @@
+/* Files of a directory, one per certificate: read, replace, sweep. */
+#include "staple_store.h"
+
+#include <apr_time.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOCK_FILE "lock"
+#define NEW_FILE "new"
+#define BAD_SUFFIX ".bad"
+
+/* "<64 hexadecimal digits>.bad" */
+#define NAME_SIZE (64 + sizeof(BAD_SUFFIX))
+
+static void name_of(char *name, const unsigned char sha256[32],
+                    const char *suffix)
+{
+    static const char digits[] = "0123456789abcdef";
+    int i;
+
+    for (i = 0; i < 32; i++) {
+        *name++ = digits[sha256[i] >> 4];
+        *name++ = digits[sha256[i] & 15];
+    }
+    strcpy(name, suffix);
+}
+
+/* Reads such a name; returns its suffix, or NULL where it is none. */
+static const char *parse_name(unsigned char sha256[32], const char *name)
+{
+    int i;
+
+    for (i = 0; i < 64; i++) {
+        int digit = name[i] >= '0' && name[i] <= '9'   ? name[i] - '0'
+                    : name[i] >= 'a' && name[i] <= 'f' ? name[i] - 'a' + 10
+                                                       : -1;
+
+        if (digit < 0) {
+            return NULL;
+        }
+        sha256[i / 2] =
+            (unsigned char)(i % 2 == 0 ? digit << 4 : sha256[i / 2] | digit);
+    }
+    name += 64;
+    return name[0] == '\0' || strcmp(name, BAD_SUFFIX) == 0 ? name : NULL;
+}
+
+static void close_file(int *file)
+{
+    if (*file >= 0) {
+        close(*file);
+    }
+    *file = -1;
+}
+
+/* ---- the directory ---- */
+
+apr_status_t staple_store_check(const char **why, int directory, uid_t user)
+{
+    struct stat info;
+
+    *why = NULL;
+    if (fstat(directory, &info) != 0) {
+        return errno;
+    }
+    if (info.st_uid != user) {
+        *why = "it belongs to another user";
+    }
+    else if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        *why = "others than its owner may write to it";
+    }
+    return *why != NULL ? APR_EACCES : APR_SUCCESS;
+}
+
+static int open_directory(apr_status_t *status, const char **why,
+                          const char *path)
+{
+    int directory =
+        open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    *why = NULL;
+    *status = directory >= 0 ? APR_SUCCESS : errno;
+    if (*status == ELOOP || *status == ENOTDIR) {
+        *why = "it is not a directory (links are not followed)";
+    }
+    return directory;
+}
+
+static int is_empty(int directory)
+{
+    int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *list = copy >= 0 ? fdopendir(copy) : NULL;
+    struct dirent *entry;
+    int others = 0;
+
+    if (list == NULL) {
+        close_file(&copy);
+        return 0;
+    }
+    while ((entry = readdir(list)) != NULL) {
+        others += strcmp(entry->d_name, ".") != 0
+                  && strcmp(entry->d_name, "..") != 0;
+    }
+    closedir(list);
+    return others == 0;
+}
+
+/* The directories above, as far as they are not there. */
+static apr_status_t make_above(const char *path)
+{
+    char above[PATH_MAX];
+    char *slash;
+
+    if (strlen(path) >= sizeof(above)) {
+        return ENAMETOOLONG;
+    }
+    strcpy(above, path);
+    for (slash = strchr(above + 1, '/'); slash != NULL;
+         slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(above, 0755) != 0 && errno != EEXIST) {
+            return errno;
+        }
+        *slash = '/';
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t staple_store_make(const char **why, const char *path, uid_t user,
+                               gid_t group)
+{
+    apr_status_t status;
+    struct stat info;
+    int directory;
+
+    *why = NULL;
+    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+        status = errno == ENOENT ? make_above(path) : errno;
+        if (status == APR_SUCCESS && mkdir(path, 0700) != 0) {
+            status = errno;
+        }
+        if (status != APR_SUCCESS) {
+            return status;
+        }
+    }
+    directory = open_directory(&status, why, path);
+    if (directory < 0) {
+        return status;
+    }
+    if (user != geteuid() && fstat(directory, &info) == 0
+        && info.st_uid == geteuid() && is_empty(directory)
+        && (fchmod(directory, 0700) != 0
+            || fchown(directory, user, group) != 0)) {
+        status = errno;
+    }
+    if (status == APR_SUCCESS) {
+        status = staple_store_check(why, directory, user);
+    }
+    close_file(&directory);
+    return status;
+}
+
+apr_status_t staple_store_open(staple_store_t *store, const char **why,
+                               const char *path)
+{
+    apr_status_t status;
+    struct stat info;
+
+    store->lock = -1;
+    store->directory = open_directory(&status, why, path);
+    if (store->directory < 0) {
+        return status;
+    }
+    status = staple_store_check(why, store->directory, geteuid());
+    if (status != APR_SUCCESS || fstat(store->directory, &info) != 0) {
+        close_file(&store->directory);
+        return status != APR_SUCCESS ? status : errno;
+    }
+    store->device = info.st_dev;
+    store->inode = info.st_ino;
+    return APR_SUCCESS;
+}
+
+void staple_store_close(staple_store_t *store)
+{
+    close_file(&store->lock);
+    close_file(&store->directory);
+}
+
+apr_status_t staple_store_lock(staple_store_t *store)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    if (store->lock < 0) {
+        store->lock =
+            openat(store->directory, LOCK_FILE,
+                   O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+                   0600);
+        if (store->lock < 0) {
+            return errno;
+        }
+    }
+    if (fcntl(store->lock, F_SETLK, &lock) == 0) {
+        return APR_SUCCESS;
+    }
+    return errno == EACCES ? EAGAIN : errno; /* POSIX allows both */
+}
+
+/* ---- files ---- */
+
+static apr_status_t read_all(unsigned char *buf, apr_size_t *len, int file,
+                             apr_size_t room)
+{
+    ssize_t count = 1;
+
+    for (*len = 0; *len < room && count > 0;
+         *len += count > 0 ? (apr_size_t)count : 0) {
+        do {
+            count = read(file, buf + *len, room - *len);
+        } while (count < 0 && errno == EINTR);
+    }
+    return count < 0 ? errno : APR_SUCCESS;
+}
+
+apr_status_t staple_store_read(unsigned char *buf, apr_size_t *len,
+                               const char **why, const staple_store_t *store,
+                               const unsigned char sha256[32])
+{
+    apr_status_t status = APR_SUCCESS;
+    char name[NAME_SIZE];
+    struct stat info;
+    int file;
+
+    *why = NULL;
+    name_of(name, sha256, "");
+    file = openat(store->directory, name,
+                  O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (file < 0) {
+        *why = errno == ELOOP ? "it is a link" : NULL;
+        return errno == ELOOP ? APR_EINVAL : errno;
+    }
+    if (fstat(file, &info) != 0) {
+        status = errno;
+    }
+    else if (!S_ISREG(info.st_mode)) {
+        *why = "it is not a plain file";
+    }
+    else if (info.st_uid != geteuid() && info.st_uid != 0) {
+        *why = "it belongs to another user";
+    }
+    else if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        *why = "others than its owner may write to it";
+    }
+    else if (info.st_size > STAPLE_STORED_MAX) {
+        *why = "it is too large";
+    }
+    else {
+        status = read_all(buf, len, file, STAPLE_STORED_MAX);
+    }
+    close_file(&file);
+    return *why != NULL ? APR_EINVAL : status;
+}
+
+static apr_status_t write_all(int file, const unsigned char *buf,
+                              apr_size_t len)
+{
+    while (len > 0) {
+        ssize_t count = write(file, buf, len);
+
+        if (count < 0 && errno != EINTR) {
+            return errno;
+        }
+        if (count > 0) {
+            buf += count;
+            len -= (apr_size_t)count;
+        }
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t staple_store_write(const staple_store_t *store,
+                                const unsigned char sha256[32],
+                                const unsigned char *buf, apr_size_t len)
+{
+    apr_status_t status;
+    char name[NAME_SIZE];
+    int file;
+
+    /* One that was cut off stays behind until the next is written: only the
+     * holder of the lock is here. */
+    unlinkat(store->directory, NEW_FILE, 0);
+    file = openat(store->directory, NEW_FILE,
+                  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (file < 0) {
+        return errno;
+    }
+    status = write_all(file, buf, len);
+    if (status == APR_SUCCESS && fsync(file) != 0) {
+        status = errno;
+    }
+    if (close(file) != 0 && status == APR_SUCCESS) {
+        status = errno;
+    }
+    name_of(name, sha256, "");
+    if (status == APR_SUCCESS
+        && renameat(store->directory, NEW_FILE, store->directory, name) != 0) {
+        status = errno;
+    }
+    if (status != APR_SUCCESS) {
+        unlinkat(store->directory, NEW_FILE, 0);
+    }
+    return status;
+}
+
+apr_status_t staple_store_sync(const staple_store_t *store)
+{
+    /* A file system that cannot do it needs not. */
+    return fsync(store->directory) == 0 || errno == EINVAL ? APR_SUCCESS
+                                                           : errno;
+}
+
+/* ---- the whole directory ---- */
+
+/* Calls back for each file that is named for a certificate. */
+typedef void visit_fn(void *baton, const staple_store_t *store,
+                      const char *name, const unsigned char sha256[32],
+                      int is_bad);
+
+static void visit(const staple_store_t *store, visit_fn *call, void *baton)
+{
+    int copy =
+        openat(store->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *list = copy >= 0 ? fdopendir(copy) : NULL;
+    unsigned char sha256[32];
+    struct dirent *entry;
+    const char *suffix;
+
+    if (list == NULL) {
+        close_file(&copy);
+        return;
+    }
+    while ((entry = readdir(list)) != NULL) {
+        suffix = parse_name(sha256, entry->d_name);
+        if (suffix != NULL) {
+            call(baton, store, entry->d_name, sha256, suffix[0] != '\0');
+        }
+    }
+    closedir(list);
+}
+
+static void count_bad(void *baton, const staple_store_t *store,
+                      const char *name, const unsigned char sha256[32],
+                      int is_bad)
+{
+    int *count = baton;
+
+    (void)store;
+    (void)name;
+    (void)sha256;
+    *count += is_bad;
+}
+
+apr_status_t staple_store_set_aside(const staple_store_t *store,
+                                    const unsigned char sha256[32])
+{
+    char name[NAME_SIZE], bad[NAME_SIZE];
+    int count = 0, failed;
+
+    name_of(name, sha256, "");
+    name_of(bad, sha256, BAD_SUFFIX);
+    visit(store, count_bad, &count);
+    if (count < STAPLE_STORE_MAX_BAD) {
+        failed = renameat(store->directory, name, store->directory, bad);
+    }
+    else {
+        failed = unlinkat(store->directory, name, 0);
+    }
+    return failed ? errno : APR_SUCCESS;
+}
+
+typedef struct sweep_t {
+    staple_store_known_fn *is_known;
+    void *baton;
+    apr_time_t now;
+    int removed;
+} sweep_t;
+
+static void sweep_file(void *baton, const staple_store_t *store,
+                       const char *name, const unsigned char sha256[32],
+                       int is_bad)
+{
+    const struct timespec times[2] = {{.tv_nsec = UTIME_NOW},
+                                      {.tv_nsec = UTIME_NOW}};
+    sweep_t *sweep = baton;
+    struct stat info;
+
+    if (!is_bad && sweep->is_known(sweep->baton, sha256)) {
+        utimensat(store->directory, name, times, AT_SYMLINK_NOFOLLOW);
+        return;
+    }
+    if (fstatat(store->directory, name, &info, AT_SYMLINK_NOFOLLOW) == 0
+        && apr_time_from_sec(info.st_mtime) + STAPLE_STORE_KEEP < sweep->now
+        && unlinkat(store->directory, name, 0) == 0) {
+        sweep->removed++;
+    }
+}
+
+int staple_store_sweep(const staple_store_t *store,
+                       staple_store_known_fn *is_known, void *baton,
+                       apr_time_t now)
+{
+    sweep_t sweep = {is_known, baton, now, 0};
+
+    visit(store, sweep_file, &sweep);
+    return sweep.removed;
+}

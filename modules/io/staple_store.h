@@ -1,0 +1,88 @@
+/* Files of a directory, one per certificate: read, replace, sweep. */
+#ifndef STAPLE_STORE_H
+#define STAPLE_STORE_H
+
+#include <apr_errno.h>
+#include <sys/types.h>
+
+#include "../core/staple_stored.h"
+
+/*
+ *   DIR/                    0700, User's
+ *     <SHA-256>             a certificate's staple and record (staple_stored.h)
+ *     <SHA-256>.bad         what could not be used and was set aside
+ *     new                   a file that is being written
+ *     lock                  empty: whoever writes has it locked
+ *
+ * No function here follows a link, waits for a pipe, or needs a pool: one
+ * object is for one thread, and lives where the caller likes.
+ */
+typedef struct staple_store_t {
+    int directory; /* file descriptors; -1: none */
+    int lock;
+    dev_t device; /* of the directory, to know it again */
+    ino_t inode;
+} staple_store_t;
+
+#define STAPLE_STORE_CLOSED {.directory = -1, .lock = -1}
+
+/* Files that were set aside, at most; further ones are removed. */
+#define STAPLE_STORE_MAX_BAD 16
+
+/* A file that nobody used for so long is removed.  Use is noted once a day at
+ * least, so none goes sooner than 30 days after it was used. */
+#define STAPLE_STORE_KEEP apr_time_from_sec(31 * 86400)
+
+/* What cannot be trusted: APR_SUCCESS, or an error and *why in words. */
+apr_status_t staple_store_check(const char **why, int directory, uid_t user);
+
+/*
+ * Makes the directory for `user`, and those above it, or takes over an empty
+ * one; for the parent, which may be root and must not be led astray by what
+ * User does: it hands over nothing that it did not make or that has content.
+ */
+apr_status_t staple_store_make(const char **why, const char *path, uid_t user,
+                               gid_t group);
+
+/* Opens the directory, which must be this process's user's and nobody else's
+ * to write to.  *why is NULL or says in words what is wrong with it. */
+apr_status_t staple_store_open(staple_store_t *store, const char **why,
+                               const char *path);
+
+/* Also for one that was never open; drops the lock. */
+void staple_store_close(staple_store_t *store);
+
+/* Takes the right to write.  Never waits: APR_EAGAIN when another process has
+ * it.  The kernel drops it with the process, however that ends.  Processes are
+ * told apart, threads are not. */
+apr_status_t staple_store_lock(staple_store_t *store);
+
+/* Reads a certificate's file into buf, of STAPLE_STORED_MAX bytes.  APR_ENOENT:
+ * there is none.  APR_EINVAL and *why: not a file that could be ours. */
+apr_status_t staple_store_read(unsigned char *buf, apr_size_t *len,
+                               const char **why, const staple_store_t *store,
+                               const unsigned char sha256[32]);
+
+/* Replaces a certificate's file, all or nothing.  For the holder of
+ * the lock.  It outlasts a loss of power after staple_store_sync(). */
+apr_status_t staple_store_write(const staple_store_t *store,
+                                const unsigned char sha256[32],
+                                const unsigned char *buf, apr_size_t len);
+apr_status_t staple_store_sync(const staple_store_t *store);
+
+/* Gives a certificate's file another name, so that nobody reads it again but
+ * people can. */
+apr_status_t staple_store_set_aside(const staple_store_t *store,
+                                    const unsigned char sha256[32]);
+
+/* Says whether a certificate is configured. */
+typedef int staple_store_known_fn(void *baton, const unsigned char sha256[32]);
+
+/* Notes the use of files of known certificates, and removes those that nobody
+ * used for STAPLE_STORE_KEEP; returns how many it removed.  Nothing that is
+ * not named as above is touched. */
+int staple_store_sweep(const staple_store_t *store,
+                       staple_store_known_fn *is_known, void *baton,
+                       apr_time_t now);
+
+#endif

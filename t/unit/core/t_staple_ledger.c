@@ -1,0 +1,198 @@
+/* What has to be stored, and when; what a new generation takes over. */
+#include "../make_ocsp.h"
+#include "../tap.h"
+
+#include <stdlib.h>
+
+#include "staple_ledger.h"
+#include "staple_writer.h"
+
+#define COUNT 4
+
+static apr_pool_t *p;
+
+typedef struct shared_t {
+    staple_key_t keys[COUNT];
+    staple_cache_t *cache;
+    staple_writer_t *writer;
+    staple_ledger_t *ledger;
+} shared_t;
+
+static apr_time_t at(apr_int64_t seconds)
+{
+    return apr_time_from_sec(MAKE_NOW + seconds);
+}
+
+static void *zeroed(apr_size_t size)
+{
+    return apr_pcalloc(p, size);
+}
+
+/* Certificates 'first', 'first' + 1, ... */
+static shared_t make(unsigned char first)
+{
+    apr_size_t size = staple_cache_size(COUNT, 65536);
+    shared_t shared;
+    int i;
+
+    memset(&shared, 0, sizeof(shared));
+    for (i = 0; i < COUNT; i++) {
+        shared.keys[i].bytes[0] = (unsigned char)(first + i);
+    }
+    shared.cache = staple_cache_format(zeroed(size), size, shared.keys, COUNT);
+    shared.writer = staple_writer_make(p, shared.cache);
+    shared.ledger =
+        staple_ledger_format(zeroed(staple_ledger_size(COUNT)), COUNT);
+    return shared;
+}
+
+static void put_record(shared_t *shared, apr_uint32_t index, unsigned failures)
+{
+    staple_record_t record;
+
+    staple_cache_get_record(&record, shared->cache, index);
+    record.failures = failures;
+    staple_writer_put_record(shared->writer, index, &record);
+}
+
+static void put_staple(shared_t *shared, apr_uint32_t index)
+{
+    staple_record_t record = {.der_len = 5, .use_until = at(100)};
+
+    staple_writer_put(shared->writer, index, (const unsigned char *)"12345", 5,
+                      at(100));
+    staple_writer_put_record(shared->writer, index, &record);
+}
+
+static staple_ledger_due_e due(shared_t *shared, apr_uint32_t index,
+                               apr_time_t now)
+{
+    staple_stamp_t stamp;
+
+    staple_cache_stamp(&stamp, shared->cache, &shared->keys[index]);
+    return staple_ledger_due(shared->ledger, index, &stamp, now);
+}
+
+static void note(shared_t *shared, apr_uint32_t index, apr_time_t now)
+{
+    staple_stamp_t stamp;
+
+    staple_cache_stamp(&stamp, shared->cache, &shared->keys[index]);
+    staple_ledger_note(shared->ledger, index, &stamp, now);
+}
+
+static void test_due(void)
+{
+    shared_t shared = make(1);
+
+    is_int(due(&shared, 0, at(0)), STAPLE_LEDGER_STORED,
+           "nothing happened: nothing to do");
+    put_record(&shared, 0, 1);
+    is_int(due(&shared, 0, at(0)), STAPLE_LEDGER_RECORD,
+           "the first failure is written at once");
+    note(&shared, 0, at(0));
+    is_int(due(&shared, 0, at(0)), STAPLE_LEDGER_STORED, "once");
+    put_record(&shared, 0, 2);
+    is_int(due(&shared, 0, at(59)), STAPLE_LEDGER_TOO_SOON,
+           "the next waits for a minute");
+    is_int(due(&shared, 0, at(60)), STAPLE_LEDGER_RECORD, "and no longer");
+    is_int(due(&shared, 0, at(-3600)), STAPLE_LEDGER_RECORD,
+           "nor for a clock that was set back");
+    put_staple(&shared, 0);
+    is_int(due(&shared, 0, at(1)), STAPLE_LEDGER_STAPLE,
+           "a staple does not wait");
+    note(&shared, 0, at(1));
+    put_staple(&shared, 0);
+    is_int(due(&shared, 0, at(1)), STAPLE_LEDGER_STAPLE,
+           "nor does another, be it the very same bytes");
+    note(&shared, 0, at(1));
+    is_int(due(&shared, 1, at(1)), STAPLE_LEDGER_STORED,
+           "others are not concerned");
+    staple_ledger_forget(shared.ledger);
+    is_int(due(&shared, 0, at(1)), STAPLE_LEDGER_STAPLE,
+           "another directory: all has to be written");
+}
+
+/* The new generation knows 3, 4, 5, 6; the old one knew 1, 2, 3, 4. */
+static void test_adopt(void)
+{
+    shared_t older = make(1), newer = make(3);
+
+    put_staple(&older, 2);
+    note(&older, 2, at(5));
+    put_staple(&older, 3);
+    staple_writer_adopt(newer.writer, older.cache);
+    staple_ledger_adopt(newer.ledger, newer.cache, older.ledger, older.cache,
+                        newer.keys);
+    is_int(due(&newer, 0, at(6)), STAPLE_LEDGER_STORED,
+           "stored by the old generation, stored for the new one");
+    is_int(due(&newer, 1, at(6)), STAPLE_LEDGER_STAPLE,
+           "not stored by the old one: to be stored");
+    is_int(due(&newer, 2, at(6)), STAPLE_LEDGER_STORED,
+           "unknown to the old one: nothing to store");
+    put_record(&newer, 0, 1);
+    is_int(due(&newer, 0, at(64)), STAPLE_LEDGER_TOO_SOON,
+           "the minute began with the old generation");
+}
+
+static void test_restored(void)
+{
+    shared_t shared = make(1);
+
+    ok(!staple_ledger_is_restored(shared.ledger), "not restored at first");
+    staple_ledger_set_restored(shared.ledger);
+    ok(staple_ledger_is_restored(shared.ledger), "restored");
+}
+
+/* Record and staple belong together, or there is no snapshot. */
+static void test_snapshot(void)
+{
+    shared_t shared = make(1);
+    staple_stamp_t stamp, now;
+    staple_record_t record;
+    unsigned char der[16];
+    apr_size_t len = sizeof(der);
+    staple_key_t stranger = {{99}};
+
+    ok(staple_cache_snapshot(&stamp, &record, der, &len, shared.cache,
+                             &shared.keys[0])
+           && len == 0,
+       "nothing held: a record without staple");
+    put_staple(&shared, 0);
+    len = sizeof(der);
+    ok(staple_cache_snapshot(&stamp, &record, der, &len, shared.cache,
+                             &shared.keys[0])
+           && len == 5 && memcmp(der, "12345", 5) == 0
+           && record.use_until == at(100),
+       "both");
+    staple_cache_stamp(&now, shared.cache, &shared.keys[0]);
+    ok(memcmp(&now, &stamp, sizeof(now)) == 0, "and their stamp");
+    staple_writer_put(shared.writer, 0, (const unsigned char *)"123", 3,
+                      at(200));
+    len = sizeof(der);
+    ok(!staple_cache_snapshot(&stamp, &record, der, &len, shared.cache,
+                              &shared.keys[0]),
+       "a writer that was killed in between leaves no pair");
+    ok(!staple_cache_stamp(&stamp, shared.cache, &stranger),
+       "no stamp of a certificate that is not there");
+    len = sizeof(der);
+    ok(!staple_cache_snapshot(&stamp, &record, der, &len, shared.cache,
+                              &stranger),
+       "nor a snapshot");
+    put_staple(&shared, 1);
+    len = 4;
+    ok(!staple_cache_snapshot(&stamp, &record, der, &len, shared.cache,
+                              &shared.keys[1]),
+       "nor where the room is too small");
+}
+
+int main(void)
+{
+    p = make_begin();
+    test_due();
+    test_adopt();
+    test_restored();
+    test_snapshot();
+    make_end(p);
+    return tap_done();
+}
