@@ -22,7 +22,7 @@ typedef int ssl_HOOK_init_server_t(server_rec *s, apr_pool_t *p, int is_proxy,
 static void register_hooks(apr_pool_t *p)
 {
     static const char *const after_ssl[] = {"mod_ssl.c", "mod_md.c", NULL};
-    static const char *const after_watchdog[] = {"mod_watchdog.c", NULL};
+    static const char *const watchdog[] = {"mod_watchdog.c", NULL};
 
     (void)p;
     ap_hook_pre_config(staple_prime_reset, NULL, NULL, APR_HOOK_MIDDLE);
@@ -39,13 +39,15 @@ static void register_hooks(apr_pool_t *p)
     /* mod_ssl's post_config primes the certificates; mod_watchdog's, at
      * APR_HOOK_LAST, starts what was registered before. */
     ap_hook_post_config(staple_lifecycle_post_config, after_ssl,
-                        after_watchdog, APR_HOOK_LAST);
+                        watchdog, APR_HOOK_LAST);
     ap_hook_open_logs(staple_eventlog_open, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_read_request(staple_env_set, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(staple_shared_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(staple_lifecycle_child_init, NULL, watchdog,
+                       APR_HOOK_FIRST);
     /* Pre-cleanups run in reverse order: ours says stop before mod_watchdog's
      * waits for the thread. */
-    ap_hook_child_init(staple_watchdog_child_init, after_watchdog, NULL,
+    ap_hook_child_init(staple_watchdog_child_init, watchdog, NULL,
                        APR_HOOK_LAST);
 }
 

@@ -97,6 +97,17 @@ int staple_config_enabled(const server_rec *s)
     return staple_config_get(s)->values[STAPLE_SET_ENABLED] == 1;
 }
 
+const char *staple_config_store(const server_rec *main_server)
+{
+    const char *store = staple_config_get(main_server)->store;
+
+    if (store == NULL) {
+        return ap_runtime_dir_relative(main_server->process->pconf,
+                                       STAPLE_STORE_DIR);
+    }
+    return store[0] != '\0' ? store : NULL;
+}
+
 int staple_config_any_enabled(server_rec *main_server)
 {
     server_rec *s;
@@ -149,6 +160,7 @@ void *staple_config_merge(apr_pool_t *p, void *base, void *add)
     config->proxy = outer->proxy;
     config->event_log = outer->event_log;
     config->event_command = outer->event_command;
+    config->store = outer->store;
     return config;
 }
 
@@ -364,6 +376,31 @@ static const char *set_event_command(cmd_parms *cmd, void *dummy,
     return NULL;
 }
 
+static const char *set_store(cmd_parms *cmd, void *dummy, const char *text)
+{
+    const char *error = ap_check_cmd_context(cmd, NOT_IN_VIRTUALHOST);
+    int is_none = ap_cstr_casecmp(text, "none") == 0;
+    char *path = is_none ? NULL : ap_server_root_relative(cmd->pool, text);
+    apr_size_t len;
+
+    (void)dummy;
+    if (error != NULL) {
+        return error;
+    }
+    if (!is_none && (path == NULL || path[0] == '\0')) {
+        return apr_psprintf(cmd->pool,
+                            "%s: \"%s\" is not allowed: give a directory, or "
+                            "none",
+                            cmd->cmd->name, text);
+    }
+    /* With a slash behind it, a link would be followed. */
+    for (len = is_none ? 0 : strlen(path); len > 1 && path[len - 1] == '/';) {
+        path[--len] = '\0';
+    }
+    config_of(cmd)->store = is_none ? "" : path;
+    return NULL;
+}
+
 static const char *set_proxy(cmd_parms *cmd, void *dummy, const char *text)
 {
     const char *error = ap_check_cmd_context(cmd, NOT_IN_VIRTUALHOST);
@@ -409,6 +446,8 @@ const command_rec staple_config_commands[] = {
                   "file or \"|program\" for one JSON object per event"),
     AP_INIT_RAW_ARGS("OCSPStapleEventCommand", set_event_command, NULL,
                      RSRC_CONF, "program to run for each significant event"),
+    AP_INIT_TAKE1("OCSPStapleStore", set_store, NULL, RSRC_CONF,
+                  "directory where staples survive httpd, or none"),
     AP_INIT_TAKE1("OCSPStapleProxy", set_proxy, NULL, RSRC_CONF,
                   "http URL of a proxy for the exchanges, or none"),
     AP_INIT_TAKE1("OCSPStapleShared", staple_shared_set, NULL, RSRC_CONF,

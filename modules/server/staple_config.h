@@ -37,6 +37,7 @@ typedef struct staple_config_t {
     const char *proxy;                    /* NULL: unset; "": none */
     const char *event_log;                /* file or "|program"; NULL: none */
     const char *const *event_command;     /* program, arguments, NULL */
+    const char *store;                    /* NULL: unset; "": none */
     staple_policy_t policy;               /* by staple_policy_check() */
 } staple_config_t;
 
@@ -57,6 +58,9 @@ int staple_config_enabled(const server_rec *s);
 
 /* Does any? */
 int staple_config_any_enabled(server_rec *main_server);
+
+/* The directory of OCSPStapleStore, or NULL for none. */
+const char *staple_config_store(const server_rec *main_server);
 
 /* The directive of a setting, whether it is for the main server alone, and its
  * value on this server as one would write it. */

@@ -8,8 +8,10 @@
 #include "../core/staple_writer.h"
 #include "../io/staple_fetch.h"
 #include "staple_config.h"
+#include "staple_depot.h"
 #include "staple_env.h"
 #include "staple_prime.h"
+#include "staple_saver.h"
 #include "staple_shared.h"
 #include "staple_watchdog.h"
 
@@ -24,8 +26,9 @@
 typedef struct retained_t {
     apr_pool_t *pool; /* of the segment; NULL: none */
     void *block;
-    void *cache;      /* in it, behind the board */
-    apr_size_t size;  /* of the block, later of the cache */
+    staple_ledger_t *ledger; /* in it, behind the board */
+    void *cache;             /* in it, behind the ledger */
+    apr_size_t size;         /* of the block, later of the cache */
 } retained_t;
 
 static retained_t *get_retained(void)
@@ -67,44 +70,63 @@ static void forget(retained_t *segment)
     memset(segment, 0, sizeof(*segment));
 }
 
-/* Shared memory for the certificates of the view: a cache, with what the last
- * generation's knows of them, and a board.  Returns 0 after an error line. */
+/* What the last generation knows of the certificates of this one. */
+static void take_over(const staple_view_t *view, const retained_t *last,
+                      const staple_key_t *keys, apr_pool_t *ptemp)
+{
+    staple_cache_t *older = last->pool != NULL
+                                ? staple_cache_attach(last->cache, last->size)
+                                : NULL;
+
+    if (older != NULL) {
+        staple_writer_adopt(staple_writer_make(ptemp, view->cache), older);
+        staple_ledger_adopt(view->ledger, view->cache, last->ledger, older,
+                            keys);
+    }
+}
+
+static apr_size_t rounded(apr_size_t size)
+{
+    return (size + 127) / 128 * 128;
+}
+
+/* Shared memory for the certificates of the view: board, ledger, and a cache
+ * with what is known of them.  Returns 0 after an error line. */
 static int make_shared(staple_view_t *view, apr_pool_t *ptemp, server_rec *s)
 {
     const apr_array_header_t *certs = view->certs;
     apr_uint32_t count = (apr_uint32_t)certs->nelts;
-    apr_size_t board_size = (staple_board_size(count) + 127) / 128 * 128;
+    apr_size_t board_size = rounded(staple_board_size(count));
+    apr_size_t ledger_size = rounded(staple_ledger_size(count));
     apr_size_t size = staple_cache_size(count, staple_cache_arena_bytes(count));
     staple_key_t *keys = apr_palloc(ptemp, (count + 1) * sizeof(*keys));
     retained_t *retained = get_retained();
-    retained_t fresh = {NULL, NULL, NULL, 0};
-    staple_cache_t *older;
+    retained_t fresh = {NULL, NULL, NULL, NULL, 0};
     apr_status_t status;
     apr_uint32_t i;
 
-    status = make_segment(&fresh, s->process->pool, board_size + size);
+    status = make_segment(&fresh, s->process->pool,
+                          board_size + ledger_size + size);
     if (status != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
                      STAPLE_LOGNO(0020)
                      "no shared memory of %" APR_SIZE_T_FMT
                      " bytes for the OCSP responses of %u certificates: raise "
                      "the limit of address space or memory of httpd",
-                     board_size + size, count);
+                     board_size + ledger_size + size, count);
         return 0;
     }
     for (i = 0; i < count; i++) {
         keys[i] = APR_ARRAY_IDX(certs, i, staple_refresh_cert_t).cert->key;
     }
     view->board = staple_board_format(fresh.block, count);
-    fresh.cache = (char *)fresh.block + board_size;
-    fresh.size -= board_size;
+    view->ledger = staple_ledger_format((char *)fresh.block + board_size,
+                                        count);
+    fresh.ledger = view->ledger;
+    fresh.cache = (char *)fresh.block + board_size + ledger_size;
+    fresh.size = size;
     view->cache = staple_cache_format(fresh.cache, fresh.size, keys, count);
-    older = retained->pool != NULL
-                ? staple_cache_attach(retained->cache, retained->size)
-                : NULL;
-    if (older != NULL) {
-        staple_writer_adopt(staple_writer_make(ptemp, view->cache), older);
-    }
+    take_over(view, retained, keys, ptemp);
     forget(retained);
     *retained = fresh;
     return 1;
@@ -133,6 +155,7 @@ static int begin(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s,
     if (!staple_shared_open(pconf, s)) {
         return 0;
     }
+    view->store = staple_depot_make(pconf, s);
     staple_view_set(view);
     staple_env_prepare(pconf);
     status = staple_watchdog_register(pconf, view);
@@ -143,6 +166,26 @@ static int begin(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s,
         return 0;
     }
     return 1;
+}
+
+/* After mod_watchdog's, which waits for the refresher. */
+static apr_status_t stop_saver(void *data)
+{
+    (void)data;
+    staple_saver_stop();
+    return APR_SUCCESS;
+}
+
+void staple_lifecycle_child_init(apr_pool_t *pchild, server_rec *s)
+{
+    const staple_view_t *view = staple_view_get();
+
+    (void)s;
+    if (view == NULL) {
+        return;
+    }
+    staple_depot_restore(view, pchild, STAPLE_DEPOT_WAIT);
+    apr_pool_pre_cleanup_register(pchild, NULL, stop_saver);
 }
 
 int staple_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog,
@@ -158,6 +201,7 @@ int staple_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog,
         return begin(pconf, ptemp, s, certs) ? OK : HTTP_INTERNAL_SERVER_ERROR;
     }
     forget(get_retained());
+    staple_view_set(NULL);
     if (staple_config_any_enabled(s)) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
                      STAPLE_LOGNO(0021)

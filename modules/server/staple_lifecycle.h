@@ -9,4 +9,8 @@
 int staple_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog,
                                  apr_pool_t *ptemp, server_rec *s);
 
+/* child_init hook, before mod_watchdog's: restores what is stored.  Runs in:
+ * each child. */
+void staple_lifecycle_child_init(apr_pool_t *pchild, server_rec *s);
+
 #endif

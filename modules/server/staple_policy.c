@@ -224,6 +224,9 @@ static void dump_server(apr_pool_t *p, apr_file_t *out, const server_rec *s,
     if (is_main) {
         apr_file_printf(out, "  OCSPStapleEventLog %s\n",
                         config->event_log != NULL ? config->event_log : "none");
+        apr_file_printf(out, "  OCSPStapleStore %s\n",
+                        staple_config_store(s) != NULL ? staple_config_store(s)
+                                                       : "none");
         apr_file_printf(out, "  OCSPStapleProxy %s\n",
                         config->proxy != NULL && config->proxy[0] != '\0'
                             ? config->proxy

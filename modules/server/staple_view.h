@@ -6,6 +6,7 @@
 
 #include "../core/staple_board.h"
 #include "../core/staple_cache.h"
+#include "../core/staple_ledger.h"
 #include "../core/staple_refresh.h"
 #include "staple_log.h"
 
@@ -18,6 +19,8 @@ typedef struct staple_view_t {
                                           of an issuer: those below it */
     staple_cache_t *cache;
     staple_board_block_t *board;
+    staple_ledger_t *ledger;
+    const char *store;                 /* OCSPStapleStore; NULL: none */
     apr_time_t started_at;             /* of this generation */
 } staple_view_t;
 

@@ -11,8 +11,10 @@
 #include "../io/staple_fetch.h"
 #include "../io/staple_files.h"
 #include "staple_config.h"
+#include "staple_depot.h"
 #include "staple_errands.h"
 #include "staple_report.h"
+#include "staple_saver.h"
 #include "staple_shared.h"
 #include "../core/staple_version.h"
 
@@ -232,6 +234,7 @@ static void start(watchdog_t *w)
     w->refresh = staple_refresh_make(
         pool, (const staple_refresh_cert_t *)(void *)w->view->certs->elts,
         (apr_uint32_t)w->view->certs->nelts, w->view->cache, &refresh, now);
+    staple_saver_start(w->view);
     ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, w->view->main_server,
                  "refresher of %d certificates runs in this process",
                  w->view->certs->nelts);
@@ -296,12 +299,12 @@ static apr_status_t call_back(int state, void *data, apr_pool_t *p)
 {
     watchdog_t *w = data;
 
-    (void)p;
     if (state == AP_WATCHDOG_STATE_STOPPING) {
         __atomic_store_n(&w->is_stopping, 1, __ATOMIC_RELAXED);
+        staple_saver_end();
         return APR_SUCCESS;
     }
-    if (w->refresh == NULL) {
+    if (w->refresh == NULL && staple_depot_restore(w->view, p, 0)) {
         start(w);
     }
     if (w->refresh != NULL) {

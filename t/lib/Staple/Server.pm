@@ -156,6 +156,9 @@ GracefulShutdownTimeout 5
 <IfModule mod_ssl.c>
 SSLSessionCache none
 </IfModule>
+<IfModule mod_ocspstaple.c>
+OCSPStapleStore $root/store
+</IfModule>
 END
         . $processes{ $self->{mpm} }
         . join('', map { "Listen 127.0.0.1:$_\n" } sort keys %ports)
