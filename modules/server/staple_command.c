@@ -2,10 +2,16 @@
 #include "staple_command.h"
 
 #include <apr_strings.h>
-#include <apr_thread_proc.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define TIME_LIMIT apr_time_from_sec(10)
+#define LAST_WAIT  apr_time_from_sec(1) /* for what runs when this ends */
+#define LOOK       apr_time_from_msec(10)
 #define QUEUE_MAX  1000 /* events that wait; more are dropped, with a word */
 
 typedef struct pending_t {
@@ -22,11 +28,14 @@ struct staple_command_t {
     pending_t *first, *last;
     unsigned waiting;
     unsigned dropped;
+    int has_ended;
     /* the one that runs */
-    apr_pool_t *run_pool; /* NULL: none */
-    apr_proc_t process;
+    pid_t pid; /* and its process group; 0: none */
+    int is_killed;
     apr_time_t ends_at;
 };
+
+static apr_status_t end(void *data);
 
 staple_command_t *staple_command_make(apr_pool_t *p, server_rec *s,
                                       const char *const *words)
@@ -36,6 +45,7 @@ staple_command_t *staple_command_make(apr_pool_t *p, server_rec *s,
     command->pool = p;
     command->server = s;
     command->words = words;
+    apr_pool_pre_cleanup_register(p, command, end);
     return command;
 }
 
@@ -81,7 +91,7 @@ void staple_command_queue(staple_command_t *command,
     apr_pool_t *pool;
     pending_t *pending;
 
-    if (command->words == NULL) {
+    if (command->words == NULL || command->has_ended) {
         return;
     }
     if (command->waiting >= QUEUE_MAX
@@ -111,66 +121,140 @@ static void complain(const staple_command_t *command, apr_status_t status,
                  command->words[0], what, number);
 }
 
-/* Starts the first that waits.  Its standard input is a pipe, which has room
- * for a line, so that writing does not wait for the program. */
+/* What httpd changed for itself, and what must not go on into the program:
+ * signals that its threads block or that it ignores, descriptors. */
+static int set_up(posix_spawnattr_t *attributes,
+                  posix_spawn_file_actions_t *files, int input)
+{
+    sigset_t none, ignored;
+
+    sigemptyset(&none);
+    sigemptyset(&ignored);
+    sigaddset(&ignored, SIGPIPE);
+    sigaddset(&ignored, SIGHUP);
+    sigaddset(&ignored, SIGCHLD);
+    sigaddset(&ignored, SIGXCPU);
+    sigaddset(&ignored, SIGXFSZ);
+    return posix_spawnattr_setsigmask(attributes, &none) == 0
+           && posix_spawnattr_setsigdefault(attributes, &ignored) == 0
+           && posix_spawnattr_setpgroup(attributes, 0) == 0
+           && posix_spawnattr_setflags(attributes,
+                                       POSIX_SPAWN_SETSIGMASK
+                                           | POSIX_SPAWN_SETSIGDEF
+                                           | POSIX_SPAWN_SETPGROUP)
+                  == 0
+           && posix_spawn_file_actions_adddup2(files, input, 0) == 0
+           /* What it says goes to the error log, as CGI programs' words do. */
+           && posix_spawn_file_actions_adddup2(files, 2, 1) == 0
+#if defined(HAVE_POSIX_SPAWN_FILE_ACTIONS_ADDCLOSEFROM_NP)
+           && posix_spawn_file_actions_addclosefrom_np(files, 3) == 0
+#endif
+        ;
+}
+
+/* Starts the program with `input` as its standard input.  Other threads of this
+ * process go on meanwhile, so nothing of httpd's may run between fork and exec:
+ * posix_spawn(), not apr_proc_create(). */
+static int spawn(pid_t *pid, const staple_command_t *command,
+                 const pending_t *pending, int input)
+{
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    int error = ENOMEM;
+
+    if (posix_spawnattr_init(&attributes) != 0) {
+        return error;
+    }
+    if (posix_spawn_file_actions_init(&files) == 0) {
+        if (set_up(&attributes, &files, input)) {
+            error = posix_spawn(pid, command->words[0], &files, &attributes,
+                                (char *const *)(apr_uintptr_t)command->words,
+                                (char *const *)(apr_uintptr_t)pending->env);
+        }
+        posix_spawn_file_actions_destroy(&files);
+    }
+    posix_spawnattr_destroy(&attributes);
+    return error;
+}
+
+/* A pipe with the line in it, which an empty pipe has room for: nobody waits
+ * for a program that does not read.  Returns its reading end, or -1. */
+static int pipe_with(const char *line)
+{
+    ssize_t len = (ssize_t)strlen(line);
+    int ends[2];
+    int is_in;
+
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return -1;
+    }
+    is_in = fcntl(ends[1], F_SETFL, O_NONBLOCK) == 0
+            && write(ends[1], line, (size_t)len) == len;
+    close(ends[1]);
+    if (!is_in) {
+        close(ends[0]);
+        return -1;
+    }
+    return ends[0];
+}
+
+/* Starts the first that waits. */
 static void start(staple_command_t *command, apr_time_t now)
 {
     pending_t *pending = command->first;
-    apr_procattr_t *attributes;
-    apr_status_t status;
+    int input = pipe_with(pending->line);
+    int error = input < 0 ? errno : spawn(&command->pid, command, pending,
+                                          input);
 
+    if (input >= 0) {
+        close(input);
+    }
     command->first = pending->next;
     command->waiting--;
-    if ((status = apr_procattr_create(&attributes, pending->pool))
-            != APR_SUCCESS
-        || (status = apr_procattr_io_set(attributes, APR_CHILD_BLOCK,
-                                         APR_NO_PIPE, APR_NO_PIPE))
-               != APR_SUCCESS
-        || (status = apr_procattr_cmdtype_set(attributes, APR_PROGRAM))
-               != APR_SUCCESS
-        || (status = apr_procattr_error_check_set(attributes, 1))
-               != APR_SUCCESS
-        || (status = apr_proc_create(&command->process, command->words[0],
-                                     command->words, pending->env, attributes,
-                                     pending->pool))
-               != APR_SUCCESS) {
-        complain(command, status, "cannot be started, error", status);
-        apr_pool_destroy(pending->pool);
+    apr_pool_destroy(pending->pool);
+    if (error != 0) {
+        command->pid = 0;
+        complain(command, error, "cannot be started, error", error);
         return;
     }
-    apr_file_pipe_timeout_set(command->process.in, 0);
-    apr_file_write_full(command->process.in, pending->line,
-                        strlen(pending->line), NULL);
-    apr_file_close(command->process.in);
-    command->run_pool = pending->pool;
+    command->is_killed = 0;
     command->ends_at = now + TIME_LIMIT;
 }
 
-/* Looks after the one that runs.  Returns 1 while it does. */
-static int look_after(staple_command_t *command, apr_time_t now)
+/* The program ended, or somebody else looked after it. */
+static void ended(staple_command_t *command, int status)
 {
-    apr_exit_why_e why;
-    int code;
+    command->pid = 0;
+    if (command->is_killed) {
+        return;
+    }
+    if (WIFSIGNALED(status)) {
+        complain(command, 0, "ended by signal", WTERMSIG(status));
+    }
+    else if (WEXITSTATUS(status) != 0) {
+        complain(command, 0, "ended with exit status", WEXITSTATUS(status));
+    }
+}
 
-    if (apr_proc_wait(&command->process, &code, &why, APR_NOWAIT)
-        == APR_CHILD_NOTDONE) {
-        if (now < command->ends_at && command->ends_at <= now + TIME_LIMIT) {
-            return 1;
-        }
-        complain(command, 0, "killed after seconds",
+/* Looks after the one that runs; ends it, and what it started, when its time
+ * is over. */
+static void look_after(staple_command_t *command, apr_time_t now)
+{
+    int status = 0;
+    pid_t pid = waitpid(command->pid, &status, WNOHANG);
+
+    if (pid != 0) {
+        ended(command, pid > 0 ? status : 0);
+        return;
+    }
+    /* The second condition: the clock was set back. */
+    if (!command->is_killed
+        && (now >= command->ends_at || command->ends_at > now + TIME_LIMIT)) {
+        kill(-command->pid, SIGKILL);
+        command->is_killed = 1;
+        complain(command, 0, "killed, as it ran for more than seconds:",
                  (int)apr_time_sec(TIME_LIMIT));
-        apr_proc_kill(&command->process, SIGKILL);
-        apr_proc_wait(&command->process, &code, &why, APR_WAIT);
     }
-    else if (APR_PROC_CHECK_SIGNALED(why)) {
-        complain(command, 0, "ended by signal", code);
-    }
-    else if (code != 0) {
-        complain(command, 0, "ended with exit status", code);
-    }
-    apr_pool_destroy(command->run_pool);
-    command->run_pool = NULL;
-    return 0;
 }
 
 int staple_command_step(staple_command_t *command, apr_time_t now)
@@ -180,11 +264,42 @@ int staple_command_step(staple_command_t *command, apr_time_t now)
                  (int)command->dropped);
         command->dropped = 0;
     }
-    if (command->run_pool != NULL && look_after(command, now)) {
-        return 1;
+    if (command->pid != 0) {
+        look_after(command, now);
     }
-    if (command->run_pool == NULL && command->first != NULL) {
+    if (command->pid == 0 && command->first != NULL) {
         start(command, now);
     }
-    return command->run_pool != NULL;
+    return command->pid != 0;
+}
+
+void staple_command_end(staple_command_t *command)
+{
+    apr_time_t began = apr_time_now();
+    apr_time_t now = began;
+    const pending_t *pending;
+
+    if (command->has_ended) {
+        return;
+    }
+    command->has_ended = 1;
+    while (now >= began && now < began + LAST_WAIT
+           && staple_command_step(command, now)) {
+        apr_sleep(LOOK);
+        now = apr_time_now();
+    }
+    for (pending = command->first; pending != NULL; pending = pending->next) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, command->server,
+                     STAPLE_LOGNO(0064)
+                     "OCSPStapleEventCommand %s: not run, as httpd ends or "
+                     "restarts, for: %.*s",
+                     command->words[0], (int)strlen(pending->line) - 1,
+                     pending->line);
+    }
+}
+
+static apr_status_t end(void *data)
+{
+    staple_command_end(data);
+    return APR_SUCCESS;
 }

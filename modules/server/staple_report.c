@@ -374,3 +374,8 @@ void staple_report_step(staple_reporter_t *reporter, apr_time_t now)
 {
     staple_command_step(reporter->command, now);
 }
+
+void staple_report_end(staple_reporter_t *reporter)
+{
+    staple_command_end(reporter->command);
+}

@@ -24,4 +24,7 @@ void staple_report_idle(staple_reporter_t *reporter, apr_time_t now);
 /* Lets the event command go on.  Never waits. */
 void staple_report_step(staple_reporter_t *reporter, apr_time_t now);
 
+/* This process is to end: lets the event command finish, for a second. */
+void staple_report_end(staple_reporter_t *reporter);
+
 #endif

@@ -310,6 +310,9 @@ static apr_status_t call_back(int state, void *data, apr_pool_t *p)
     if (w->refresh != NULL) {
         look_at_files(w);
         run(w);
+        if (is_stopping(w)) {
+            staple_report_end(w->reporter);
+        }
     }
     return APR_SUCCESS;
 }
