@@ -27,7 +27,9 @@ if [ -e "$dir/busy" ]; then echo "$$" >> "$dir/overlaps"; fi
     id -un
     for word in "$@"; do echo "word: $word"; done
     env
-    grep -E '^Sig(Blk|Ign)' "/proc/$$/status"
+    while read -r line; do
+        case $line in Sig*) echo "$line";; esac
+    done < "/proc/$$/status"
     ls -l "/proc/$$/fd"
 } > "$dir/about.$OCSP_STAPLE_SUBJECT"
 cat > "$dir/stdin.$OCSP_STAPLE_SUBJECT"

@@ -1,0 +1,110 @@
+# OCSPStapleEventLog: files and programs, restarts, and what goes wrong.
+use strict;
+use warnings;
+
+use Apache::Test qw(-withtestmore);
+use Staple::Test;
+use Staple::Client;
+use Staple::Events;
+use Staple::PKI;
+use Staple::Responder;
+use Staple::Server;
+
+plan tests => 21;
+
+my $pki = Staple::PKI->new(dir => new_dir('pki'));
+my $responder = Staple::Responder->new(pki => $pki);
+my $events = Staple::Events->new;
+my $dir = $events->dir;
+my @certs = $pki->certs(20, prefix => 'c', url => $responder->url,
+                        same_key => 1);
+# The first one's certificate is that of very many servers.
+my @many = map { { name => sprintf('%s-%03d.example', 'n' x 40, $_),
+                   certs => [$certs[0]], lines => "OCSPStaple On\n" } }
+               1 .. 120;
+my @vhosts = (map { { name => $_->{name}, certs => [$_],
+                      lines => "OCSPStaple On\n" } } @certs);
+my $server = Staple::Server->new(lines => $events->lines,
+                                 vhosts => [@vhosts, @many]);
+
+# ---- a file ----
+
+$responder->set('*', 'revoked', next => 3600, time => -60);
+$server->start;
+ok(wait_until(sub { $events->matching(event => 'revoked') == 20 }, 15),
+   'one line for each certificate');
+is(scalar $events->all, 20, 'and no other');
+my $text = read_file($events->log);
+is((sort { $b <=> $a } map { length "$_\n" } split /\n/, $text)[0] <= 4096
+       ? 'short' : 'long', 'short', 'no line is longer than a pipe takes');
+my ($shared) = $events->matching(name => $certs[0]{name});
+is(@{ $shared->{servers} } + $shared->{servers_left_out}, 121,
+   'servers that are left out are counted');
+is($shared->{servers}[0], $certs[0]{name}, 'the first is named first');
+
+# ---- as logs are rotated ----
+
+rename $events->log, "$dir/old.log" or die $!;
+$server->reconfigure(vhosts => \@vhosts);
+$server->graceful;
+ok(-e $events->log, 'a new file after a graceful restart');
+ok($server->refresher_pid && wait_until(sub {
+    $server->log_lines(qr/refresher of \d+ cert/) >= 2 }, 10),
+   'the new generation refreshes');
+is(wait_staple($server, $certs[5]{name})->{cert_status}, 'revoked',
+   'and staples');
+is_deeply([$events->all], [], 'what was told is not told again');
+is($responder->count, 20, 'nor asked');
+
+# ---- a program ----
+
+my $piped = $events->program('piped', qq(exec cat >> "\$dir/piped.log"\n));
+$server->stop;
+$server->reconfigure(lines => qq(OCSPStapleEventLog "|$piped"\n))->start;
+ok(wait_until(sub { $events->all("$dir/piped.log") == 20 }, 15),
+   'a program gets the lines');
+
+# It does not read: httpd goes on.
+my $deaf = $events->program('deaf', "exec sleep 600\n");
+my @more = $pki->certs(200, prefix => 'd', url => $responder->url,
+                       same_key => 1);
+$server->stop;
+$server->reconfigure(lines => qq(OCSPStapleEventLog "|$deaf"\n),
+                     vhosts => [map { { name => $_->{name}, certs => [$_],
+                                        lines => "OCSPStaple On\n" } }
+                                    @certs, @more])->start;
+ok(wait_all_stapled($server, [map { $_->{name} } @certs, @more], within => 30),
+   'a program that does not read stops nobody');
+ok($server->wait_log(qr/OST0062.*could not be written: \{.*\}/, 10),
+   'and a line says which event is lost');
+my $took = $server->stop;
+ok(defined $took && $took < 4, 'httpd ends meanwhile');
+
+# ---- what goes wrong ----
+
+SKIP: {
+    skip '/dev/full is not here', 3 if !-c '/dev/full';
+    $server->reconfigure(lines => "OCSPStapleEventLog /dev/full\n",
+                         vhosts => [$vhosts[0]])->start;
+    ok($server->wait_log(qr/:error\].*No space left.*OST0062/, 10),
+       'a full disk: logged at ERROR');
+    is(wait_staple($server, $certs[0]{name})->{cert_status}, 'revoked',
+       'and nothing else happens');
+    $server->stop;
+    is(join("\n", $server->bad_lines), '', 'nothing bad in the log');
+}
+
+$server->reconfigure(lines => "OCSPStapleEventLog $dir/none/events.log\n");
+ok(!$server->try_start, 'a directory that is not there: no start');
+like($server->startup_log . $server->error_log,
+     qr{OST0061: OCSPStapleEventLog: cannot open \Q$dir\E/none/events.log},
+     'and the line names directive and file');
+$server->reconfigure(lines => "OCSPStapleEventLog |\n");
+like($server->configtest,
+     qr/OCSPStapleEventLog: "\|" is not allowed: give a file/,
+     'a program without a name is refused');
+$server->reconfigure(lines => '', vhosts => [{
+    %{ $vhosts[0] }, lines => "OCSPStaple On\nOCSPStapleEventLog x\n" }]);
+like($server->configtest,
+     qr/OCSPStapleEventLog cannot occur within <VirtualHost/,
+     'it is for the main server only');
