@@ -76,6 +76,5 @@ LDADD = libstaple_test.la libstaple_io.la libstaple_core.la \
 TESTS = $(unit_tests) $(source_checks)
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
 	$(top_srcdir)/build/aux/tap-driver.sh
-EXTRA_DIST += $(source_checks) build/tap.sh build/layers.txt
 
 CLEANFILES =
