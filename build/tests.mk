@@ -27,6 +27,7 @@ unit_tests = \
 	t/unit/io/t_staple_store
 
 source_checks = \
+	build/check-directives \
 	build/check-exports \
 	build/check-filelist \
 	build/check-layers \
