@@ -45,8 +45,6 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_child_init(staple_shared_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(staple_lifecycle_child_init, NULL, watchdog,
                        APR_HOOK_FIRST);
-    /* Pre-cleanups run in reverse order: ours says stop before mod_watchdog's
-     * waits for the thread. */
     ap_hook_child_init(staple_watchdog_child_init, watchdog, NULL,
                        APR_HOOK_LAST);
 }

@@ -24,6 +24,11 @@
  * to stop: stopping httpd waits for it. */
 #define LOOK apr_time_from_msec(100)
 
+/* How long the end of a child waits for the watchdog's thread, and in which
+ * steps it looks. */
+#define PATIENCE apr_time_from_sec(1)
+#define STEP apr_time_from_msec(5)
+
 /* How often the status page gets a new picture. */
 #define SHOW apr_time_from_msec(500)
 
@@ -51,6 +56,7 @@ typedef struct watchdog_t {
     apr_time_t shown_at;
     /* any thread */
     int is_stopping;
+    int is_inside; /* the watchdog's thread runs code of ours */
 } watchdog_t;
 
 static watchdog_t *the_watchdog; /* of this generation; NULL: nothing to do */
@@ -293,18 +299,9 @@ static void run(watchdog_t *w)
     }
 }
 
-/* mod_watchdog never calls back again after anything but APR_SUCCESS.  STOPPING
- * may come from another thread while RUNNING is at work. */
-static apr_status_t call_back(int state, void *data, apr_pool_t *p)
+static void work(watchdog_t *w)
 {
-    watchdog_t *w = data;
-
-    if (state == AP_WATCHDOG_STATE_STOPPING) {
-        __atomic_store_n(&w->is_stopping, 1, __ATOMIC_RELAXED);
-        staple_saver_end();
-        return APR_SUCCESS;
-    }
-    if (w->refresh == NULL && staple_depot_restore(w->view, p, 0)) {
+    if (w->refresh == NULL) {
         start(w);
     }
     if (w->refresh != NULL) {
@@ -314,6 +311,24 @@ static apr_status_t call_back(int state, void *data, apr_pool_t *p)
             staple_report_end(w->reporter);
         }
     }
+}
+
+/* mod_watchdog never calls back again after anything but APR_SUCCESS.  STOPPING
+ * may come from another thread while RUNNING is at work. */
+static apr_status_t call_back(int state, void *data, apr_pool_t *p)
+{
+    watchdog_t *w = data;
+
+    (void)p;
+    if (state == AP_WATCHDOG_STATE_STOPPING) {
+        __atomic_store_n(&w->is_stopping, 1, __ATOMIC_SEQ_CST);
+        return APR_SUCCESS;
+    }
+    __atomic_store_n(&w->is_inside, 1, __ATOMIC_SEQ_CST);
+    if (!__atomic_load_n(&w->is_stopping, __ATOMIC_SEQ_CST)) {
+        work(w);
+    }
+    __atomic_store_n(&w->is_inside, 0, __ATOMIC_SEQ_CST);
     return APR_SUCCESS;
 }
 
@@ -344,13 +359,23 @@ apr_status_t staple_watchdog_register(apr_pool_t *pconf,
     return status;
 }
 
-/* Before the pool's other pre-cleanups, of which mod_watchdog's waits for the
- * watchdog's thread. */
+/* The child ends.  mod_watchdog waits for its thread as late as in exit(), when
+ * OpenSSL has cleaned up already: it must be out of our code now, and finds
+ * nothing to do from here on.  Where it hangs, its memory stays. */
 static apr_status_t stop(void *data)
 {
     watchdog_t *w = data;
+    apr_interval_time_t waited = 0;
 
-    __atomic_store_n(&w->is_stopping, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&w->is_stopping, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&w->is_inside, __ATOMIC_SEQ_CST)
+           && waited < PATIENCE) {
+        apr_sleep(STEP);
+        waited += STEP;
+    }
+    if (!__atomic_load_n(&w->is_inside, __ATOMIC_SEQ_CST) && w->pool != NULL) {
+        apr_pool_destroy(w->pool);
+    }
     return APR_SUCCESS;
 }
 
@@ -382,13 +407,13 @@ void staple_watchdog_child_init(apr_pool_t *pchild, server_rec *s)
     if (w == NULL) {
         return;
     }
-    pool = make_pool(pchild, "ocspstaple_refresher");
+    pool = make_pool(apr_pool_parent_get(pchild), "ocspstaple_refresher");
     if (pool == NULL) {
         return;
     }
     apr_pool_pre_cleanup_register(pchild, w, stop);
-    /* Not below pchild: a thread that hangs in a provider must not find its
-     * memory gone while this child ends. */
+    /* Neither is below pchild: a thread that hangs must not find its memory
+     * gone while this child ends. */
     w->errands_pool =
         make_pool(apr_pool_parent_get(pchild), "ocspstaple_errands");
     if (w->errands_pool != NULL) {

@@ -138,6 +138,8 @@ sub vhost_text {
 sub config_text {
     my ($self) = @_;
     my $root = $self->{root};
+    my $debug = grep({ $_ eq 'ocspstaple' } @{ $self->{without} })
+        ? '' : 'ocspstaple:debug';
     my %ports = map { ($_->{port} // $self->{port}) => 1 }
         @{ $self->{vhosts} };
 
@@ -151,7 +153,7 @@ User www-data
 Group www-data
 DocumentRoot $root/htdocs
 ErrorLog $root/error.log
-LogLevel info ocspstaple:debug $self->{log_level}
+LogLevel info $debug $self->{log_level}
 GracefulShutdownTimeout 5
 <IfModule mod_ssl.c>
 SSLSessionCache none
