@@ -39,7 +39,8 @@ int staple_share_will_do(const staple_policy_t *policy,
 {
     apr_interval_time_t life = taken->use_until - taken->this_update;
 
-    if (fetched_at > now + policy->clock_skew
+    if (fetched_at < taken->this_update - policy->clock_skew
+        || fetched_at > now + policy->clock_skew
         || now >= taken->use_until - life / 4) {
         return 0;
     }

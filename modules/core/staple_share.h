@@ -44,7 +44,8 @@ staple_reason_e staple_share_decode(const unsigned char **der,
  *   - where the same response is held already, if it was fetched after ours
  *     was: the responder has nothing newer;
  *   - until three quarters of its life are over, which is signed, whereas
- *     whoever can write to the store can claim any `fetched_at`.
+ *     whoever can write to the store can claim any `fetched_at`; one before
+ *     thisUpdate or in the future is not believed.
  */
 int staple_share_will_do(const staple_policy_t *policy,
                          const staple_record_t *held,
