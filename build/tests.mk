@@ -5,7 +5,9 @@ check_LTLIBRARIES = libstaple_test.la
 libstaple_test_la_SOURCES = \
 	t/unit/cache_stress.c t/unit/cache_stress.h \
 	t/unit/make_ocsp.c t/unit/make_ocsp.h \
-	t/unit/tap.h
+	t/unit/tap.h \
+	t/fuzz/fuzz.h \
+	t/fuzz/fuzz_pki.c t/fuzz/fuzz_pki.h t/fuzz/fuzz_pki_pem.h
 
 unit_tests = \
 	t/unit/core/t_cache_threads \
@@ -24,18 +26,36 @@ unit_tests = \
 	t/unit/core/t_staple_stored \
 	t/unit/core/t_staple_verify \
 	t/unit/core/t_staple_writer \
+	t/unit/io/t_staple_http_cache \
 	t/unit/io/t_staple_store
+
+# Fuzz targets.  Built by build/fuzz they are libFuzzer's; here they replay
+# their corpora, t/fuzz/corpus/NAME, once.
+fuzz_targets = \
+	t/fuzz/fuzz_cache \
+	t/fuzz/fuzz_cert \
+	t/fuzz/fuzz_fetch \
+	t/fuzz/fuzz_http \
+	t/fuzz/fuzz_parse \
+	t/fuzz/fuzz_request \
+	t/fuzz/fuzz_stored \
+	t/fuzz/fuzz_verify
+if !FUZZING
+libstaple_test_la_SOURCES += t/fuzz/standalone.c
+endif
+EXTRA_DIST += t/fuzz/corpus t/fuzz/http.dict t/fuzz/ocsp.dict
 
 source_checks = \
 	build/check-directives \
 	build/check-exports \
 	build/check-filelist \
+	build/check-hardening \
 	build/check-layers \
 	build/check-log-tags \
 	build/check-size
 
 # Tests give string literals where bytes are wanted.
-t/unit/%.o t/unit/%.lo: AM_CFLAGS += -Wno-cast-qual
+t/unit/%.o t/unit/%.lo t/fuzz/%.o: AM_CFLAGS += -Wno-cast-qual
 
 # Tools of the server tests: a CA, a scripted responder, many handshakes.
 server_tools = t/tools/handshakes t/tools/responder t/tools/testpki
@@ -70,11 +90,12 @@ benchmarks = t/bench/bench_cache
 t_bench_bench_cache_SOURCES = t/bench/bench_cache.c \
 	t/bench/bench_util.c t/bench/bench_util.h
 
-check_PROGRAMS = $(unit_tests) $(server_tools) $(benchmarks)
+check_PROGRAMS = $(unit_tests) $(fuzz_targets) t/fuzz/make_seeds \
+	$(server_tools) $(benchmarks)
 LDADD = libstaple_test.la libstaple_io.la libstaple_core.la \
-	$(CURL_LIBS) $(OPENSSL_LIBS) $(APR_LIBS)
+	$(CURL_LIBS) $(OPENSSL_LIBS) $(APR_LIBS) $(FUZZ_ENGINE)
 
-TESTS = $(unit_tests) $(source_checks)
+TESTS = $(unit_tests) $(fuzz_targets) $(source_checks)
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
 	$(top_srcdir)/build/aux/tap-driver.sh
 

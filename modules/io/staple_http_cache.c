@@ -83,16 +83,16 @@ void staple_http_cache_header(staple_http_cache_t *cache, const char *line,
 apr_interval_time_t
 staple_http_cache_fresh_for(const staple_http_cache_t *cache)
 {
+    const apr_int64_t age = cache->age > 0 ? cache->age : 0;
     apr_int64_t fresh = cache->max_age;
 
     if (fresh < 0 && cache->expires > 0 && cache->date > 0) {
         fresh = cache->expires - cache->date;
     }
-    if (cache->age > 0) {
-        fresh -= cache->age;
-    }
-    if (cache->no_cache || fresh <= 0) {
+    /* Compared, then subtracted: both come from outside. */
+    if (cache->no_cache || fresh <= age) {
         return 0;
     }
+    fresh -= age;
     return apr_time_from_sec(fresh < MAX_FRESH ? fresh : MAX_FRESH);
 }

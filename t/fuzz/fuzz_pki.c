@@ -1,0 +1,83 @@
+/* The fixed certificates and keys of the fuzz targets and their seeds. */
+#include "fuzz_pki.h"
+
+#include <openssl/pem.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "fuzz_pki_pem.h"
+
+make_identity_t *fuzz_pki_identity(make_pki_t *pki, unsigned number)
+{
+    make_identity_t *const all[FUZZ_PKI_COUNT] = {
+        &pki->root,     &pki->issuer, &pki->leaf,  &pki->sibling,
+        &pki->delegate, &pki->plain,  &pki->other, &pki->stranger,
+    };
+
+    return all[number];
+}
+
+static apr_status_t free_identity(void *data)
+{
+    make_identity_t *identity = data;
+
+    X509_free(identity->x509);
+    EVP_PKEY_free(identity->key);
+    return APR_SUCCESS;
+}
+
+make_pki_t *fuzz_pki_load(apr_pool_t *p)
+{
+    /* Where LeakSanitizer looks: APR's pools may be mapped memory. */
+    static make_pki_t fixed;
+    make_pki_t *pki = &fixed;
+    unsigned i;
+
+    for (i = 0; i < FUZZ_PKI_COUNT; i++) {
+        make_identity_t *identity = fuzz_pki_identity(pki, i);
+        BIO *bio = BIO_new_mem_buf(fuzz_pki_pem[i], -1);
+
+        identity->x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+        identity->key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+        FUZZ_CHECK(identity->x509 != NULL && identity->key != NULL);
+        apr_pool_cleanup_register(p, identity, free_identity,
+                                  apr_pool_cleanup_null);
+        BIO_free(bio);
+    }
+    pki->issuers = staple_cert_issuers_make(p);
+    pki->cert = make_staple_cert(p, pki->issuers, pki->leaf.x509,
+                                 pki->issuer.x509);
+    return pki;
+}
+
+static void print_lines(const char *text)
+{
+    while (*text != '\0') {
+        int len = (int)strcspn(text, "\n");
+
+        printf("\n    \"%.*s\\n\"", len, text);
+        text += len + 1;
+    }
+}
+
+void fuzz_pki_print(make_pki_t *pki)
+{
+    unsigned i;
+
+    printf("/* Made by t/fuzz/make_seeds --pki; keys that protect nothing. */\n"
+           "static const char *const fuzz_pki_pem[] = {");
+    for (i = 0; i < FUZZ_PKI_COUNT; i++) {
+        const make_identity_t *identity = fuzz_pki_identity(pki, i);
+        BIO *bio = BIO_new(BIO_s_mem());
+        char *text;
+
+        PEM_write_bio_X509(bio, identity->x509);
+        PEM_write_bio_PrivateKey(bio, identity->key, NULL, NULL, 0, NULL, NULL);
+        BIO_write(bio, "", 1);
+        BIO_get_mem_data(bio, &text);
+        print_lines(text);
+        printf(",");
+        BIO_free(bio);
+    }
+    printf("\n};\n");
+}

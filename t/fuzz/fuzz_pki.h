@@ -1,0 +1,17 @@
+/* The fixed certificates and keys of the fuzz targets and their seeds. */
+#ifndef FUZZ_PKI_H
+#define FUZZ_PKI_H
+
+#include "../unit/make_ocsp.h"
+
+/* The hierarchy of make_pki(), always the same one; in pool p. */
+make_pki_t *fuzz_pki_load(apr_pool_t *p);
+
+/* The identities of a hierarchy, in the order of fuzz_pki_pem.h. */
+#define FUZZ_PKI_COUNT 8
+make_identity_t *fuzz_pki_identity(make_pki_t *pki, unsigned number);
+
+/* Prints a hierarchy as fuzz_pki_pem.h. */
+void fuzz_pki_print(make_pki_t *pki);
+
+#endif

@@ -1,0 +1,119 @@
+/* Store file or shared store's value -> record and response -> verdict. */
+#include <openssl/sha.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "fuzz_pki.h"
+#include "staple_share.h"
+#include "staple_state.h"
+#include "staple_verify.h"
+
+/*
+ * First byte: bit 0, the rest is made whole: magic, certificate, length and
+ * digest are put right, which lets changes get past them.
+ */
+static apr_pool_t *p;
+static make_pki_t *pki;
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    p = make_begin();
+    pki = fuzz_pki_load(p);
+    return 0;
+}
+
+static void make_whole(unsigned char *value, size_t size)
+{
+    size_t der_len = size - STAPLE_STORED_HEAD - STAPLE_STORED_TAIL;
+    unsigned char *length = value + STAPLE_STORED_HEAD - 4;
+
+    memcpy(value, "OCSPSTP1", 8);
+    memcpy(value + 8, pki->cert->sha256, 32);
+    length[0] = (unsigned char)(der_len >> 24);
+    length[1] = (unsigned char)(der_len >> 16);
+    length[2] = (unsigned char)(der_len >> 8);
+    length[3] = (unsigned char)der_len;
+    SHA256(value, size - STAPLE_STORED_TAIL,
+           value + size - STAPLE_STORED_TAIL);
+}
+
+/* What was read is what would be written. */
+static void check_record(const staple_record_t *record,
+                         const unsigned char *value, size_t size,
+                         const unsigned char *der, apr_size_t der_len)
+{
+    static unsigned char again[STAPLE_STORED_MAX];
+
+    FUZZ_CHECK(staple_stored_encode(again, pki->cert->sha256, record, der,
+                                    der_len)
+               == size);
+    FUZZ_CHECK(memcmp(again, value, 8 + 32 + 4 * 8 + 8) == 0);
+    FUZZ_CHECK(staple_reason_name((staple_reason_e)record->reason) != NULL);
+    FUZZ_CHECK(staple_state_name((staple_state_e)record->state) != NULL);
+}
+
+static void try_stored(const unsigned char *value, size_t size)
+{
+    staple_policy_t policy = STAPLE_POLICY_DEFAULT;
+    staple_record_t record, before;
+    const unsigned char *der = NULL;
+    staple_verdict_t verdict;
+    apr_size_t der_len = 0;
+
+    memset(&record, 0x5a, sizeof(record));
+    before = record;
+    if (staple_stored_decode(&record, &der, &der_len, value, size,
+                             pki->cert->sha256)
+        != STAPLE_OK) {
+        FUZZ_CHECK(der == NULL && der_len == 0);
+        FUZZ_CHECK(memcmp(&record, &before, sizeof(record)) == 0);
+        return;
+    }
+    FUZZ_CHECK(der >= value && der + der_len <= value + size);
+    check_record(&record, value, size, der, der_len);
+    staple_verify(&verdict, pki->cert, der, der_len, NULL, &policy,
+                  apr_time_from_sec(MAKE_NOW));
+}
+
+static void try_shared(const unsigned char *value, size_t size)
+{
+    staple_policy_t policy = STAPLE_POLICY_DEFAULT;
+    apr_time_t now = apr_time_from_sec(MAKE_NOW);
+    staple_record_t held = {0}, taken = {0};
+    const unsigned char *der = NULL;
+    apr_time_t fetched_at = 0;
+    apr_size_t der_len = 0;
+
+    if (staple_share_decode(&der, &der_len, &fetched_at, value, size,
+                            pki->cert->sha256)
+        != STAPLE_OK) {
+        return;
+    }
+    FUZZ_CHECK(der >= value && der + der_len <= value + size);
+    taken.der_len = (apr_uint32_t)der_len;
+    taken.this_update = now - apr_time_from_sec(3600);
+    taken.use_until = now + apr_time_from_sec(3600);
+    /* Nobody can have fetched it before it was made, or later than now. */
+    FUZZ_CHECK(!staple_share_will_do(&policy, &held, &taken, fetched_at, now)
+               || (fetched_at >= taken.this_update - policy.clock_skew
+                   && fetched_at <= now + policy.clock_skew));
+    /* Whatever it claims, not when three quarters of its life are over. */
+    FUZZ_CHECK(!staple_share_will_do(&policy, &held, &taken, fetched_at,
+                                     now + apr_time_from_sec(3000)));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    unsigned how = fuzz_byte(&data, &size);
+    unsigned char *value = fuzz_copy(data, size);
+
+    if ((how & 1) && size >= STAPLE_STORED_HEAD + STAPLE_STORED_TAIL) {
+        make_whole(value, size);
+    }
+    try_stored(value, size);
+    try_shared(value, size);
+    free(value);
+    return 0;
+}
