@@ -25,10 +25,10 @@ static void add_little_endian(tool_buf_t *out, unsigned long value, int bytes)
 
 void resp_gzip(tool_buf_t *out, const char *data, size_t len)
 {
-    static const char head[10] = "\x1f\x8b\x08\0\0\0\0\0\0\xff";
+    static const char head[] = "\x1f\x8b\x08\0\0\0\0\0\0\xff";
     size_t at = 0;
 
-    tool_buf_add(out, head, sizeof(head));
+    tool_buf_add(out, head, sizeof(head) - 1);
     do {
         size_t part = len - at > 0xffff ? 0xffff : len - at;
 
