@@ -187,6 +187,24 @@ need_packages() {
 
 # ---- builds ----
 
+# copy_sources FOLDER: what git knows, or all but _build, without leavings of
+# an in-place build.
+copy_sources() {
+    (
+        cd "$top" || exit 1
+        if [ -e .git ] && command -v git >/dev/null; then
+            git ls-files -co --exclude-standard
+        else
+            find . -path ./_build -prune -o -type f -print
+        fi | while IFS= read -r file; do
+            if [ -f "$file" ] || [ -L "$file" ]; then
+                printf '%s\n' "$file"
+            fi
+        done | tar -cf - --exclude='*.o' --exclude='*.lo' \
+            --exclude='config.status' -T - | tar -C "$1" -xf -
+    ) || die "cannot copy the sources to $1"
+}
+
 # Sets $source.  An in-place ./configure forbids builds elsewhere, so then
 # they are made from a copy.
 find_source() {
@@ -195,19 +213,7 @@ find_source() {
         source=$out/src
         rm -rf "$source"
         mkdir -p "$source"
-        (
-            cd "$top" || exit 1
-            if [ -e .git ] && command -v git >/dev/null; then
-                git ls-files -co --exclude-standard
-            else
-                find . -path ./_build -prune -o -type f -print
-            fi | while IFS= read -r file; do
-                if [ -f "$file" ] || [ -L "$file" ]; then
-                    printf '%s\n' "$file"
-                fi
-            done | tar -cf - --exclude='*.o' --exclude='*.lo' \
-                --exclude='config.status' -T - | tar -C "$source" -xf -
-        ) || die "cannot copy the sources to $source"
+        copy_sources "$source"
     fi
     stale=
     for file in configure.ac Makefile.am build/tests.mk build/targets.mk \

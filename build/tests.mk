@@ -43,7 +43,6 @@ fuzz_targets = \
 if !FUZZING
 libstaple_test_la_SOURCES += t/fuzz/standalone.c
 endif
-EXTRA_DIST += t/fuzz/corpus t/fuzz/http.dict t/fuzz/ocsp.dict
 
 source_checks = \
 	build/check-directives \
