@@ -85,9 +85,11 @@ t_tools_responder_SOURCES = t/tools/responder.c \
 t_tools_responder_LDADD = $(OPENSSL_LIBS)
 
 # Benchmarks: built like tests, run by build/bench alone.
-benchmarks = t/bench/bench_cache
-t_bench_bench_cache_SOURCES = t/bench/bench_cache.c \
-	t/bench/bench_util.c t/bench/bench_util.h
+benchmarks = t/bench/bench_cache t/bench/bench_day t/bench/bench_verify
+bench_util = t/bench/bench_util.c t/bench/bench_util.h
+t_bench_bench_cache_SOURCES = t/bench/bench_cache.c $(bench_util)
+t_bench_bench_day_SOURCES = t/bench/bench_day.c $(bench_util)
+t_bench_bench_verify_SOURCES = t/bench/bench_verify.c $(bench_util)
 
 check_PROGRAMS = $(unit_tests) $(fuzz_targets) t/fuzz/make_seeds \
 	$(server_tools) $(benchmarks)

@@ -1,0 +1,152 @@
+/* Program bench_day: a day of refreshes on a simulated clock, and memory. */
+#include <apr_strings.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "../unit/make_ocsp.h"
+#include "bench_util.h"
+#include "staple_refresh.h"
+
+/*
+ * bench_day CERTIFICATES
+ *
+ * The whole refresher (schedule, verification, cache, events) with a responder
+ * that answers at once with responses that live for twelve hours.  The first
+ * half day is for getting into the steady state; then comes the day that
+ * counts: its requests, its events, and by how much the heap has grown.
+ */
+#define LIFE (12 * MAKE_HOUR)
+#define FIRST (13 * MAKE_HOUR)
+
+static struct {
+    make_pki_t *pki;
+    X509 **leaves;
+    staple_refresh_cert_t *certs;
+    apr_uint32_t count;
+    apr_uint64_t requests, events;
+} bench;
+
+static void count_events(void *baton, const staple_report_t *report)
+{
+    (void)baton;
+    bench.events += report->what == STAPLE_REPORT_EVENT;
+}
+
+static void make_certs(apr_pool_t *p)
+{
+    static const char *const urls[] = {"http://responder.example/", NULL};
+    static const staple_policy_t policy = STAPLE_POLICY_DEFAULT;
+    EVP_PKEY *key = make_key(p);
+    apr_uint32_t i;
+
+    bench.certs = apr_pcalloc(p, bench.count * sizeof(*bench.certs));
+    bench.leaves = apr_pcalloc(p, bench.count * sizeof(*bench.leaves));
+    for (i = 0; i < bench.count; i++) {
+        char serial[16];
+        make_cert_t knobs = {.name = "leaf",
+                             .issuer = &bench.pki->issuer,
+                             .key = key,
+                             .serial = serial,
+                             .urls = urls};
+
+        apr_snprintf(serial, sizeof(serial), "%X", 0x10000000 + i);
+        bench.leaves[i] = make_cert(p, &knobs).x509;
+        bench.certs[i].policy = &policy;
+        bench.certs[i].cert = make_staple_cert(
+            p, bench.pki->issuers, bench.leaves[i], bench.pki->issuer.x509);
+    }
+}
+
+static staple_cache_t *make_cache(apr_pool_t *p)
+{
+    staple_key_t *keys = apr_palloc(p, bench.count * sizeof(*keys));
+    apr_size_t size =
+        staple_cache_size(bench.count, staple_cache_arena_bytes(bench.count));
+    void *block = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    apr_uint32_t i;
+
+    if (block == MAP_FAILED) {
+        bench_die("no %lu bytes of shared memory", (unsigned long)size);
+    }
+    for (i = 0; i < bench.count; i++) {
+        keys[i] = bench.certs[i].cert->key;
+    }
+    return staple_cache_format(block, size, keys, bench.count);
+}
+
+/* The responder: a good response of this very second. */
+static void answer(staple_refresh_t *refresh, staple_exchange_t *exchange,
+                   apr_pool_t *scratch, apr_time_t now)
+{
+    make_response_t knobs = make_good(bench.pki);
+    staple_answer_t answer = {.http_status = 200, .detail = "", .took = 1000};
+    make_der_t der;
+
+    knobs.singles[0].leaf = bench.leaves[exchange->index];
+    knobs.singles[0].this_update = apr_time_sec(now);
+    knobs.singles[0].next_update = apr_time_sec(now) + LIFE;
+    knobs.produced_at = apr_time_sec(now);
+    der = make_response(scratch, &knobs);
+    answer.der = der.bytes;
+    answer.der_len = der.len;
+    bench.requests++;
+    staple_refresh_done(refresh, exchange, &answer, now);
+    apr_pool_clear(scratch);
+}
+
+static void run_until(staple_refresh_t *refresh, apr_pool_t *scratch,
+                      apr_time_t *now, apr_time_t end)
+{
+    staple_exchange_t *exchange;
+
+    while (*now < end) {
+        while ((exchange = staple_refresh_next(refresh, *now)) != NULL) {
+            answer(refresh, exchange, scratch, *now);
+        }
+        *now = staple_refresh_due_at(refresh);
+    }
+    *now = end;
+}
+
+static double heap(void)
+{
+    return (double)mallinfo2().uordblks;
+}
+
+int main(int argc, char **argv)
+{
+    int count = argc > 1 ? atoi(argv[1]) : 10000;
+    apr_time_t began = apr_time_from_sec(MAKE_NOW), now = began;
+    apr_pool_t *p = make_begin();
+    staple_refresh_options_t options = {
+        .concurrency = 64, .seed = 1, .report = count_events};
+    staple_refresh_t *refresh;
+    apr_pool_t *scratch;
+    double before, growth, each;
+
+    if (count < 1) {
+        bench_die("bench_day CERTIFICATES");
+    }
+    bench.count = (apr_uint32_t)count;
+    bench.pki = make_pki(p);
+    apr_pool_create(&scratch, p);
+    make_certs(p);
+    refresh = staple_refresh_make(p, bench.certs, bench.count, make_cache(p),
+                                  &options, now);
+    run_until(refresh, scratch, &now, began + apr_time_from_sec(FIRST));
+    bench.requests = bench.events = 0;
+    before = heap();
+    run_until(refresh, scratch, &now,
+              began + apr_time_from_sec(FIRST + MAKE_DAY));
+    growth = heap() - before;
+    bench_row("bytes that the heap grew by in the simulated day", &growth, 1);
+    each = (double)bench.requests / count;
+    bench_row("requests per certificate in the simulated day", &each, 1);
+    each = (double)bench.events;
+    bench_row("events in the simulated day", &each, 1);
+    make_end(p);
+    return 0;
+}

@@ -1,0 +1,237 @@
+package Staple::Bench;
+
+# What benchmarks measure with: medians, processor time, memory, the table.
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use POSIX ();
+use Time::HiRes qw(time);
+
+use Staple::Process qw(capture spawn reap wait_until find_program read_file
+                       write_file free_port is_running);
+use Staple::Server ();
+use Staple::Test ();
+
+our @EXPORT_OK = qw(median spread cpu_seconds proportional_memory started_at
+                    tell);
+
+# Says how far it is, on standard error: the table is all of the output.
+my $began = time;
+
+sub tell {
+    my ($text) = @_;
+
+    printf STDERR "%6.1f s  %s\n", time - $began, $text;
+    return;
+}
+
+sub median {
+    my @sorted = sort { $a <=> $b } @_;
+
+    return @sorted % 2 ? $sorted[$#sorted / 2]
+                       : ($sorted[@sorted / 2 - 1] + $sorted[@sorted / 2]) / 2;
+}
+
+sub spread {
+    my @sorted = sort { $a <=> $b } @_;
+
+    return @sorted[0, -1];
+}
+
+# ---- processes of a server ----
+
+sub processes {
+    my ($server) = @_;
+    my $pid = $server->pid;
+
+    return ($pid, Staple::Server::child_pids_of($pid));
+}
+
+# Processor time of all its threads; those that ended are not in it.
+sub cpu_seconds {
+    my ($server) = @_;
+    my $ns = 0;
+
+    for my $pid (processes($server)) {
+        for my $file (glob "/proc/$pid/task/*/schedstat") {
+            my ($on_cpu) = split ' ', read_file($file) // '0';
+            $ns += $on_cpu;
+        }
+    }
+    return $ns / 1e9;
+}
+
+# Bytes; what processes share counts once.
+sub proportional_memory {
+    my ($server) = @_;
+    my $kib = 0;
+
+    for my $pid (processes($server)) {
+        my ($pss) = (read_file("/proc/$pid/smaps_rollup") // '')
+            =~ /^Pss:\s+(\d+)/m;
+        $kib += $pss // 0;
+    }
+    return $kib * 1024;
+}
+
+# When it began to work, as its log says.
+sub started_at {
+    my ($server) = @_;
+    my %month;
+
+    return $server->{started_at} if $server->{started_at};
+    @month{qw(Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec)} = 0 .. 11;
+    my ($mon, $day, $h, $m, $s, $us, $year) = $server->error_log
+        =~ /.*\[\w+ (\w+) (\d+) (\d+):(\d+):(\d+)\.(\d+) (\d+)\][^\n]*resuming normal/s
+        or die "the log does not tell when httpd started\n";
+
+    return POSIX::mktime($s, $m, $h, $day, $month{$mon}, $year - 1900, 0, 0, -1)
+        + $us / 1e6;
+}
+
+# ---- nginx ----
+
+# Debian's nginx with the same certificates; as much of Staple::Server as is
+# needed here.
+sub nginx {
+    my ($certs) = @_;
+    my $root = Staple::Test::new_dir('nginx');
+    my $port = free_port();
+    my $text = <<"END";
+daemon off;
+user www-data;
+worker_processes 2;
+pid $root/pid;
+error_log $root/error.log warn;
+events { worker_connections 512; }
+http {
+access_log off;
+server_names_hash_max_size 65536;
+server_names_hash_bucket_size 128;
+client_body_temp_path $root/body;
+proxy_temp_path $root/proxy;
+fastcgi_temp_path $root/fastcgi;
+uwsgi_temp_path $root/uwsgi;
+scgi_temp_path $root/scgi;
+ssl_stapling on;
+END
+
+    for my $cert (@$certs) {
+        $text .= "server { listen 127.0.0.1:$port ssl; "
+               . "server_name $cert->{name}; "
+               . "ssl_certificate $cert->{chain}; "
+               . "ssl_certificate_key $cert->{key}; }\n";
+    }
+    write_file("$root/nginx.conf", "$text}\n");
+    return bless { root => $root, port => $port }, 'Staple::Bench::Nginx';
+}
+
+package Staple::Bench::Nginx;
+
+use Time::HiRes qw(time);
+
+sub port { return $_[0]{port} }
+sub pid  { return $_[0]{pid} }
+
+sub start {
+    my ($self, %opt) = @_;
+    my $nginx = Staple::Process::find_program('nginx');
+
+    $self->{pid} = Staple::Process::spawn(
+        [$nginx, '-p', $self->{root}, '-c', "$self->{root}/nginx.conf"],
+        "$self->{root}/startup.log");
+    Staple::Process::wait_until(sub {
+        return defined IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                             PeerPort => $self->{port});
+    }, $opt{timeout} // 60) or die "nginx does not start\n",
+        Staple::Process::read_file("$self->{root}/startup.log") // '';
+    $self->{started_at} = time;
+    return $self;
+}
+
+sub stop {
+    my ($self) = @_;
+    my $pid = delete $self->{pid} or return;
+
+    kill 'TERM', $pid;
+    Staple::Process::reap($pid, 10);
+    return;
+}
+
+sub DESTROY { local ($?, $@, $!); $_[0]->stop; return }
+
+package Staple::Bench;
+
+# ---- the table ----
+
+sub figure {
+    my ($value, $unit) = @_;
+
+    return !defined $value                   ? '-'
+         : $value !~ /^-?[\d.]+(?:e.\d+)?$/i ? $value
+         :   sprintf('%.4g', $value) . ($unit ? " $unit" : '');
+}
+
+sub cells {
+    my ($row) = @_;
+    my @others = map { "$_ " . figure($row->{others}{$_}, $row->{unit}) }
+        sort keys %{ $row->{others} || {} };
+    my $measured = figure($row->{value}, $row->{unit});
+
+    if ($row->{spread}) {
+        $measured .= sprintf ' (%.4g .. %.4g)', @{ $row->{spread} };
+    }
+    return ($row->{name}, $measured,
+            defined $row->{allowed} ? "<= $row->{allowed}" : '',
+            $row->{verdict}, join ', ', @others);
+}
+
+sub print_table {
+    my ($rows) = @_;
+
+    print "| what | measured | target | | others |\n|---|---|---|---|---|\n";
+    print '| ', join(' | ', cells($_)), " |\n" for @$rows;
+    return;
+}
+
+sub first_line {
+    my ($text, $pattern) = @_;
+
+    return ($text // '') =~ $pattern ? $1 : 'unknown';
+}
+
+# The machine and the versions that the figures belong to.
+sub machine {
+    return {
+        processor => first_line(read_file('/proc/cpuinfo'),
+                                qr/^model name\s*:\s*(.*)/m),
+        cores => scalar(() = read_file('/proc/cpuinfo') =~ /^processor/mg),
+        kernel => first_line(scalar capture(['uname', '-r']), qr/(\S+)/),
+        httpd => first_line(scalar capture([Staple::Server::httpd(), '-v']),
+                            qr{version: (\S+)}),
+        openssl => first_line(scalar capture(['openssl', 'version']),
+                              qr/OpenSSL (\S+)/),
+        nginx => find_program('nginx')
+            ? first_line(scalar capture([find_program('nginx'), '-v']),
+                         qr{nginx/(\S+)})
+            : 'none',
+    };
+}
+
+sub write_json {
+    my ($path, $rows) = @_;
+    require JSON::PP;
+
+    my @plain = map {
+        my %row = %$_;
+        $row{$_} += 0 for grep { defined $row{$_} } qw(value allowed);
+        \%row;
+    } @$rows;
+    write_file($path, JSON::PP->new->canonical->pretty->encode(
+        { machine => machine(), rows => \@plain }));
+    return;
+}
+
+1;
