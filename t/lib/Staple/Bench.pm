@@ -142,11 +142,14 @@ sub start {
     $self->{pid} = Staple::Process::spawn(
         [$nginx, '-p', $self->{root}, '-c', "$self->{root}/nginx.conf"],
         "$self->{root}/startup.log");
-    Staple::Process::wait_until(sub {
+    my $is_up = Staple::Process::wait_until(sub {
+        return -1 if !Staple::Process::is_running($self->{pid});
         return defined IO::Socket::INET->new(PeerAddr => '127.0.0.1',
                                              PeerPort => $self->{port});
-    }, $opt{timeout} // 60) or die "nginx does not start\n",
-        Staple::Process::read_file("$self->{root}/startup.log") // '';
+    }, $opt{timeout} // 60);
+    die "nginx does not start:\n",
+        Staple::Process::read_file("$self->{root}/error.log") // ''
+        if !$is_up || $is_up < 0;
     $self->{started_at} = time;
     return $self;
 }
