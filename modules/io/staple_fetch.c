@@ -9,7 +9,8 @@
 
 #include "staple_http_cache.h"
 
-#define FIRST_BUFFER 4096
+#define FIRST_BUFFER 2048   /* a response with its delegate's certificate */
+#define RECEIVE_BUFFER 4096 /* libcurl's own would be four times as large */
 
 /* One exchange under way; kept and used again, with its connection. */
 typedef struct transfer_t {
@@ -127,6 +128,7 @@ static CURL *make_easy(const staple_fetch_t *fetch, transfer_t *transfer)
                      fetch->options.proxy != NULL ? fetch->options.proxy : "");
     curl_easy_setopt(easy, CURLOPT_USERAGENT, fetch->options.user_agent);
     curl_easy_setopt(easy, CURLOPT_MAXFILESIZE, (long)STAPLE_MAX_RESPONSE);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
@@ -253,17 +255,15 @@ void staple_fetch_start(staple_fetch_t *fetch, staple_exchange_t *exchange)
 
 void staple_fetch_run(staple_fetch_t *fetch, apr_interval_time_t timeout)
 {
-    int running, ready;
+    int running;
 
     if (fetch->stillborn != NULL) {
         return;
     }
+    /* Does not wait where an exchange has just been added. */
+    curl_multi_poll(fetch->multi, NULL, 0, (int)apr_time_as_msec(timeout),
+                    NULL);
     curl_multi_perform(fetch->multi, &running);
-    if (running > 0 || fetch->under_way == 0) {
-        curl_multi_poll(fetch->multi, NULL, 0, (int)apr_time_as_msec(timeout),
-                        &ready);
-        curl_multi_perform(fetch->multi, &running);
-    }
 }
 
 static staple_reason_e reason_of(CURLcode code)
