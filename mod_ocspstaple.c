@@ -23,6 +23,7 @@ static void register_hooks(apr_pool_t *p)
 {
     static const char *const after_ssl[] = {"mod_ssl.c", "mod_md.c", NULL};
     static const char *const watchdog[] = {"mod_watchdog.c", NULL};
+    static const char *const before_setenvif[] = {"mod_setenvif.c", NULL};
 
     (void)p;
     ap_hook_pre_config(staple_prime_reset, NULL, NULL, APR_HOOK_MIDDLE);
@@ -41,7 +42,9 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_post_config(staple_lifecycle_post_config, after_ssl,
                         watchdog, APR_HOOK_LAST);
     ap_hook_open_logs(staple_eventlog_open, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_post_read_request(staple_env_set, NULL, NULL, APR_HOOK_MIDDLE);
+    /* SetEnvIf may look at the variables. */
+    ap_hook_post_read_request(staple_env_set, NULL, before_setenvif,
+                              APR_HOOK_MIDDLE);
     ap_hook_child_init(staple_shared_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(staple_lifecycle_child_init, NULL, watchdog,
                        APR_HOOK_FIRST);

@@ -26,6 +26,7 @@ my %lines = ('b.example' => "OCSPStapleLogExclude -stale -unavailable\n");
 $responder->set('*', 'good', next => 8);
 my $server = Staple::Server->new(
     lines => $events->lines . "OCSPStapleRetryInterval 1\n"
+             . "OCSPStapleMaxTries 1000\n"
              . 'CustomLog ' . $events->dir . '/access.log '
              . '"%v %{OCSP_STAPLE_STATUS}e %{OCSP_STAPLE_SENT}e '
              . '%{OCSP_STAPLE_SIGNIFICANT}e"' . "\n",

@@ -16,6 +16,7 @@ my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $responder = Staple::Responder->new(pki => $pki);
 my $events = Staple::Events->new;
 my $dir = $events->dir;
+my $forget = "OCSPStapleStore none\n"; # each start is a new one
 my @certs = $pki->certs(20, prefix => 'c', url => $responder->url,
                         same_key => 1);
 # The first one's certificate is that of very many servers.
@@ -60,7 +61,7 @@ is($responder->count, 20, 'nor asked');
 
 my $piped = $events->program('piped', qq(exec cat >> "\$dir/piped.log"\n));
 $server->stop;
-$server->reconfigure(lines => qq(OCSPStapleEventLog "|$piped"\n))->start;
+$server->reconfigure(lines => $forget . qq(OCSPStapleEventLog "|$piped"\n))->start;
 ok(wait_until(sub { $events->all("$dir/piped.log") == 20 }, 15),
    'a program gets the lines');
 
@@ -69,7 +70,7 @@ my $deaf = $events->program('deaf', "exec sleep 600\n");
 my @more = $pki->certs(200, prefix => 'd', url => $responder->url,
                        same_key => 1);
 $server->stop;
-$server->reconfigure(lines => qq(OCSPStapleEventLog "|$deaf"\n),
+$server->reconfigure(lines => $forget . qq(OCSPStapleEventLog "|$deaf"\n),
                      vhosts => [map { { name => $_->{name}, certs => [$_],
                                         lines => "OCSPStaple On\n" } }
                                     @certs, @more])->start;
@@ -84,7 +85,7 @@ ok(defined $took && $took < 4, 'httpd ends meanwhile');
 
 SKIP: {
     skip '/dev/full is not here', 3 if !-c '/dev/full';
-    $server->reconfigure(lines => "OCSPStapleEventLog /dev/full\n",
+    $server->reconfigure(lines => $forget . "OCSPStapleEventLog /dev/full\n",
                          vhosts => [$vhosts[0]])->start;
     ok($server->wait_log(qr/:error\].*No space left.*OST0062/, 10),
        'a full disk: logged at ERROR');

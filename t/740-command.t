@@ -92,7 +92,7 @@ my @hangs;
 $server->stop;
 $server->reconfigure(
     lines => $events->lines . "OCSPStapleLogExclude none\n"
-             . "OCSPStapleEventCommand $hang\n");
+             . "OCSPStapleStore none\nOCSPStapleEventCommand $hang\n");
 $server->start;
 ok(wait_until(sub { (read_file("$dir/hangs") // '') =~ /\n/ }, 10),
    'a program that hangs is run');

@@ -4,6 +4,7 @@
 #include <ap_mpm.h>
 #include <http_core.h>
 #include <apr_hash.h>
+#include <apr_strings.h>
 #include <openssl/pem.h>
 
 #include "staple_chain.h"
@@ -269,8 +270,20 @@ static void tell_issuer_missing(server_rec *s, apr_pool_t *p,
     }
 }
 
-/* The entry that follows the status of an issuer, made on first sight; -1: it
- * cannot be followed. */
+static void tell_not_followed(server_rec *s, apr_pool_t *p, X509 *issuer,
+                              const char *why)
+{
+    if (!is_rehearsal()) {
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
+                     STAPLE_LOGNO(0015)
+                     "issuer \"%s\": its own status is not followed: %s",
+                     staple_cert_name(p, X509_get_subject_name(issuer)), why);
+    }
+}
+
+/* The entry that follows the status of an issuer, made by the first server that
+ * knows who issued it; -1: none so far.  As with the servers' own certificates,
+ * the policy of the first in the configuration, which comes last, wins. */
 static int follow_issuer(server_rec *s, apr_pool_t *p, X509 *issuer,
                          X509 *above)
 {
@@ -284,29 +297,39 @@ static int follow_issuer(server_rec *s, apr_pool_t *p, X509 *issuer,
         return -1;
     }
     seen = find(&key);
-    if (seen != NULL) {
+    if (seen != NULL && seen->index >= 0) {
+        staple_refresh_cert_t *entry = &APR_ARRAY_IDX(
+            registry.certs, seen->index, staple_refresh_cert_t);
+
+        entry->policy = entry->is_issuer ? policy : entry->policy;
         return seen->index;
     }
-    seen = remember(&key);
     if (above == NULL) {
-        if (!is_rehearsal()) {
-            ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
-                         STAPLE_LOGNO(0015)
-                         "issuer \"%s\": its own status is not followed, as "
-                         "the certificate of its issuer \"%s\" is not "
-                         "configured; put it into a file and name that with "
-                         "OCSPStapleChainFile",
-                         staple_cert_name(p, X509_get_subject_name(issuer)),
-                         staple_cert_name(p, X509_get_issuer_name(issuer)));
+        if (seen == NULL) {
+            remember(&key);
+            tell_not_followed(
+                s, p, issuer,
+                apr_psprintf(p,
+                             "the certificate of its issuer \"%s\" is not "
+                             "configured; put it into a file and name that "
+                             "with OCSPStapleChainFile",
+                             staple_cert_name(p,
+                                              X509_get_issuer_name(issuer))));
         }
         return -1;
     }
     reason = staple_cert_from_x509(&cert, registry.pool, registry.issuers,
                                    issuer, above, 1);
     if (reason == STAPLE_OK) {
+        seen = seen != NULL ? seen : remember(&key);
         add_certificate(seen, cert, policy)->is_issuer = 1;
+        return seen->index;
     }
-    return seen->index;
+    if (seen == NULL) {
+        remember(&key);
+        tell_not_followed(s, p, issuer, staple_reason_sentence(reason));
+    }
+    return -1;
 }
 
 static int has_ocsp_url(X509 *x509)
@@ -344,17 +367,18 @@ static void follow_issuers(server_rec *s, apr_pool_t *p, int index,
     }
 }
 
-/* A certificate of a server that wants no staples from us. */
-static void check_unwanted(server_rec *s, apr_pool_t *p, X509 *x509)
+/* A certificate that gets no staples from us. */
+static void check_unserved(server_rec *s, apr_pool_t *p, X509 *x509,
+                           const char *why)
 {
     if (x509 != NULL && !is_rehearsal() && staple_cert_must_staple(x509)) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
                      STAPLE_LOGNO(0016)
                      "server %s, certificate \"%s\" has the TLS feature "
                      "status_request (must-staple): clients will refuse it "
-                     "without a staple, but OCSPStaple is not On here",
+                     "without a staple, but %s",
                      s->server_hostname,
-                     staple_cert_name(p, X509_get_subject_name(x509)));
+                     staple_cert_name(p, X509_get_subject_name(x509)), why);
     }
 }
 
@@ -372,9 +396,12 @@ static void check_wanted(server_rec *s, apr_pool_t *p, SSL_CTX *ssl_ctx,
     seen = find(&key);
     if (seen == NULL) {
         tell_issuer_missing(s, p, &key, x509);
+        check_unserved(s, p, x509, "its issuer is missing");
     }
-    else if (seen->index >= 0
-             && staple_config_value(s, STAPLE_SET_ISSUER_CHECK)) {
+    else if (seen->index < 0) {
+        check_unserved(s, p, x509, "it cannot be stapled");
+    }
+    else if (staple_config_value(s, STAPLE_SET_ISSUER_CHECK)) {
         staple_chain_open(&chain, s, registry.pool, ssl_ctx);
         follow_issuers(s, p, seen->index, x509, &chain);
     }
@@ -398,7 +425,8 @@ int staple_prime_check_server(server_rec *s, apr_pool_t *p, int is_proxy,
             check_wanted(s, p, ssl_ctx, SSL_CTX_get0_certificate(ssl_ctx));
         }
         else {
-            check_unwanted(s, p, SSL_CTX_get0_certificate(ssl_ctx));
+            check_unserved(s, p, SSL_CTX_get0_certificate(ssl_ctx),
+                           "OCSPStaple is not On here");
         }
         more = SSL_CTX_set_current_cert(ssl_ctx, SSL_CERT_SET_NEXT);
     }
