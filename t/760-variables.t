@@ -13,7 +13,7 @@ use Staple::Server;
 my $h2 = have_tool('curl') && capture(['curl', '-V']) =~ /HTTP2/
          && -e Staple::Server::apxs('LIBEXECDIR') . '/mod_http2.so'
          && mpm() ne 'prefork';
-plan tests => 19, need { 'no curl' => have_tool('curl') };
+plan tests => 20, need { 'no curl' => have_tool('curl') };
 
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $responder = Staple::Responder->new(pki => $pki);
@@ -123,3 +123,4 @@ is_deeply([keys %{{ map { $_ => 1 }
           ['revoked.example'], 'SetEnvIf sees them');
 my $took = $server->stop;
 ok(defined $took && $took < 4, 'httpd ends while a responder hangs');
+is(join("\n", $server->bad_lines), '', 'nothing bad in the log');

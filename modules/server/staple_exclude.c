@@ -58,7 +58,7 @@ const char *staple_exclude_add(cmd_parms *cmd, void *dummy, const char *text)
             break;
         }
     }
-    if (i == EXCLUSION_COUNT
+    if (i == EXCLUSION_COUNT || (sign != '\0' && exclusions[i].bits == 0)
         || (sign != '\0'
                 ? config->exclude >= 0
                 : (config->exclude_more | config->exclude_less) != 0)) {
