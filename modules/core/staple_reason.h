@@ -50,7 +50,7 @@
     X(STAPLE_HTTP_TYPE, "http_type",                                           \
       "the answer is not of type application/ocsp-response")                   \
     X(STAPLE_EMPTY, "empty", "the answer is empty")                            \
-    X(STAPLE_TOO_LARGE, "too_large", "the answer is larger than 65536 bytes")  \
+    X(STAPLE_TOO_LARGE, "too_large", "the answer is larger than 65527 bytes")  \
     X(STAPLE_REQUEST_TOO_LARGE, "request_too_large",                           \
       "the request does not fit into a GET (RFC 5019: 255 bytes)")             \
     /* the response: RFC 6960 4.2.1 error statuses */                          \

@@ -9,7 +9,13 @@
 #include "staple_reason.h"
 
 /* Limits of material from outside, in bytes. */
-#define STAPLE_MAX_RESPONSE 65536 /* an OCSP response, DER */
+
+/* An OCSP response, DER: 64 KiB less what TLS 1.3 needs around it.  The
+ * extensions of a Certificate entry are at most 65535 bytes, four of which go
+ * to the head of status_request and four to that of the response (RFC 8446
+ * 4.4.2); OpenSSL fails the handshake where there are more. */
+#define STAPLE_MAX_RESPONSE 65527
+
 #define STAPLE_MAX_REQUEST 512    /* an OCSP request, DER, nonce included */
 #define STAPLE_MAX_URL 2048       /* one responder URL */
 #define STAPLE_MAX_AIA_URLS 8     /* OCSP URLs taken from one certificate */
