@@ -306,7 +306,16 @@ sub start {
     my ($self) = @_;
 
     $self->write_index;
+    unlink $self->file('output');
     return $self->SUPER::start;
+}
+
+# A connection without a request would keep it from all others.
+sub is_ready {
+    my ($self) = @_;
+
+    return (Staple::Process::read_file($self->file('output')) // '')
+        =~ /^ACCEPT /m;
 }
 
 sub utc {
