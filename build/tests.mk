@@ -10,6 +10,7 @@ libstaple_test_la_SOURCES = \
 	t/fuzz/fuzz_pki.c t/fuzz/fuzz_pki.h t/fuzz/fuzz_pki_pem.h
 
 unit_tests = \
+	t/unit/core/t_cache_quiet \
 	t/unit/core/t_cache_threads \
 	t/unit/core/t_corpus \
 	t/unit/core/t_staple_adopt \
