@@ -280,6 +280,5 @@ int main(int argc, char **argv)
     seed_fetch();
     seed_parse();
     seed_cache();
-    make_end(p);
     return 0;
 }
