@@ -31,7 +31,7 @@ format-check:
 compile_commands.json: Makefile
 	@src=`cd $(srcdir) && pwd`; bld=`pwd`; comma=; \
 	flags='$(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(CPPFLAGS)'; \
-	flags="$$flags $(HTTPD_CFLAGS) $(CURL_CFLAGS) $(JANSSON_CFLAGS)"; \
+	flags="$$flags $(mod_ocspstaple_la_CPPFLAGS) $(CURL_CFLAGS)"; \
 	flags="$$flags $(AM_CFLAGS) $(CFLAGS)"; \
 	{ echo '['; \
 	  for file in `cd $$src && find mod_ocspstaple.c modules t -name '*.c'`; do \
