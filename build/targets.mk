@@ -28,11 +28,13 @@ format-check:
 	$(c_files) -exec clang-format --dry-run -Werror '{}' +
 
 # Every file with the flags of all, which is near enough for tools.
+tool_flags = $(DEFS) $(DEFAULT_INCLUDES) $(mod_ocspstaple_la_CPPFLAGS) \
+	$(CPPFLAGS) $(CURL_CFLAGS) $(AM_CFLAGS) $(CFLAGS)
+
 compile_commands.json: Makefile
 	@src=`cd $(srcdir) && pwd`; bld=`pwd`; comma=; \
-	flags='$(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(CPPFLAGS)'; \
-	flags="$$flags $(mod_ocspstaple_la_CPPFLAGS) $(CURL_CFLAGS)"; \
-	flags="$$flags $(AM_CFLAGS) $(CFLAGS)"; \
+	flags=`printf '%s' '$(subst ','\'',$(tool_flags))' | \
+	    sed 's/[\\"]/\\\\&/g'`; \
 	{ echo '['; \
 	  for file in `cd $$src && find mod_ocspstaple.c modules t -name '*.c'`; do \
 	    printf '%s{"directory": "%s", "file": "%s", "command": "%s"}\n' \

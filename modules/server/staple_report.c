@@ -234,7 +234,7 @@ static void log_event(const staple_reporter_t *reporter, apr_pool_t *p,
 {
     const char *why = "";
 
-    if (entry->event == STAPLE_EVENT_REVOKED) {
+    if (entry->event == STAPLE_EVENT_REVOKED && entry->cert != NULL) {
         why = apr_psprintf(p, " (%s)",
                            staple_verify_crl_reason(
                                entry->cert->record.revocation_reason));
