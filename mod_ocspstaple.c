@@ -3,6 +3,7 @@
 #include <http_config.h>
 #include <http_protocol.h>
 #include <http_ssl.h>
+#include <mod_status.h>
 
 #include "modules/server/staple_config.h"
 #include "modules/server/staple_env.h"
@@ -12,6 +13,7 @@
 #include "modules/server/staple_prime.h"
 #include "modules/server/staple_serve.h"
 #include "modules/server/staple_shared.h"
+#include "modules/server/staple_status.h"
 #include "modules/server/staple_watchdog.h"
 
 /* mod_ssl_openssl.h is not installed everywhere; an optional hook needs no
@@ -45,6 +47,9 @@ static void register_hooks(apr_pool_t *p)
     /* SetEnvIf may look at the variables. */
     ap_hook_post_read_request(staple_env_set, NULL, before_setenvif,
                               APR_HOOK_MIDDLE);
+    ap_hook_handler(staple_status_handle, NULL, NULL, APR_HOOK_MIDDLE);
+    APR_OPTIONAL_HOOK(ap, status_hook, staple_status_section, NULL, NULL,
+                      APR_HOOK_MIDDLE);
     ap_hook_child_init(staple_shared_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(staple_lifecycle_child_init, NULL, watchdog,
                        APR_HOOK_FIRST);

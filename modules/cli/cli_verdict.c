@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 
+#include "../core/staple_text.h"
 #include "cli.h"
 
 static const struct {
@@ -16,12 +17,9 @@ static const struct {
 
 const char *cli_verdict_time(apr_pool_t *p, apr_time_t at)
 {
-    apr_time_exp_t utc;
+    char *text = apr_palloc(p, STAPLE_TEXT_SIZE);
 
-    apr_time_exp_gmt(&utc, at);
-    return apr_psprintf(p, "%04d-%02d-%02dT%02d:%02d:%02dZ",
-                        utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-                        utc.tm_hour, utc.tm_min, utc.tm_sec);
+    return staple_text_time(text, at);
 }
 
 void cli_verdict_print(FILE *out, apr_pool_t *p, const cli_verdict_t *verdict)

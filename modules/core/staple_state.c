@@ -88,20 +88,71 @@ int staple_event_is_significant(staple_event_e event, unsigned exclude,
                    || must_staple_unserved));
 }
 
-const char *staple_state_conditions(char *buf, staple_state_e state,
-                                    int is_stale, unsigned exclude,
-                                    int must_staple_unserved)
+const char *staple_condition_name(staple_condition_e condition)
 {
-    buf[0] = '\0';
-    if (state != STAPLE_STATE_GOOD
+    static const char *const names[] = {
+#define STAPLE_CONDITION_NAME(constant, name) [constant] = name,
+        STAPLE_CONDITIONS(STAPLE_CONDITION_NAME)
+#undef STAPLE_CONDITION_NAME
+    };
+
+    return (unsigned)condition < STAPLE_CONDITION_COUNT ? names[condition]
+                                                        : "not_a_condition";
+}
+
+/* The condition that a state is; STAPLE_CONDITION_COUNT: none. */
+static staple_condition_e condition_of(staple_state_e state)
+{
+    switch (state) {
+    case STAPLE_STATE_REVOKED:
+        return STAPLE_CONDITION_REVOKED;
+    case STAPLE_STATE_ISSUER_REVOKED:
+        return STAPLE_CONDITION_ISSUER_REVOKED;
+    case STAPLE_STATE_UNKNOWN:
+        return STAPLE_CONDITION_UNKNOWN;
+    case STAPLE_STATE_UNAVAILABLE:
+        return STAPLE_CONDITION_UNAVAILABLE;
+    case STAPLE_STATE_GOOD:
+    case STAPLE_STATE_PENDING:
+    case STAPLE_STATE_DISABLED:
+    case STAPLE_STATE_COUNT:
+        break;
+    }
+    return STAPLE_CONDITION_COUNT;
+}
+
+unsigned staple_state_conditions(staple_state_e state, int is_stale,
+                                 unsigned exclude, int must_staple_unserved)
+{
+    staple_condition_e condition = condition_of(state);
+    unsigned conditions = 0;
+
+    if (condition != STAPLE_CONDITION_COUNT
         && staple_event_is_significant(staple_event_of(state), exclude,
                                        must_staple_unserved)) {
-        strcat(buf, staple_state_name(state));
+        conditions |= 1U << condition;
     }
     if (is_stale
         && staple_event_is_significant(STAPLE_EVENT_STALE, exclude,
                                        must_staple_unserved)) {
-        strcat(buf, buf[0] != '\0' ? ",stale" : "stale");
+        conditions |= 1U << STAPLE_CONDITION_STALE;
+    }
+    if (must_staple_unserved) {
+        conditions |= 1U << STAPLE_CONDITION_MUST_STAPLE;
+    }
+    return conditions;
+}
+
+const char *staple_state_conditions_text(char *buf, unsigned conditions)
+{
+    unsigned i;
+
+    buf[0] = '\0';
+    for (i = 0; i < STAPLE_CONDITION_COUNT; i++) {
+        if (conditions & (1U << i)) {
+            strcat(buf, buf[0] != '\0' ? "," : "");
+            strcat(buf, staple_condition_name((staple_condition_e)i));
+        }
     }
     return buf[0] != '\0' ? buf : "-";
 }

@@ -84,11 +84,33 @@ staple_event_e staple_event_of(staple_state_e state);
 int staple_event_is_significant(staple_event_e event, unsigned exclude,
                                 int must_staple_unserved);
 
-/* The significant conditions of a certificate right now, comma-separated
- * ("revoked,stale"), or "-"; `buf` has STAPLE_CONDITIONS_SIZE bytes. */
+/* X(constant, name): what can be significant about a certificate right now. */
+#define STAPLE_CONDITIONS(X)                                                   \
+    X(STAPLE_CONDITION_REVOKED, "revoked")                                     \
+    X(STAPLE_CONDITION_ISSUER_REVOKED, "issuer-revoked")                       \
+    X(STAPLE_CONDITION_UNKNOWN, "unknown")                                     \
+    X(STAPLE_CONDITION_UNAVAILABLE, "unavailable")                             \
+    X(STAPLE_CONDITION_STALE, "stale")                                         \
+    X(STAPLE_CONDITION_MUST_STAPLE,                                            \
+      "must-staple") /* clients refuse it: there is nothing to staple */
+
+typedef enum {
+#define STAPLE_CONDITION_ENUM(constant, name) constant,
+    STAPLE_CONDITIONS(STAPLE_CONDITION_ENUM)
+#undef STAPLE_CONDITION_ENUM
+    STAPLE_CONDITION_COUNT
+} staple_condition_e;
+
+/* The condition's name.  Never NULL. */
+const char *staple_condition_name(staple_condition_e condition);
+
+/* The significant conditions of a certificate: bits 1 << staple_condition_e. */
+unsigned staple_state_conditions(staple_state_e state, int is_stale,
+                                 unsigned exclude, int must_staple_unserved);
+
+/* These, comma-separated ("revoked,stale"), or "-"; `buf` has
+ * STAPLE_CONDITIONS_SIZE bytes.  Returns buf or "-". */
 #define STAPLE_CONDITIONS_SIZE 64
-const char *staple_state_conditions(char *buf, staple_state_e state,
-                                    int is_stale, unsigned exclude,
-                                    int must_staple_unserved);
+const char *staple_state_conditions_text(char *buf, unsigned conditions);
 
 #endif

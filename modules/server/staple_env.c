@@ -76,7 +76,7 @@ static int worst_of(staple_view_cert_t *worst, const staple_view_t *view,
 int staple_env_set(request_rec *r)
 {
     const staple_view_t *view = staple_view_get();
-    char conditions[STAPLE_CONDITIONS_SIZE];
+    char text[STAPLE_CONDITIONS_SIZE];
     staple_view_cert_t cert;
     apr_uint32_t index;
     int is_sent = 0;
@@ -101,10 +101,11 @@ int staple_env_set(request_rec *r)
     apr_table_setn(r->subprocess_env, "OCSP_STAPLE_SENT",
                    is_sent ? "yes" : "no");
     apr_table_set(r->subprocess_env, "OCSP_STAPLE_SIGNIFICANT",
-                  staple_state_conditions(
-                      conditions, (staple_state_e)cert.record.state,
-                      cert.is_stale,
-                      staple_config_get(r->server)->policy.exclude,
-                      cert.is_must_staple_unserved));
+                  staple_state_conditions_text(
+                      text, staple_state_conditions(
+                                (staple_state_e)cert.record.state,
+                                cert.is_stale,
+                                staple_config_get(r->server)->policy.exclude,
+                                cert.is_must_staple_unserved)));
     return DECLINED;
 }

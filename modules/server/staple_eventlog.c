@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "../core/staple_text.h"
 #include "../core/staple_verify.h"
 #include "staple_config.h"
 
@@ -70,14 +71,11 @@ int staple_eventlog_open(apr_pool_t *pconf, apr_pool_t *plog,
 
 static void add_time(json_t *object, const char *name, apr_time_t at)
 {
-    apr_time_exp_t t;
+    char text[STAPLE_TEXT_SIZE];
 
-    if (at > 0 && apr_time_exp_gmt(&t, at) == APR_SUCCESS) {
-        json_object_set_new(
-            object, name,
-            json_sprintf("%04d-%02d-%02dT%02d:%02d:%02dZ", t.tm_year + 1900,
-                         t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min,
-                         t.tm_sec));
+    if (at > 0) {
+        json_object_set_new(object, name,
+                            json_string(staple_text_time(text, at)));
     }
 }
 
@@ -95,12 +93,9 @@ static json_t *server_names(const apr_array_header_t *servers, int count)
     int i;
 
     for (i = 0; i < count; i++) {
-        const server_rec *s = APR_ARRAY_IDX(servers, i, server_rec *);
-
-        json_array_append_new(names,
-                              json_string(s->server_hostname != NULL
-                                              ? s->server_hostname
-                                              : "-"));
+        json_array_append_new(
+            names, json_string(staple_view_server_name(
+                       APR_ARRAY_IDX(servers, i, server_rec *))));
     }
     return names;
 }

@@ -34,10 +34,17 @@ int staple_view_cert(staple_view_cert_t *cert, const staple_view_t *view,
     cert->is_must_staple_unserved = entry->cert->must_staple
                                     && !entry->is_issuer
                                     && record->use_until <= now
-                                    && record->attempted_at != 0;
+                                    && (record->attempted_at != 0
+                                        || record->state
+                                               == STAPLE_STATE_DISABLED);
     cert->score = record->state == STAPLE_STATE_REVOKED
                           || record->state == STAPLE_STATE_ISSUER_REVOKED
                       ? entry->policy->revoked_score
                       : BEST_SCORE;
     return 1;
+}
+
+const char *staple_view_server_name(const server_rec *s)
+{
+    return s->server_hostname != NULL ? s->server_hostname : "-";
 }

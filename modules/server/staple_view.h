@@ -47,4 +47,7 @@ typedef struct staple_view_cert_t {
 int staple_view_cert(staple_view_cert_t *cert, const staple_view_t *view,
                      apr_uint32_t index, apr_time_t now);
 
+/* A server's name as it is shown everywhere.  Never NULL. */
+const char *staple_view_server_name(const server_rec *s);
+
 #endif
