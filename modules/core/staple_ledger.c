@@ -8,9 +8,14 @@ typedef struct line_t {
     apr_time_t at;        /* when; 0 = never */
 } line_t;
 
+/* Does storing work? */
+enum { WORKS, FAILED_BEFORE, FAILS };
+
 struct staple_ledger_t {
     apr_uint32_t count;
     apr_uint32_t is_restored;
+    apr_uint64_t token; /* of the store; 0 = not known yet */
+    apr_uint64_t state; /* WORKS, ... */
     line_t lines[];
 };
 
@@ -53,9 +58,21 @@ void staple_ledger_note(staple_ledger_t *ledger, apr_uint32_t index,
     ledger->lines[index].at = now;
 }
 
-void staple_ledger_forget(staple_ledger_t *ledger)
+void staple_ledger_bind(staple_ledger_t *ledger, apr_uint64_t token)
 {
-    memset(ledger->lines, 0, ledger->count * sizeof(line_t));
+    if (ledger->token != 0 && ledger->token != token) {
+        memset(ledger->lines, 0, ledger->count * sizeof(line_t));
+    }
+    ledger->token = token;
+}
+
+int staple_ledger_is_news(staple_ledger_t *ledger, int works)
+{
+    apr_uint64_t state = works ? WORKS : FAILS;
+    int is_news = ledger->state != state;
+
+    ledger->state = state;
+    return is_news;
 }
 
 void staple_ledger_adopt(staple_ledger_t *ledger, const staple_cache_t *cache,
@@ -66,6 +83,8 @@ void staple_ledger_adopt(staple_ledger_t *ledger, const staple_cache_t *cache,
     staple_stamp_t stamp, older_stamp;
     apr_uint32_t i, k;
 
+    ledger->token = older->token;
+    ledger->state = older->state == WORKS ? WORKS : FAILED_BEFORE;
     for (i = 0; i < ledger->count; i++) {
         k = staple_cache_find(older_cache, &keys[i]);
         if (k < older->count

@@ -40,10 +40,16 @@ staple_ledger_due_e staple_ledger_due(const staple_ledger_t *ledger,
 void staple_ledger_note(staple_ledger_t *ledger, apr_uint32_t index,
                         const staple_stamp_t *stamp, apr_time_t now);
 
-/* Nothing is stored any more: the directory is another one. */
-void staple_ledger_forget(staple_ledger_t *ledger);
+/* The store's token (staple_store.h) is this one.  Where it was another until
+ * now, nothing is stored any more. */
+void staple_ledger_bind(staple_ledger_t *ledger, apr_uint64_t token);
 
-/* What was copied from an older cache unchanged is stored if it was. */
+/* Does storing work?  Returns 1 where that is news: it did not (or did) the
+ * last time, or this generation was not told yet that it does not. */
+int staple_ledger_is_news(staple_ledger_t *ledger, int works);
+
+/* What was copied from an older cache unchanged is stored if it was, and
+ * where it was. */
 void staple_ledger_adopt(staple_ledger_t *ledger, const staple_cache_t *cache,
                          const staple_ledger_t *older,
                          const staple_cache_t *older_cache,

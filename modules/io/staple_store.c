@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -61,7 +62,9 @@ static void close_file(int *file)
 
 /* ---- the directory ---- */
 
-apr_status_t staple_store_check(const char **why, int directory, uid_t user)
+/* What others can change cannot be trusted. */
+static apr_status_t check_directory(const char **why, int directory,
+                                    uid_t user)
 {
     struct stat info;
 
@@ -160,30 +163,42 @@ apr_status_t staple_store_make(const char **why, const char *path, uid_t user,
         status = errno;
     }
     if (status == APR_SUCCESS) {
-        status = staple_store_check(why, directory, user);
+        status = check_directory(why, directory, user);
     }
     close_file(&directory);
     return status;
+}
+
+/* Reads the token; 0: there is none. */
+static apr_uint64_t read_token(int directory)
+{
+    apr_uint64_t token;
+    int file = openat(directory, LOCK_FILE,
+                      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+    if (file < 0 || read(file, &token, sizeof(token)) != sizeof(token)) {
+        token = 0;
+    }
+    close_file(&file);
+    return token;
 }
 
 apr_status_t staple_store_open(staple_store_t *store, const char **why,
                                const char *path)
 {
     apr_status_t status;
-    struct stat info;
 
     store->lock = -1;
     store->directory = open_directory(&status, why, path);
     if (store->directory < 0) {
         return status;
     }
-    status = staple_store_check(why, store->directory, geteuid());
-    if (status != APR_SUCCESS || fstat(store->directory, &info) != 0) {
+    status = check_directory(why, store->directory, geteuid());
+    if (status != APR_SUCCESS) {
         close_file(&store->directory);
-        return status != APR_SUCCESS ? status : errno;
+        return status;
     }
-    store->device = info.st_dev;
-    store->inode = info.st_ino;
+    store->token = read_token(store->directory);
     return APR_SUCCESS;
 }
 
@@ -193,23 +208,40 @@ void staple_store_close(staple_store_t *store)
     close_file(&store->directory);
 }
 
+/* Draws a token for the directory; for the holder of the lock. */
+static apr_status_t draw_token(staple_store_t *store)
+{
+    apr_uint64_t token;
+
+    if (RAND_bytes((unsigned char *)&token, sizeof(token)) != 1) {
+        return APR_EGENERAL;
+    }
+    if (pwrite(store->lock, &token, sizeof(token), 0) != sizeof(token)) {
+        return errno;
+    }
+    store->token = token;
+    return APR_SUCCESS;
+}
+
+/* Closing any descriptor of a file drops this process's lock of it, so the
+ * token is read before and through this one. */
 apr_status_t staple_store_lock(staple_store_t *store)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
+    store->lock = openat(store->directory, LOCK_FILE,
+                         O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+                         0600);
     if (store->lock < 0) {
-        store->lock =
-            openat(store->directory, LOCK_FILE,
-                   O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
-                   0600);
-        if (store->lock < 0) {
-            return errno;
-        }
+        return errno;
     }
-    if (fcntl(store->lock, F_SETLK, &lock) == 0) {
-        return APR_SUCCESS;
+    if (fcntl(store->lock, F_SETLK, &lock) != 0) {
+        return errno == EACCES ? EAGAIN : errno; /* POSIX allows both */
     }
-    return errno == EACCES ? EAGAIN : errno; /* POSIX allows both */
+    return pread(store->lock, &store->token, sizeof(store->token), 0)
+                   == sizeof(store->token)
+               ? APR_SUCCESS
+               : draw_token(store);
 }
 
 /* ---- files ---- */

@@ -12,7 +12,7 @@
  *     <SHA-256>             a certificate's staple and record (staple_stored.h)
  *     <SHA-256>.bad         what could not be used and was set aside
  *     new                   a file that is being written
- *     lock                  empty: whoever writes has it locked
+ *     lock                  whoever writes has it locked; the token is in it
  *
  * No function here follows a link, waits for a pipe, or needs a pool: one
  * object is for one thread, and lives where the caller likes.
@@ -20,8 +20,7 @@
 typedef struct staple_store_t {
     int directory; /* file descriptors; -1: none */
     int lock;
-    dev_t device; /* of the directory, to know it again */
-    ino_t inode;
+    apr_uint64_t token; /* 0: not known */
 } staple_store_t;
 
 #define STAPLE_STORE_CLOSED {.directory = -1, .lock = -1}
@@ -33,9 +32,6 @@ typedef struct staple_store_t {
  * least, so none goes sooner than 30 days after it was used. */
 #define STAPLE_STORE_KEEP apr_time_from_sec(31 * 86400)
 
-/* What cannot be trusted: APR_SUCCESS, or an error and *why in words. */
-apr_status_t staple_store_check(const char **why, int directory, uid_t user);
-
 /*
  * Makes the directory for `user`, and those above it, or takes over an empty
  * one; for the parent, which may be root and must not be led astray by what
@@ -45,16 +41,20 @@ apr_status_t staple_store_make(const char **why, const char *path, uid_t user,
                                gid_t group);
 
 /* Opens the directory, which must be this process's user's and nobody else's
- * to write to.  *why is NULL or says in words what is wrong with it. */
+ * to write to, and sets the token if there is one.  *why is NULL or says in words what is wrong with it. */
 apr_status_t staple_store_open(staple_store_t *store, const char **why,
                                const char *path);
 
 /* Also for one that was never open; drops the lock. */
 void staple_store_close(staple_store_t *store);
 
-/* Takes the right to write.  Never waits: APR_EAGAIN when another process has
+/*
+ * Takes the right to write.  Never waits: APR_EAGAIN when another process has
  * it.  The kernel drops it with the process, however that ends.  Processes are
- * told apart, threads are not. */
+ * told apart, threads are not.  Sets the token: a number that was drawn when
+ * the lock was first taken in this directory, so that one that was removed and
+ * made again can be told from what it was.
+ */
 apr_status_t staple_store_lock(staple_store_t *store);
 
 /* Reads a certificate's file into buf, of STAPLE_STORED_MAX bytes.  APR_ENOENT:

@@ -212,6 +212,7 @@ int staple_depot_restore(const staple_view_t *view, apr_pool_t *p,
     if (!staple_ledger_is_restored(view->ledger)
         && staple_store_open(&store, &why, view->store) == APR_SUCCESS) {
         restore_all(view, &store, p);
+        staple_ledger_bind(view->ledger, store.token);
     }
     /* Where it cannot be opened, the saver will complain. */
     staple_store_close(&store);

@@ -43,8 +43,6 @@ typedef struct saver_t {
     apr_uint32_t count;
     unsigned char (*known)[32]; /* SHA-256 of all certificates, in order */
     staple_store_t store;
-    dev_t device; /* of the directory that was written to last; 0 = none */
-    ino_t inode;
     apr_uint32_t next; /* where the last look ended */
     unsigned failures; /* in a row */
     apr_time_t retry_at;
@@ -76,7 +74,7 @@ static void leave(saver_t *saver)
 static void failed(saver_t *saver, apr_status_t status, const char *why)
 {
     enter(saver);
-    if (saver->failures == 0) {
+    if (staple_ledger_is_news(saver->view->ledger, 0)) {
         staple_depot_complain(saver->view, status, why);
     }
     leave(saver);
@@ -88,13 +86,13 @@ static void failed(saver_t *saver, apr_status_t status, const char *why)
 
 static void succeeded(saver_t *saver)
 {
-    if (saver->failures > 0) {
-        enter(saver);
+    enter(saver);
+    if (staple_ledger_is_news(saver->view->ledger, 1)) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, saver->view->main_server,
                      STAPLE_LOGNO(0094)
                      "OCSPStapleStore %s: writing works again", saver->path);
-        leave(saver);
     }
+    leave(saver);
     saver->failures = 0;
 }
 
@@ -236,8 +234,7 @@ static void sweep(saver_t *saver)
     }
 }
 
-/* Opens the directory; one that is gone is made again, and one that is not
- * that of the last time has nothing stored. */
+/* Opens and locks the directory; one that is gone is made again. */
 static apr_status_t open_store(saver_t *saver, const char **why)
 {
     staple_store_t *store = &saver->store;
@@ -248,18 +245,15 @@ static apr_status_t open_store(saver_t *saver, const char **why)
                == APR_SUCCESS) {
         status = staple_store_open(store, why, saver->path);
     }
-    if (status != APR_SUCCESS) {
-        return status;
+    if (status == APR_SUCCESS) {
+        status = staple_store_lock(store);
     }
-    if (saver->inode != 0
-        && (saver->inode != store->inode || saver->device != store->device)) {
+    if (status == APR_SUCCESS) {
         enter(saver);
-        staple_ledger_forget(saver->view->ledger);
+        staple_ledger_bind(saver->view->ledger, store->token);
         leave(saver);
     }
-    saver->inode = store->inode;
-    saver->device = store->device;
-    return APR_SUCCESS;
+    return status;
 }
 
 /* One look at what is to be done. */
@@ -274,9 +268,6 @@ static void look(saver_t *saver, int is_last)
         return;
     }
     status = open_store(saver, &why);
-    if (status == APR_SUCCESS) {
-        status = staple_store_lock(&saver->store);
-    }
     if (status == APR_SUCCESS) {
         save_all(saver, is_last ? now + LAST_LOOK : 0);
         if (!is_last) {

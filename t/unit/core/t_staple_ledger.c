@@ -108,7 +108,13 @@ static void test_due(void)
     note(&shared, 0, at(1));
     is_int(due(&shared, 1, at(1)), STAPLE_LEDGER_STORED,
            "others are not concerned");
-    staple_ledger_forget(shared.ledger);
+    staple_ledger_bind(shared.ledger, 4711);
+    is_int(due(&shared, 0, at(1)), STAPLE_LEDGER_STORED,
+           "the directory gets known: nothing to do");
+    staple_ledger_bind(shared.ledger, 4711);
+    is_int(due(&shared, 0, at(1)), STAPLE_LEDGER_STORED,
+           "it is the same as before: nothing to do");
+    staple_ledger_bind(shared.ledger, 4712);
     is_int(due(&shared, 0, at(1)), STAPLE_LEDGER_STAPLE,
            "another directory: all has to be written");
 }
@@ -118,6 +124,7 @@ static void test_adopt(void)
 {
     shared_t older = make(1), newer = make(3);
 
+    staple_ledger_bind(older.ledger, 4711);
     put_staple(&older, 2);
     note(&older, 2, at(5));
     put_staple(&older, 3);
@@ -133,6 +140,28 @@ static void test_adopt(void)
     put_record(&newer, 0, 1);
     is_int(due(&newer, 0, at(64)), STAPLE_LEDGER_TOO_SOON,
            "the minute began with the old generation");
+    staple_ledger_bind(newer.ledger, 4712);
+    is_int(due(&newer, 0, at(64)), STAPLE_LEDGER_STAPLE,
+           "another directory than the old one had: all has to be written");
+}
+
+static void test_news(void)
+{
+    shared_t older = make(1), newer = make(3);
+
+    ok(!staple_ledger_is_news(older.ledger, 1), "it works: no news");
+    ok(staple_ledger_is_news(older.ledger, 0), "it fails: news");
+    ok(!staple_ledger_is_news(older.ledger, 0), "once");
+    staple_ledger_adopt(newer.ledger, newer.cache, older.ledger, older.cache,
+                        newer.keys);
+    ok(staple_ledger_is_news(older.ledger, 1), "it works again: news");
+    ok(!staple_ledger_is_news(older.ledger, 1), "once");
+    ok(staple_ledger_is_news(newer.ledger, 0),
+       "the next generation is told again");
+    staple_ledger_adopt(newer.ledger, newer.cache, newer.ledger, newer.cache,
+                        newer.keys);
+    ok(staple_ledger_is_news(newer.ledger, 1),
+       "the one in which it works again is told, too");
 }
 
 static void test_restored(void)
@@ -191,6 +220,7 @@ int main(void)
     p = make_begin();
     test_due();
     test_adopt();
+    test_news();
     test_restored();
     test_snapshot();
     make_end(p);

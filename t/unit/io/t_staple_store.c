@@ -312,6 +312,31 @@ static void test_sweep(void)
     staple_store_close(&store);
 }
 
+/* A directory that was removed and made again has another token, even if the
+ * file system gives it the same number. */
+static void test_token(void)
+{
+    staple_store_t store = open_it();
+    apr_uint64_t token;
+    char path[300];
+
+    is_int(staple_store_lock(&store), APR_SUCCESS, "locked");
+    token = store.token;
+    staple_store_close(&store);
+    store = open_it();
+    ok(token != 0 && store.token == token, "the token stays");
+    is_int(staple_store_lock(&store), APR_SUCCESS, "locked again");
+    ok(store.token == token, "and stays");
+    staple_store_close(&store);
+    snprintf(path, sizeof(path), "%s/lock", dir);
+    ok(truncate(path, 3) == 0, "cut off");
+    store = open_it();
+    is_int(store.token, 0, "there is none");
+    is_int(staple_store_lock(&store), APR_SUCCESS, "locked");
+    ok(store.token != 0 && store.token != token, "a new one is drawn");
+    staple_store_close(&store);
+}
+
 static void test_gone(void)
 {
     staple_store_t store = open_it();
@@ -342,6 +367,7 @@ int main(void)
     test_aside();
     test_lock();
     test_sweep();
+    test_token();
     test_gone();
     snprintf(command, sizeof(command), "rm -rf %s", top);
     ok(system(command) == 0, "cleaned up");
