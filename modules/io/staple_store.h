@@ -41,7 +41,8 @@ apr_status_t staple_store_make(const char **why, const char *path, uid_t user,
                                gid_t group);
 
 /* Opens the directory, which must be this process's user's and nobody else's
- * to write to, and sets the token if there is one.  *why is NULL or says in words what is wrong with it. */
+ * to write to, and sets the token if there is one.  *why is NULL or says in
+ * words what is wrong with it. */
 apr_status_t staple_store_open(staple_store_t *store, const char **why,
                                const char *path);
 
