@@ -299,9 +299,9 @@ static void run(watchdog_t *w)
     }
 }
 
-static void work(watchdog_t *w)
+static void work(watchdog_t *w, apr_pool_t *p)
 {
-    if (w->refresh == NULL) {
+    if (w->refresh == NULL && staple_depot_restore(w->view, p, 0)) {
         start(w);
     }
     if (w->refresh != NULL) {
@@ -319,14 +319,14 @@ static apr_status_t call_back(int state, void *data, apr_pool_t *p)
 {
     watchdog_t *w = data;
 
-    (void)p;
     if (state == AP_WATCHDOG_STATE_STOPPING) {
         __atomic_store_n(&w->is_stopping, 1, __ATOMIC_SEQ_CST);
+        staple_saver_end();
         return APR_SUCCESS;
     }
     __atomic_store_n(&w->is_inside, 1, __ATOMIC_SEQ_CST);
     if (!__atomic_load_n(&w->is_stopping, __ATOMIC_SEQ_CST)) {
-        work(w);
+        work(w, p);
     }
     __atomic_store_n(&w->is_inside, 0, __ATOMIC_SEQ_CST);
     return APR_SUCCESS;
