@@ -18,12 +18,14 @@ unit_tests = \
 	t/unit/core/t_staple_cert \
 	t/unit/core/t_staple_due \
 	t/unit/core/t_staple_ledger \
+	t/unit/core/t_staple_look \
 	t/unit/core/t_staple_parse \
 	t/unit/core/t_staple_reason \
 	t/unit/core/t_staple_request \
 	t/unit/core/t_staple_responders \
 	t/unit/core/t_staple_restore \
 	t/unit/core/t_staple_schedule \
+	t/unit/core/t_staple_share \
 	t/unit/core/t_staple_stored \
 	t/unit/core/t_staple_verify \
 	t/unit/core/t_staple_writer \
