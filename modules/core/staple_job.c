@@ -65,6 +65,7 @@ static void job_failed(staple_refresh_t *refresh, apr_uint32_t index,
         entry->policy, record.failures, record.use_until, entry->retry_after,
         staple_job_draw(refresh), now);
     end_job(refresh, index, &record, 0, now);
+    staple_look_give_up(refresh, index);
     staple_job_tell(refresh, (staple_report_t){.what = STAPLE_REPORT_JOB_FAILED,
                                                .index = index,
                                                .reason = entry->reason,

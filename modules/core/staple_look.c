@@ -126,3 +126,11 @@ void staple_look_share(staple_refresh_t *refresh, apr_uint32_t index,
     refresh->options.share(refresh->options.share_baton, index,
                            refresh->value, len, record.use_until);
 }
+
+void staple_look_give_up(staple_refresh_t *refresh, apr_uint32_t index)
+{
+    if (refresh->shared != NULL && !refresh->shared->is_down
+        && refresh->entries[index].has_looked) {
+        refresh->options.share(refresh->options.share_baton, index, NULL, 0, 0);
+    }
+}

@@ -26,4 +26,7 @@ void staple_look_take(staple_refresh_t *refresh, apr_uint32_t index,
 void staple_look_share(staple_refresh_t *refresh, apr_uint32_t index,
                        const staple_answer_t *answer, apr_time_t now);
 
+/* The job of certificate `index` has failed: others need not wait for it. */
+void staple_look_give_up(staple_refresh_t *refresh, apr_uint32_t index);
+
 #endif

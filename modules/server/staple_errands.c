@@ -6,7 +6,6 @@
 #include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
 #include <apr_thread_proc.h>
-#include <openssl/rand.h>
 #include <stdlib.h>
 
 #include "staple_shared.h"
@@ -60,7 +59,6 @@ typedef struct runner_t {
 
 struct staple_errands_t {
     staple_errands_options_t options;
-    unsigned char mark[STAPLE_SHARED_MARK]; /* in our notes */
     runner_t runners[THREADS];
     apr_thread_mutex_t *lock;
     apr_thread_cond_t *changed;
@@ -164,6 +162,17 @@ static apr_status_t put(staple_errands_t *errands, errand_t *errand,
     return remember(errands, &errands->put_rest, status);
 }
 
+/* It would end by itself, so that nobody minds a failure. */
+static void remove_note(staple_errands_t *errands, errand_t *errand,
+                        apr_pool_t *p)
+{
+    apr_status_t status;
+
+    if (may_call(errands, &errands->put_rest, &status)) {
+        staple_shared_remove_note(errand->cert->sha256, p);
+    }
+}
+
 /* Is somebody else asking?  If not, we are. */
 static int is_asked(staple_errands_t *errands, errand_t *errand, apr_pool_t *p)
 {
@@ -172,11 +181,11 @@ static int is_asked(staple_errands_t *errands, errand_t *errand, apr_pool_t *p)
     apr_status_t status = get(errands, errand, note, &len, 1, p);
 
     if (status == APR_SUCCESS && len == sizeof(note)
-        && memcmp(note, errands->mark, sizeof(note)) != 0) {
+        && memcmp(note, staple_shared_mark(), sizeof(note)) != 0) {
         return 1;
     }
     if (status == APR_SUCCESS || APR_STATUS_IS_NOTFOUND(status)) {
-        memcpy(note, errands->mark, sizeof(note));
+        memcpy(note, staple_shared_mark(), sizeof(note));
         put(errands, errand, note, sizeof(note), 1,
             apr_time_now() + errand->note_life, p);
     }
@@ -196,6 +205,9 @@ static void run(staple_errands_t *errands, errand_t *errand, apr_pool_t *p)
         if (errand->status == APR_SUCCESS || errand->status == APR_ENOSPC) {
             errand->is_asked = is_asked(errands, errand, p);
         }
+    }
+    else if (errand->len == 0) {
+        remove_note(errands, errand, p);
     }
     else {
         errand->status = put(errands, errand, errand->value, errand->len, 0,
@@ -278,10 +290,9 @@ staple_errands_t *staple_errands_make(apr_pool_t *p,
     int i;
 
     errands->options = *options;
-    if (RAND_bytes(errands->mark, sizeof(errands->mark)) != 1
-        || (status = apr_thread_mutex_create(&errands->lock,
-                                             APR_THREAD_MUTEX_DEFAULT, p))
-               != APR_SUCCESS
+    if ((status = apr_thread_mutex_create(&errands->lock,
+                                          APR_THREAD_MUTEX_DEFAULT, p))
+            != APR_SUCCESS
         || (status = apr_thread_cond_create(&errands->changed, p))
                != APR_SUCCESS) {
         return NULL;
@@ -378,7 +389,9 @@ void staple_errands_put(staple_errands_t *errands, const staple_cert_t *cert,
         tell_failed_puts(errands, APR_ENOMEM);
         return;
     }
-    memcpy(errand->value, value, len);
+    if (len > 0) {
+        memcpy(errand->value, value, len);
+    }
     errand->use_until = use_until;
     hand_over(errands, errand);
 }

@@ -40,7 +40,7 @@ void staple_errands_look(staple_errands_t *errands, staple_exchange_t *exchange,
                          const staple_refresh_cert_t *who, apr_time_t now);
 
 /* Puts a value into the store, sooner or later, and says in the log when that
- * does not succeed. */
+ * does not succeed.  NULL: takes away the note that we are asking. */
 void staple_errands_put(staple_errands_t *errands, const staple_cert_t *cert,
                         const unsigned char *value, apr_size_t len,
                         apr_time_t use_until);

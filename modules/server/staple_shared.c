@@ -5,10 +5,12 @@
 #include <ap_socache.h>
 #include <apr_strings.h>
 #include <http_core.h>
+#include <openssl/rand.h>
 #include <util_mutex.h>
 
 #define STORE_NAME "ocspstaple" /* providers allow 14 characters */
 #define MUTEX_NAME "ocspstaple-shared" /* for the directive Mutex */
+#define MARK_NAME "mod_ocspstaple mark" /* of what is retained */
 #define ID_MAX 33
 
 /* memcached takes more seconds than these of 30 days for a date. */
@@ -20,6 +22,7 @@ static struct {
     const ap_socache_provider_t *provider;
     ap_socache_instance_t *instance;
     apr_global_mutex_t *mutex; /* NULL: the provider needs none */
+    const unsigned char *mark;
     server_rec *server;
 } store;
 
@@ -77,6 +80,25 @@ const char *staple_shared_name(void)
     return store.name;
 }
 
+const unsigned char *staple_shared_mark(void)
+{
+    return store.mark;
+}
+
+/* Another generation must not wait for what this one has begun. */
+static const unsigned char *make_mark(void)
+{
+    unsigned char *mark = ap_retained_data_get(MARK_NAME);
+
+    if (mark == NULL) {
+        mark = ap_retained_data_create(MARK_NAME, STAPLE_SHARED_MARK);
+        if (RAND_bytes(mark, STAPLE_SHARED_MARK) != 1) {
+            apr_generate_random_bytes(mark, STAPLE_SHARED_MARK);
+        }
+    }
+    return mark;
+}
+
 /* The provider's destroy() is not called: what belongs to the configuration is
  * in its pool, and what it would remove beyond that is the store itself, which
  * is there to outlive restarts. */
@@ -91,6 +113,7 @@ int staple_shared_open(apr_pool_t *pconf, server_rec *s)
         return 1;
     }
     store.server = s;
+    store.mark = make_mark();
     if (store.provider->flags & AP_SOCACHE_FLAG_NOTMPSAFE) {
         status = ap_global_mutex_create(&store.mutex, NULL, MUTEX_NAME, NULL, s,
                                         pconf, 0);
@@ -162,6 +185,9 @@ apr_status_t staple_shared_get(unsigned char *buf, unsigned *len,
     status = store.provider->retrieve(store.instance, store.server, id, id_len,
                                       buf, len, p);
     unlock();
+    if (status == APR_EGENERAL && store.mutex != NULL) {
+        return APR_NOTFOUND; /* so mod_socache_dbm with Berkeley DB */
+    }
     /* Some say it so, some so. */
     return status == APR_ENOMEM ? APR_ENOSPC : status;
 }
@@ -182,5 +208,20 @@ apr_status_t staple_shared_put(const unsigned char sha256[32], int is_note,
                                    expires < last ? expires : last, data, len,
                                    p);
     unlock();
+    return status;
+}
+
+apr_status_t staple_shared_remove_note(const unsigned char sha256[32],
+                                       apr_pool_t *p)
+{
+    unsigned char id[ID_MAX];
+    unsigned id_len = make_id(id, sha256, 1);
+    apr_status_t status = lock();
+
+    if (status == APR_SUCCESS) {
+        status = store.provider->remove(store.instance, store.server, id,
+                                        id_len, p);
+        unlock();
+    }
     return status;
 }

@@ -15,6 +15,9 @@
  */
 #define STAPLE_SHARED_MARK 16 /* bytes */
 
+/* The mark of this httpd in its notes: random, the same until it is stopped. */
+const unsigned char *staple_shared_mark(void);
+
 /* pre_config hook.  Runs in: parent. */
 int staple_shared_reset(apr_pool_t *pconf, apr_pool_t *plog,
                         apr_pool_t *ptemp);
@@ -48,5 +51,9 @@ apr_status_t staple_shared_get(unsigned char *buf, unsigned *len,
 apr_status_t staple_shared_put(const unsigned char sha256[32], int is_note,
                                unsigned char *data, unsigned len,
                                apr_time_t expires, apr_pool_t *p);
+
+/* Takes the note away. */
+apr_status_t staple_shared_remove_note(const unsigned char sha256[32],
+                                       apr_pool_t *p);
 
 #endif

@@ -153,6 +153,15 @@ sub keys_of_values {
     return grep { /^ocspstaple:[0-9a-f]{64}$/ } @{ $self->ask('KEYS', '*') };
 }
 
+# As if the seconds that they last were over.
+sub forget_notes {
+    my ($self) = @_;
+    my @notes = grep { /^ocspstaple:[0-9a-f]{66}$/ } @{ $self->ask('KEYS', '*') };
+
+    $self->ask('DEL', @notes) if @notes;
+    return $self;
+}
+
 package Staple::Shared::Memcached;
 
 use strict;

@@ -23,7 +23,7 @@ typedef struct world_t {
     unsigned told[STAPLE_REPORT_EVENT + 1];
     unsigned events[STAPLE_EVENT_COUNT];
     staple_reason_e refused; /* why, the last */
-    unsigned shared;
+    unsigned given_up, shared;
     apr_uint32_t shared_index;
     apr_size_t shared_len;
     apr_time_t shared_until;
@@ -53,6 +53,10 @@ static void share(void *baton, apr_uint32_t index, const unsigned char *value,
 {
     world_t *world = baton;
 
+    if (value == NULL) {
+        world->given_up++;
+        return;
+    }
     world->shared++;
     world->shared_index = index;
     world->shared_len = len;
@@ -200,6 +204,7 @@ static void test_empty(void)
     is_int(world->shared_until, at(7 * MAKE_DAY), "until its end");
     is_int(record_of(world).requests, 1, "a look is no request");
     is_int(world->told[STAPLE_REPORT_SHARED_REFUSED], 0, "nothing refused");
+    is_int(world->given_up, 0, "nothing given up");
     ok(staple_refresh_next(world->refresh, at(2)) == NULL, "all is done");
     end(world);
 }
@@ -245,6 +250,7 @@ static void test_found_old(void)
     is_int(world->told[STAPLE_REPORT_JOB_FAILED], 1,
            "old: the responder is asked, and fails");
     is_int(record_of(world).failures, 1, "old: a failure");
+    is_int(world->given_up, 1, "old: nobody need wait for it");
     ok(holds(world, old, at(0)), "old: still held");
     is_int(record_of(world).state, STAPLE_STATE_GOOD, "old: still good");
 
