@@ -46,7 +46,7 @@ my @loops = map { start_handshakes($_, \@names, concurrency => 2) } @servers;
 $redis->stop;
 $responder->clear_log;
 wait_period('Redis is dead: new responses all the same');
-cmp_ok($responder->count, '>=', 2 * $count, 'each machine asks for itself');
+cmp_ok($responder->count, '>=', 1.5 * $count, 'each machine asks for itself');
 is($_->log_lines(qr/OST0042: responder redis:/), 1, 'a machine says so once')
     for @servers;
 my @complaints = map { $_->log_lines(qr/socache_redis:/) } @servers;
