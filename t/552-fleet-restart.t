@@ -12,7 +12,7 @@ use Staple::Responder;
 use Staple::Server;
 use Staple::Shared;
 
-plan tests => 15, need { 'no redis-server' => have_tool('redis-server') };
+plan tests => 16, need { 'no redis-server' => have_tool('redis-server') };
 
 my $count = 60;
 my $life = scale(12); # a period is about half of that
@@ -23,31 +23,34 @@ my @names = map { $_->{name} } @certs;
 my $redis = Staple::Shared::Redis->new;
 my @servers = fleet(2, \@certs, modules => [$redis->modules],
                     lines => $redis->lines);
-my $periods = 0;
 
-# Waits until each machine has a new response for each certificate.
+# Waits until each machine has a new response for each certificate; how many
+# they got meanwhile.
 sub wait_period {
     my ($what) = @_;
+    my @before = map { refreshed($_) } @servers;
+    my $more = sub {
+        map { refreshed($servers[$_]) - $before[$_] } 0 .. $#servers
+    };
+    my $sum = 0;
 
-    $periods++;
-    ok(wait_until(sub {
-        !grep { refreshed($_) < $periods * $count } @servers
-    }, 2 * $life, 0.2), $what);
-    return;
+    ok(wait_until(sub { !grep { $_ < $count } $more->() }, 3 * $life, 0.2),
+       $what);
+    $sum += $_ for $more->();
+    return $sum;
 }
 
 $responder->set('*', 'good', next => $life);
 start_fleet(@servers);
 ok(wait_all_stapled($_, \@names, within => 15), 'all are stapled')
     for @servers;
-wait_period('at the start');
 my @loops = map { start_handshakes($_, \@names, concurrency => 2) } @servers;
 
 $redis->stop;
 $responder->clear_log;
 wait_period('Redis is dead: new responses all the same');
-cmp_ok($responder->count, '>=', 1.5 * $count, 'each machine asks for itself');
-is($_->log_lines(qr/OST0042: responder redis:/), 1, 'a machine says so once')
+cmp_ok($responder->count, '>=', 1.8 * $count, 'each machine asks for itself');
+ok($_->log_lines(qr/OST0042: responder redis:/) > 0, 'a machine says so')
     for @servers;
 my @complaints = map { $_->log_lines(qr/socache_redis:/) } @servers;
 cmp_ok(scalar @complaints, '<=', 40, 'few lines of httpd about that')
@@ -59,14 +62,9 @@ $redis->start;
 wait_period('Redis is back');
 ok(wait_until(sub { $redis->keys_of_values == $count }, $life, 0.2),
    'and full again');
-# Periods of both machines meet again.
-wait_until(sub { !grep { refreshed($_) < 4 * $count } @servers }, 2 * $life,
-           0.2);
+wait_period('the periods of both machines meet again');
 $responder->clear_log;
-my $before = refreshed($servers[0]) + refreshed($servers[1]);
-wait_until(sub { !grep { refreshed($_) < 5 * $count } @servers }, 2 * $life,
-           0.2);
-my $refreshed = refreshed($servers[0]) + refreshed($servers[1]) - $before;
+my $refreshed = wait_period('and they share again');
 my $requests = $responder->count;
 cmp_ok($requests, '<=', 0.65 * $refreshed,
        "$requests requests for $refreshed new responses on two machines");

@@ -9,15 +9,10 @@
 #include <stdlib.h>
 
 #include "staple_shared.h"
+#include "staple_visit.h"
 
 #define THREADS 4
 #define PUTS_MAX 1000 /* that wait; more are dropped */
-
-/* What failed is not tried again for so long: providers log each failure, and
- * some say of a server that is down for 5 s that it has nothing.  Longer where
- * the server is there and refuses: it is full, or not to be written to. */
-#define REST apr_time_from_sec(5)
-#define REST_REFUSED apr_time_from_sec(60)
 
 /* How often the log is told that puts fail. */
 #define TELL apr_time_from_sec(600)
@@ -45,12 +40,6 @@ typedef struct list_t {
     errand_t *first, *last;
 } list_t;
 
-/* When and why a kind of call failed last. */
-typedef struct rest_t {
-    apr_time_t until;
-    apr_status_t status;
-} rest_t;
-
 typedef struct runner_t {
     staple_errands_t *errands;
     apr_pool_t *pool; /* cleared after each errand */
@@ -60,11 +49,11 @@ typedef struct runner_t {
 struct staple_errands_t {
     staple_errands_options_t options;
     runner_t runners[THREADS];
+    staple_visits_t *visits;
     apr_thread_mutex_t *lock;
     apr_thread_cond_t *changed;
     /* under lock */
     list_t waiting, done;
-    rest_t get_rest, put_rest;
     unsigned puts_waiting;
     unsigned running;
     int is_ending;
@@ -99,119 +88,23 @@ static errand_t *take_first(list_t *list)
 
 /* ---- in the threads ---- */
 
-/* May this kind of call be made?  Else *status is that of the last failure. */
-static int may_call(staple_errands_t *errands, const rest_t *rest,
-                    apr_status_t *status)
-{
-    apr_time_t now = apr_time_now();
-    int may;
-
-    apr_thread_mutex_lock(errands->lock);
-    may = now >= rest->until || rest->until > now + REST_REFUSED;
-    *status = rest->status;
-    apr_thread_mutex_unlock(errands->lock);
-    return may;
-}
-
-/* Remembers a failure that others would meet, too. */
-static apr_status_t remember(staple_errands_t *errands, rest_t *rest,
-                             apr_status_t status)
-{
-    if (status != APR_SUCCESS && status != APR_ENOSPC && status != APR_EINVAL
-        && !(rest == &errands->get_rest && APR_STATUS_IS_NOTFOUND(status))) {
-        apr_thread_mutex_lock(errands->lock);
-        rest->until = apr_time_now()
-                      + (rest == &errands->put_rest && status == APR_EGENERAL
-                             ? REST_REFUSED
-                             : REST);
-        rest->status = status;
-        apr_thread_mutex_unlock(errands->lock);
-    }
-    return status;
-}
-
-static apr_status_t get(staple_errands_t *errands, errand_t *errand,
-                        unsigned char *buf, apr_size_t *len, int is_note,
-                        apr_pool_t *p)
-{
-    apr_status_t status;
-    unsigned room = (unsigned)*len;
-
-    *len = 0;
-    if (!may_call(errands, &errands->get_rest, &status)) {
-        return status;
-    }
-    status = staple_shared_get(buf, &room, errand->cert->sha256, is_note, p);
-    if (status == APR_SUCCESS) {
-        *len = room;
-    }
-    return remember(errands, &errands->get_rest, status);
-}
-
-static apr_status_t put(staple_errands_t *errands, errand_t *errand,
-                        unsigned char *data, apr_size_t len, int is_note,
-                        apr_time_t expires, apr_pool_t *p)
-{
-    apr_status_t status;
-
-    if (!may_call(errands, &errands->put_rest, &status)) {
-        return status;
-    }
-    status = staple_shared_put(errand->cert->sha256, is_note, data,
-                               (unsigned)len, expires, p);
-    return remember(errands, &errands->put_rest, status);
-}
-
-/* It would end by itself, so that nobody minds a failure. */
-static void remove_note(staple_errands_t *errands, errand_t *errand,
-                        apr_pool_t *p)
-{
-    apr_status_t status;
-
-    if (may_call(errands, &errands->put_rest, &status)) {
-        staple_shared_remove_note(errand->cert->sha256, p);
-    }
-}
-
-/* Is somebody else asking?  If not, we are. */
-static int is_asked(staple_errands_t *errands, errand_t *errand, apr_pool_t *p)
-{
-    unsigned char note[STAPLE_SHARED_MARK];
-    apr_size_t len = sizeof(note);
-    apr_status_t status = get(errands, errand, note, &len, 1, p);
-
-    if (status == APR_SUCCESS && len == sizeof(note)
-        && memcmp(note, staple_shared_mark(), sizeof(note)) != 0) {
-        return 1;
-    }
-    if (status == APR_SUCCESS || APR_STATUS_IS_NOTFOUND(status)) {
-        memcpy(note, staple_shared_mark(), sizeof(note));
-        put(errands, errand, note, sizeof(note), 1,
-            apr_time_now() + errand->note_life, p);
-    }
-    return 0;
-}
-
 static void run(staple_errands_t *errands, errand_t *errand, apr_pool_t *p)
 {
+    const unsigned char *sha256 = errand->cert->sha256;
     apr_time_t began = apr_time_now();
 
     if (errand->is_look) {
-        errand->status = get(errands, errand, errand->value, &errand->len, 0,
-                             p);
-        if (APR_STATUS_IS_NOTFOUND(errand->status)) {
-            errand->status = APR_SUCCESS;
-        }
-        if (errand->status == APR_SUCCESS || errand->status == APR_ENOSPC) {
-            errand->is_asked = is_asked(errands, errand, p);
-        }
+        errand->status = staple_visit_look(errand->value, &errand->len,
+                                           &errand->is_asked, errands->visits,
+                                           sha256, errand->note_life, p);
     }
-    else if (errand->len == 0) {
-        remove_note(errands, errand, p);
+    else if (errand->len > 0) {
+        errand->status = staple_visit_put(errands->visits, sha256,
+                                          errand->value, errand->len,
+                                          errand->use_until, p);
     }
     else {
-        errand->status = put(errands, errand, errand->value, errand->len, 0,
-                             errand->use_until, p);
+        staple_visit_give_up(errands->visits, sha256, p);
     }
     errand->took = apr_time_now() - began;
     if (errand->status != APR_SUCCESS) {
@@ -294,7 +187,8 @@ staple_errands_t *staple_errands_make(apr_pool_t *p,
                                           APR_THREAD_MUTEX_DEFAULT, p))
             != APR_SUCCESS
         || (status = apr_thread_cond_create(&errands->changed, p))
-               != APR_SUCCESS) {
+               != APR_SUCCESS
+        || (errands->visits = staple_visit_make(p)) == NULL) {
         return NULL;
     }
     apr_thread_mutex_lock(errands->lock);
