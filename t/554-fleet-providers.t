@@ -11,7 +11,7 @@ use Staple::Responder;
 use Staple::Server;
 use Staple::Shared;
 
-plan tests => 9 + 5 * 5, need {
+plan tests => 9 + 5 * 6, need {
     'no redis-server' => have_tool('redis-server'),
     'no memcached' => have_tool('memcached'),
 };
@@ -92,6 +92,13 @@ sub is_quiet {
 my $memcached = Staple::Shared::Memcached->new;
 is_quiet('memcached', two('memcached', $count, lines => $memcached->lines,
                           modules => [$memcached->modules]));
+
+# Redis lets everybody do what docs/fleet.md says, and nothing else.
+my $strict = Staple::Shared::Redis->new(
+    args => [qw(--user default on nopass resetkeys ~ocspstaple:*
+                -@all +get +setex +del +ping)]);
+is_quiet('strict Redis', two('strict Redis', $count, lines => $strict->lines,
+                             modules => [$strict->modules]));
 
 my $dbm = new_dir('dbm') . '/store';
 is_quiet('dbm', two('dbm', $count, modules => ['socache_dbm'],
