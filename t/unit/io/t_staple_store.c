@@ -111,7 +111,7 @@ static void test_make(void)
 static void test_files(void)
 {
     staple_store_t store = open_it();
-    char text[10] = "0123456789";
+    char text[] = "0123456789";
     struct stat info;
     const char *why;
     apr_size_t len;
