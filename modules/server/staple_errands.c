@@ -183,11 +183,9 @@ staple_errands_t *staple_errands_make(apr_pool_t *p,
     int i;
 
     errands->options = *options;
-    if ((status = apr_thread_mutex_create(&errands->lock,
-                                          APR_THREAD_MUTEX_DEFAULT, p))
+    if (apr_thread_mutex_create(&errands->lock, APR_THREAD_MUTEX_DEFAULT, p)
             != APR_SUCCESS
-        || (status = apr_thread_cond_create(&errands->changed, p))
-               != APR_SUCCESS
+        || apr_thread_cond_create(&errands->changed, p) != APR_SUCCESS
         || (errands->visits = staple_visit_make(p)) == NULL) {
         return NULL;
     }
