@@ -54,7 +54,8 @@ source_checks = \
 	build/check-hardening \
 	build/check-layers \
 	build/check-log-tags \
-	build/check-size
+	build/check-size \
+	build/check-troubleshooting
 
 # Tests give string literals where bytes are wanted.
 t/unit/%.o t/unit/%.lo t/fuzz/%.o: AM_CFLAGS += -Wno-cast-qual

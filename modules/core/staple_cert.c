@@ -116,7 +116,7 @@ static const staple_issuer_t *find_issuer(staple_issuers_t *issuers, X509 *x509)
 static void take_urls(staple_cert_t *cert, apr_pool_t *p, X509 *leaf)
 {
     STACK_OF(OPENSSL_STRING) *aia = X509_get1_ocsp(leaf);
-    const char *urls[STAPLE_MAX_AIA_URLS] = {NULL};
+    const char *urls[STAPLE_MAX_AIA_URLS];
     int i, k;
 
     for (i = 0; i < sk_OPENSSL_STRING_num(aia); i++) {

@@ -71,6 +71,8 @@ sub load_module {
 sub modules {
     my ($text) = @_;
     my %by_word = (
+        socache_redis => qr/^\s*OCSPStapleShared redis:/m,
+        socache_memcache => qr/^\s*OCSPStapleShared memcache:/m,
         md => qr/^\s*<?MD[A-Z]/m, setenvif => qr/^\s*SetEnvIf/m,
         status => qr/^\s*SetHandler server-status|^\s*ExtendedStatus/m,
         authz_host => qr/^\s*Require (?:ip|host|local)/m,
