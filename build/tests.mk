@@ -5,6 +5,7 @@ check_LTLIBRARIES = libstaple_test.la
 libstaple_test_la_SOURCES = \
 	t/unit/cache_stress.c t/unit/cache_stress.h \
 	t/unit/make_ocsp.c t/unit/make_ocsp.h \
+	t/unit/sim.c t/unit/sim.h \
 	t/unit/tap.h \
 	t/fuzz/fuzz.h \
 	t/fuzz/fuzz_pki.c t/fuzz/fuzz_pki.h t/fuzz/fuzz_pki_pem.h
@@ -13,6 +14,7 @@ unit_tests = \
 	t/unit/core/t_cache_quiet \
 	t/unit/core/t_cache_threads \
 	t/unit/core/t_corpus \
+	t/unit/core/t_refresh_trouble \
 	t/unit/core/t_staple_adopt \
 	t/unit/core/t_staple_cache \
 	t/unit/core/t_staple_cert \
@@ -21,6 +23,7 @@ unit_tests = \
 	t/unit/core/t_staple_look \
 	t/unit/core/t_staple_parse \
 	t/unit/core/t_staple_reason \
+	t/unit/core/t_staple_refresh \
 	t/unit/core/t_staple_request \
 	t/unit/core/t_staple_responders \
 	t/unit/core/t_staple_restore \

@@ -64,6 +64,9 @@ static void job_failed(staple_refresh_t *refresh, apr_uint32_t index,
     record.next_at = staple_schedule_after_failure(
         entry->policy, record.failures, record.use_until, entry->retry_after,
         staple_job_draw(refresh), now);
+    if (entry->skipped != NULL) {
+        entry->skipped->prober = index;
+    }
     end_job(refresh, index, &record, 0, now);
     staple_look_give_up(refresh, index);
     staple_job_tell(refresh, (staple_report_t){.what = STAPLE_REPORT_JOB_FAILED,
@@ -145,6 +148,7 @@ void staple_job_succeeded(staple_refresh_t *refresh, apr_uint32_t index,
 {
     staple_entry_t *entry = &refresh->entries[index];
 
+    entry->skipped = NULL;
     end_job(refresh, index, record, 1, now);
     staple_job_tell(refresh, (staple_report_t){.what = STAPLE_REPORT_REFRESHED,
                                                .index = index,

@@ -28,6 +28,21 @@ static void pass_over(staple_refresh_t *refresh, staple_responder_t *r,
     staple_job_go_on(refresh, index, now);
 }
 
+/* Whoever passed over a responder that is down probes it when that is due: its
+ * own next job may be far off. */
+static void send_probers(staple_refresh_t *refresh, apr_time_t now)
+{
+    staple_responder_t *r;
+    apr_uint32_t index;
+
+    for (r = staple_queue_all(refresh->queue); r != NULL; r = r->next) {
+        index = staple_responder_prober(r, now);
+        if (index != STAPLE_RESPONDER_NOBODY) {
+            staple_job_schedule(refresh, index, now);
+        }
+    }
+}
+
 /* The responder is back, for all that passed it over. */
 static void welcome_back(staple_refresh_t *refresh, const staple_responder_t *r,
                          apr_time_t now)
@@ -39,9 +54,7 @@ static void welcome_back(staple_refresh_t *refresh, const staple_responder_t *r,
 
         if (entry->skipped == r) {
             entry->skipped = NULL;
-            if (entry->reason == STAPLE_RESPONDER_DOWN) {
-                staple_job_schedule(refresh, i, now);
-            }
+            staple_job_schedule(refresh, i, now);
         }
     }
 }
@@ -151,6 +164,7 @@ staple_exchange_t *staple_refresh_next(staple_refresh_t *refresh,
 
     follow_clock(refresh, now);
     staple_follow_time(refresh->follow, now);
+    send_probers(refresh, now);
     while ((index = staple_due_first(refresh->due, &at)) != STAPLE_DUE_NOBODY
            && at <= now) {
         staple_job_start(refresh, index, now);
@@ -170,6 +184,7 @@ static void judge_responder(staple_refresh_t *refresh,
     staple_responder_change_e change = staple_responder_ended(
         r, exchange->index, reason, answer->http_status, answer->took, now);
 
+    staple_responder_leave_alone(r, answer->retry_after, now);
     if (change == STAPLE_RESPONDER_SAME) {
         return;
     }
@@ -218,6 +233,9 @@ static void take_response(staple_refresh_t *refresh,
     if (reason != STAPLE_OK) {
         if (answer->retry_after > entry->retry_after) {
             entry->retry_after = answer->retry_after;
+        }
+        if (exchange->responder->is_down) {
+            entry->skipped = exchange->responder;
         }
         staple_job_attempt_failed(refresh, index, exchange, reason,
                                   answer->detail);
@@ -393,9 +411,16 @@ staple_refresh_t *staple_refresh_make(apr_pool_t *p,
 
 apr_time_t staple_refresh_due_at(const staple_refresh_t *refresh)
 {
+    const staple_responder_t *r;
     apr_time_t at;
 
     staple_due_first(refresh->due, &at);
+    for (r = staple_queue_all(refresh->queue); r != NULL; r = r->next) {
+        if (r->is_down && r->prober != STAPLE_RESPONDER_NOBODY
+            && r->probe_at < at) {
+            at = r->probe_at;
+        }
+    }
     return at < staple_follow_next_at(refresh->follow)
                ? at
                : staple_follow_next_at(refresh->follow);

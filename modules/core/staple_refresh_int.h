@@ -14,7 +14,8 @@ typedef struct staple_entry_t {
     const staple_policy_t *policy;
     apr_uint32_t whom;                 /* staple_responders_hash() */
     const char *asked;                 /* the responder asked last, or NULL */
-    const staple_responder_t *skipped; /* it was down when it was its turn */
+    staple_responder_t *skipped; /* was down at its turn, and nobody else
+                                    had a response so far */
     unsigned attempt;                  /* of the job at work */
     staple_reason_e reason;            /* why the job's last attempt failed */
     int may_ask;                       /* there is somebody to ask */

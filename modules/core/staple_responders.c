@@ -10,6 +10,7 @@ staple_responder_t *staple_responder_make(apr_pool_t *p, const char *url)
     staple_responder_t *r = apr_pcalloc(p, sizeof(*r));
 
     r->url = url;
+    r->prober = STAPLE_RESPONDER_NOBODY;
     r->window = STAPLE_RESPONDER_WINDOW_FIRST;
     r->window_last = STAPLE_RESPONDER_WINDOW_LAST;
     return r;
@@ -110,6 +111,28 @@ staple_responder_ended(staple_responder_t *r, apr_uint32_t index,
     }
     r->is_down = 1;
     return STAPLE_RESPONDER_WENT_DOWN;
+}
+
+void staple_responder_leave_alone(staple_responder_t *r,
+                                  apr_interval_time_t time, apr_time_t now)
+{
+    if (time > STAPLE_SCHEDULE_RETRY_AFTER) {
+        time = STAPLE_SCHEDULE_RETRY_AFTER;
+    }
+    if (r->is_down && r->probe_at < now + time) {
+        r->probe_at = now + time;
+    }
+}
+
+apr_uint32_t staple_responder_prober(staple_responder_t *r, apr_time_t now)
+{
+    apr_uint32_t index = STAPLE_RESPONDER_NOBODY;
+
+    if (r->is_down && r->in_flight == 0 && now >= r->probe_at) {
+        index = r->prober;
+        r->prober = STAPLE_RESPONDER_NOBODY;
+    }
+    return index;
 }
 
 static unsigned methods_of(const staple_policy_t *policy)

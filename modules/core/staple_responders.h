@@ -7,6 +7,9 @@
 
 #include "staple_cert.h"
 
+/* Nobody is there to probe a responder. */
+#define STAPLE_RESPONDER_NOBODY 0xffffffffU
+
 /* Exchanges in flight at one responder: begins small, grows by one with each
  * answer (so doubles per round trip), halves with each failure. */
 #define STAPLE_RESPONDER_WINDOW_FIRST 4
@@ -31,6 +34,7 @@ typedef struct staple_responder_t {
     apr_uint32_t suspects[STAPLE_RESPONDER_SUSPECTS];
     unsigned probes; /* failed ones since it went down */
     apr_time_t probe_at;
+    apr_uint32_t prober; /* passed it over, failed, and asks it next */
     /* figures for people */
     apr_uint64_t requests;
     apr_uint64_t failures;
@@ -71,6 +75,15 @@ staple_responder_change_e
 staple_responder_ended(staple_responder_t *r, apr_uint32_t index,
                        staple_reason_e reason, int http_status,
                        apr_interval_time_t took, apr_time_t now);
+
+/* The responder wants to be left alone for `time` from now on, which holds for
+ * its probes, too, within the bounds of staple_schedule.h. */
+void staple_responder_leave_alone(staple_responder_t *r,
+                                  apr_interval_time_t time, apr_time_t now);
+
+/* The certificate that shall probe the responder now, which is down: once
+ * each time that a probe is due.  STAPLE_RESPONDER_NOBODY: none. */
+apr_uint32_t staple_responder_prober(staple_responder_t *r, apr_time_t now);
 
 /* Number of attempts of one job: URLs times methods. */
 unsigned staple_responders_attempts(const staple_cert_t *cert,
