@@ -175,29 +175,53 @@ int staple_policy_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     for (s = main_server; s != NULL; s = s->next) {
         complete_policy(s, pconf);
     }
-    if (!staple_config_any_enabled(main_server)) {
-        return OK;
-    }
     for (s = main_server; s != NULL; s = s->next) {
         ok &= check_server(s,
                            s == main_server ? NULL
                                             : staple_config_get(main_server),
                            ptemp);
     }
-    return check_modules(main_server) && ok ? OK : HTTP_INTERNAL_SERVER_ERROR;
+    if (staple_config_any_enabled(main_server)) {
+        ok &= check_modules(main_server);
+    }
+    return ok ? OK : HTTP_INTERNAL_SERVER_ERROR;
 }
 
+/* One directive and its words; `without` is what stands for no word. */
 static void dump_list(apr_file_t *out, const char *name,
-                      const char *const *list, int is_none)
+                      const char *const *list, const char *without)
 {
-    if (list == NULL && !is_none) {
-        return;
-    }
     apr_file_printf(out, "  %s", name);
+    if (list == NULL || *list == NULL) {
+        apr_file_printf(out, " %s", without);
+    }
     for (; list != NULL && *list != NULL; list++) {
         apr_file_printf(out, " %s", *list);
     }
-    apr_file_printf(out, "%s\n", is_none ? " none" : "");
+    apr_file_printf(out, "\n");
+}
+
+/* What there is for the main server alone. */
+static void dump_main(apr_file_t *out, const server_rec *s)
+{
+    const staple_config_t *config = staple_config_get(s);
+    const char *proxy = config->proxy != NULL && config->proxy[0] != '\0'
+                            ? config->proxy
+                            : NULL;
+    const struct {
+        const char *name, *value;
+    } texts[] = {{"OCSPStapleEventLog", config->event_log},
+                 {"OCSPStapleProxy", proxy},
+                 {"OCSPStapleShared", staple_shared_name()},
+                 {"OCSPStapleStore", staple_config_store(s)}};
+    unsigned i;
+
+    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        apr_file_printf(out, "  %s %s\n", texts[i].name,
+                        texts[i].value != NULL ? texts[i].value : "none");
+    }
+    dump_list(out, "OCSPStapleEventCommand", config->event_command,
+              "(no command)");
 }
 
 static void dump_server(apr_pool_t *p, apr_file_t *out, const server_rec *s,
@@ -217,23 +241,14 @@ static void dump_server(apr_pool_t *p, apr_file_t *out, const server_rec *s,
         }
     }
     dump_list(out, "OCSPStapleResponder", config->policy.urls,
-              config->policy.no_network);
-    dump_list(out, "OCSPStapleResponseFile", config->policy.files, 0);
+              config->policy.no_network ? "none" : "(no list)");
+    dump_list(out, "OCSPStapleResponseFile", config->policy.files, "none");
+    dump_list(out, "OCSPStapleChainFile", list_of(p, config->chain_files),
+              "none");
     apr_file_printf(out, "  OCSPStapleLogExclude %s\n",
                     staple_exclude_text(p, config->policy.exclude));
     if (is_main) {
-        apr_file_printf(out, "  OCSPStapleEventLog %s\n",
-                        config->event_log != NULL ? config->event_log : "none");
-        apr_file_printf(out, "  OCSPStapleStore %s\n",
-                        staple_config_store(s) != NULL ? staple_config_store(s)
-                                                       : "none");
-        apr_file_printf(out, "  OCSPStapleProxy %s\n",
-                        config->proxy != NULL && config->proxy[0] != '\0'
-                            ? config->proxy
-                            : "none");
-        apr_file_printf(out, "  OCSPStapleShared %s\n",
-                        staple_shared_name() != NULL ? staple_shared_name()
-                                                     : "none");
+        dump_main(out, s);
     }
 }
 
