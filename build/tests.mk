@@ -19,9 +19,11 @@ unit_tests = \
 	t/unit/core/t_staple_cache \
 	t/unit/core/t_staple_cert \
 	t/unit/core/t_staple_due \
+	t/unit/core/t_staple_exchange \
 	t/unit/core/t_staple_ledger \
 	t/unit/core/t_staple_look \
 	t/unit/core/t_staple_parse \
+	t/unit/core/t_staple_queue \
 	t/unit/core/t_staple_reason \
 	t/unit/core/t_staple_refresh \
 	t/unit/core/t_staple_request \
@@ -32,6 +34,7 @@ unit_tests = \
 	t/unit/core/t_staple_stored \
 	t/unit/core/t_staple_verify \
 	t/unit/core/t_staple_writer \
+	t/unit/io/t_staple_files \
 	t/unit/io/t_staple_http_cache \
 	t/unit/io/t_staple_store
 

@@ -10,8 +10,8 @@ use Staple::Responder;
 use Staple::Server;
 
 my @kinds = (
-    ['http=500'], ['trylater'], ['http=404'], ['reset'], ['html'], ['close'],
-    ['empty'], ['junk'], ['good', flip => 'signature'],
+    ['http=500'], ['trylater'], ['http=404'], ['short'], ['html'],
+    ['unauthorized'], ['empty'], ['junk'], ['good', flip => 'signature'],
     ['good', this => -7200, next => -3600],
 );
 

@@ -1,0 +1,130 @@
+/* Response files: read at first and when they change, and only then. */
+#include "../tap.h"
+
+#include <apr_file_io.h>
+#include <apr_general.h>
+#include <apr_strings.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "staple_files.h"
+
+static apr_pool_t *p;
+static unsigned char der[STAPLE_MAX_RESPONSE];
+
+/* A file of so many bytes, put in place by renaming it. */
+static void put(const char *path, char byte, apr_size_t len)
+{
+    const char *other = apr_pstrcat(p, path, ".new", NULL);
+    FILE *file = fopen(other, "wb");
+
+    while (len-- > 0) {
+        putc(byte, file);
+    }
+    fclose(file);
+    rename(other, path);
+}
+
+/* One look at all files: how many have changed, and what the last one is. */
+static unsigned look(staple_files_t *files, const staple_file_t **last,
+                     apr_size_t *len, apr_status_t *status)
+{
+    const staple_file_t *file;
+    unsigned count = 0;
+
+    staple_files_rewind(files);
+    while ((file = staple_files_next(files, der, len, status)) != NULL) {
+        *last = file;
+        count++;
+        if (count > 10) {
+            break;
+        }
+    }
+    return count;
+}
+
+static void test_one(const char *path)
+{
+    staple_files_t *files = staple_files_make(p);
+    const staple_file_t *file = NULL;
+    apr_status_t status = APR_SUCCESS;
+    apr_size_t len = 0;
+
+    staple_files_add(files, path, 3);
+    staple_files_add(files, path, 7);
+    unlink(path);
+    is_int(look(files, &file, &len, &status), 1, "not there: told once");
+    ok(APR_STATUS_IS_ENOENT(status), "not there: why");
+    is_int(file->indexes->nelts, 2, "one file for two certificates");
+    is_int(look(files, &file, &len, &status), 0, "still not there: silence");
+    put(path, 'a', 100);
+    is_int(look(files, &file, &len, &status), 1, "there: read");
+    is_int(status, APR_SUCCESS, "there: well");
+    is_int(len, 100, "there: its length");
+    is_int(der[99], 'a', "there: its bytes");
+    is_int(look(files, &file, &len, &status), 0, "as before: not read again");
+    put(path, 'b', 100);
+    is_int(look(files, &file, &len, &status), 1,
+           "replaced by one of the same size: read");
+    is_int(der[0], 'b', "replaced: its bytes");
+    put(path, 'c', 0);
+    is_int(look(files, &file, &len, &status), 1, "empty: told");
+    is_int(len, 0, "empty: no bytes");
+    put(path, 'd', STAPLE_MAX_RESPONSE);
+    is_int(look(files, &file, &len, &status), 1, "as large as may be: read");
+    is_int(len, STAPLE_MAX_RESPONSE, "as large as may be: all of it");
+    put(path, 'd', STAPLE_MAX_RESPONSE + 1);
+    is_int(look(files, &file, &len, &status), 1, "too large: told");
+    is_int(len, STAPLE_MAX_RESPONSE + 1, "too large: so it says");
+    unlink(path);
+    is_int(look(files, &file, &len, &status), 1, "gone: told once");
+    is_int(look(files, &file, &len, &status), 0, "gone: silence");
+    put(path, 'e', 10);
+    is_int(look(files, &file, &len, &status), 1, "back: read");
+}
+
+/* What is no file does not hold up the refresher. */
+static void test_odd(const char *dir)
+{
+    staple_files_t *files = staple_files_make(p);
+    const char *fifo = apr_pstrcat(p, dir, "/fifo", NULL);
+    const char *good = apr_pstrcat(p, dir, "/good", NULL);
+    const staple_file_t *file = NULL;
+    apr_status_t status = APR_SUCCESS;
+    apr_size_t len = 0;
+
+    mkfifo(fifo, 0600);
+    put(good, 'g', 5);
+    staple_files_add(files, fifo, 0);
+    staple_files_add(files, dir, 1);
+    staple_files_add(files, good, 2);
+    is_int(look(files, &file, &len, &status), 3,
+           "a pipe and a directory are told, without waiting");
+    is_str(file->path, good, "and the file behind them is read");
+    is_int(len, 5, "all of it");
+    is_int(look(files, &file, &len, &status), 0, "then silence");
+    unlink(fifo);
+    unlink(good);
+}
+
+int main(void)
+{
+    char dir[] = "/tmp/t_staple_files-XXXXXX";
+    const char *path;
+
+    apr_initialize();
+    apr_pool_create(&p, NULL);
+    if (mkdtemp(dir) == NULL) {
+        return tap_skip_all("no directory can be made in /tmp");
+    }
+    path = apr_pstrcat(p, dir, "/file", NULL);
+    test_one(path);
+    test_odd(dir);
+    unlink(path);
+    rmdir(dir);
+    apr_pool_destroy(p);
+    apr_terminate();
+    return tap_done();
+}
