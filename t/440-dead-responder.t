@@ -28,7 +28,8 @@ my $server = Staple::Server->new(
            . "OCSPStapleMaxTries 1\n",
     vhosts => [map { { name => $_->{name}, certs => [$_] } } @dead, @live]);
 
-$server->start(timeout => 60);
+alarm Staple::Process::scale(400); # a thousand hosts take their time to start
+$server->start(timeout => 150);
 ok(wait_until(sub { $live->count >= $n }, 30), 'all on the live one are asked');
 my @asked = $live->requests;
 my @hung = $dead->requests;
