@@ -24,6 +24,12 @@ static const cli_command_t commands[] = {
      "revoked, 11 unknown, 1 nothing that could be verified, 2 wrong usage or\n"
      "a file that cannot be read or written.",
      cli_fetch_run},
+    {"status", "a server's status as a table and as a monitoring check",
+     "Reads what SetHandler ocspstaple-status shows as ?format=json, from a\n"
+     "URL or a file given before the options.  Prints one line that says what\n"
+     "is wrong, and a table; exits 0 ok, 1 warning, 2 critical, 3 cannot\n"
+     "tell, as monitoring plugins do.",
+     cli_watch_run},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

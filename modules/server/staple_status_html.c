@@ -239,7 +239,7 @@ static void put_certificates(request_rec *r, const staple_snapshot_t *snapshot,
         ap_rputs("<p class=\"line\">There is none here.</p>\n", r);
         return;
     }
-    ap_rputs("<table>", r);
+    ap_rputs("<table class=\"sorts\">", r);
     put_column_heads(r, query);
     ap_rputs("<tbody>\n", r);
     for (i = first; i < last; i++) {
