@@ -155,7 +155,8 @@ static cli_status_verdict_t judge_document(apr_pool_t *p,
     }
     if (!json_is_true(json_object_get(refresher, "running"))) {
         return json_is_null(json_object_get(refresher, "pid"))
-                   ? say(CLI_STATUS_WARNING, "the refresher has not started yet")
+                   ? say(CLI_STATUS_WARNING,
+                         "the refresher has not started yet")
                    : say(CLI_STATUS_CRITICAL,
                          "the refresher does not run: staples will run out");
     }
