@@ -227,6 +227,6 @@ like($headers->{allow}, qr/GET/, 'POST: what is allowed');
 (undef, undef, $page) = status_get($port, '/server-status');
 like($page, qr/<h2>OCSP stapling<\/h2>.*good: 2</s, 'mod_status: a section');
 (undef, undef, $body) = status_get($port, '/server-status?auto');
-like($body, qr/^OCSPStapleGood: 2$/m, 'mod_status: ?auto');
-like($body, qr/^OCSPStapleIssuerRevoked: 0$/m, 'mod_status: ?auto, two words');
+like($body, qr/^OCSPStaplingGood: 2$/m, 'mod_status: ?auto');
+like($body, qr/^OCSPStaplingIssuerRevoked: 0$/m, 'mod_status: ?auto, two words');
 is(join("\n", $server->bad_lines), '', 'nothing bad in the log');

@@ -152,10 +152,6 @@ int cli_watch_run(const cli_command_t *command, apr_pool_t *p,
     const char *why;
     int status;
     cli_option_t options[] = {
-        {.name = "from", .value = "URL|FILE", .kind = CLI_OPTION_TEXT,
-         .to = &source,
-         .help = "where the status is: a URL with ?format=json, or a file;\n"
-                 "--from may be left out"},
         {.name = "max-age", .value = "SECONDS", .kind = CLI_OPTION_DURATION,
          .to = &max_age, .min = 1, .max = 31536000,
          .help = "how old the status may be (default: 300)"},

@@ -90,7 +90,7 @@ static void put_key(request_rec *r, const char *title)
 
 static void put_line(request_rec *r, const staple_figure_t *figure)
 {
-    ap_rputs("OCSPStaple", r);
+    ap_rputs("OCSPStapling", r);
     put_key(r, figure->title);
     ap_rprintf(r, ": %.15g\n", figure->value);
 }
