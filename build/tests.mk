@@ -32,6 +32,7 @@ unit_tests = \
 	t/unit/core/t_staple_schedule \
 	t/unit/core/t_staple_share \
 	t/unit/core/t_staple_stored \
+	t/unit/core/t_staple_state \
 	t/unit/core/t_staple_verify \
 	t/unit/core/t_staple_writer \
 	t/unit/io/t_staple_files \
