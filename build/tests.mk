@@ -57,6 +57,7 @@ endif
 source_checks = \
 	build/check-directives \
 	build/check-exports \
+	build/check-faults \
 	build/check-filelist \
 	build/check-hardening \
 	build/check-layers \

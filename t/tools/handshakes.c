@@ -1,5 +1,4 @@
-/* Many TLS handshakes at once; says what each got stapled and how long it took.
- */
+/* Many TLS handshakes at once: what each got stapled, how long it took. */
 #include "hs_judge.h"
 
 #include <arpa/inet.h>
@@ -20,14 +19,14 @@
 #include <unistd.h>
 
 /*
- * One thread, non-blocking: `concurrency` connections, each of which begins
- * the next handshake when its last one is over.  Names are taken in turn.
- * One line for each handshake, tab-separated:
+ * One thread, `concurrency` non-blocking connections, each of which begins the
+ * next handshake after its last one.  Names are taken in turn.  One line for
+ * each handshake, tab-separated:
  *
  *   NAME  ok|failed  MS  STAPLE_BYTES  STATUS  SHA1_OF_STAPLE  [WHY]
  *
- * STATUS: none, good, revoked, unknown, a response status such as tryLater,
- * or with --verify "invalid:REASON".  The last line sums up.
+ * STATUS: none, good, revoked, unknown, an error status such as tryLater, or
+ * with --verify "invalid:REASON".  The last line sums up.
  */
 typedef struct name_t {
     char *name;
@@ -41,7 +40,7 @@ typedef struct conn_t {
     SSL *ssl;
     name_t *name;
     double began_at;
-    double not_before; /* of the next one: after a failure, a moment later */
+    double not_before; /* of the next one: after --pause, or a failure */
 } conn_t;
 
 static struct {
@@ -49,14 +48,13 @@ static struct {
     name_t *names;
     size_t name_count;
     long total, concurrency;
-    double timeout, loop; /* seconds; loop < 0: until SIGTERM, 0: no */
+    double timeout, pause, loop; /* seconds; loop < 0: until SIGTERM */
     int tls, status, quiet, require;
     char *sigalgs; /* not const: OpenSSL's macro casts it away */
     const char *ciphers, *verify, *der;
     SSL_CTX *ctx;
     STACK_OF(X509) * trusted;
     int epoll;
-    /* the run */
     long begun, ended, ok, stapled;
     double started_at;
     double *took; /* milliseconds, ring of the last TOOK_ROOM */
@@ -141,7 +139,7 @@ static void end(conn_t *conn, const char *failure)
     struct linger reset = {1, 0};
 
     run.ended++;
-    conn->not_before = failure == NULL ? 0 : now() + 0.01;
+    conn->not_before = now() + (failure == NULL ? run.pause : 0.01);
     tell(conn, failure);
     if (failure == NULL) {
         SSL_shutdown(conn->ssl);
@@ -217,13 +215,11 @@ static void begin(conn_t *conn)
 
 static int is_more(void)
 {
-    if (is_stopping) {
-        return 0;
-    }
     if (run.loop != 0) {
-        return run.loop < 0 || now() - run.started_at < run.loop;
+        return !is_stopping
+               && (run.loop < 0 || now() - run.started_at < run.loop);
     }
-    return run.begun < run.total;
+    return !is_stopping && run.begun < run.total;
 }
 
 static void run_all(conn_t *conns)
@@ -352,6 +348,7 @@ static void usage(void)
          "  --count N            handshakes (default: one for each name)\n"
          "  --concurrency N      connections at once (default 1)\n"
          "  --loop SECONDS       go on for so long; 0: until SIGTERM\n"
+         "  --pause MS           between two of one connection\n"
          "  --timeout SECONDS    of one handshake (default 10)\n"
          "  --tls 1.2|1.3        this version only\n"
          "  --sigalgs LIST --ciphers LIST   to choose the certificate\n"
@@ -382,6 +379,9 @@ static void take_option(int option, char *value)
         return;
     case 'l':
         run.loop = atof(value) > 0 ? atof(value) : -1;
+        return;
+    case 'p':
+        run.pause = atof(value) / 1000;
         return;
     case 't':
         run.timeout = atof(value);
@@ -416,7 +416,8 @@ static void parse_options(int argc, char **argv)
         {"ciphers", 1, NULL, 'e'},   {"verify", 1, NULL, 'v'},
         {"der", 1, NULL, 'd'},       {"no-status", 0, &run.status, 0},
         {"quiet", 0, &run.quiet, 1}, {"require-staple", 0, &run.require, 1},
-        {"help", 0, NULL, 'h'},      {NULL, 0, NULL, 0}};
+        {"pause", 1, NULL, 'p'},     {"help", 0, NULL, 'h'},
+        {NULL, 0, NULL, 0}};
     int option;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {

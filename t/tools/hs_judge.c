@@ -68,18 +68,37 @@ static const char *judge_times(ASN1_GENERALIZEDTIME *this_update,
     return NULL;
 }
 
+/* What the response says about `id`: of several answers the worst, and what is
+ * wrong with the times of any.  NULL: nothing. */
+static const char *find_status(OCSP_BASICRESP *basic, OCSP_CERTID *id)
+{
+    ASN1_GENERALIZEDTIME *this_update, *next_update;
+    const char *wrong = NULL;
+    int worst = -1;
+    int i = -1;
+
+    while (wrong == NULL && (i = OCSP_resp_find(basic, id, i)) >= 0) {
+        int status = OCSP_single_get0_status(OCSP_resp_get0(basic, i), NULL,
+                                             NULL, &this_update, &next_update);
+
+        wrong = judge_times(this_update, next_update);
+        if (worst < 0 || status == V_OCSP_CERTSTATUS_REVOKED) {
+            worst = status;
+        }
+    }
+    return wrong != NULL || worst < 0 ? wrong : OCSP_cert_status_str(worst);
+}
+
 static const char *verify_basic(OCSP_BASICRESP *basic, SSL *ssl,
                                 STACK_OF(X509) * trusted)
 {
     STACK_OF(X509) *peer = SSL_get_peer_cert_chain(ssl);
     STACK_OF(X509) *certs = sk_X509_new_null();
     X509 *leaf = SSL_get0_peer_certificate(ssl);
-    ASN1_GENERALIZEDTIME *this_update, *next_update;
     const char *why = NULL;
     X509_STORE *store = NULL;
     OCSP_CERTID *id = NULL;
     X509 *issuer = trusted_issuer(leaf, peer, trusted);
-    int status, reason;
 
     if (issuer == NULL) {
         why = "invalid:no_issuer";
@@ -88,15 +107,11 @@ static const char *verify_basic(OCSP_BASICRESP *basic, SSL *ssl,
     id = OCSP_cert_to_id(EVP_sha1(), leaf, issuer);
     store = store_of(NULL, issuer);
     sk_X509_push(certs, issuer);
-    if (!OCSP_resp_find_status(basic, id, &status, &reason, NULL, &this_update,
-                               &next_update)) {
+    if ((why = find_status(basic, id)) == NULL) {
         why = "invalid:other_certificate";
     }
     else if (OCSP_basic_verify(basic, certs, store, 0) != 1) {
         why = "invalid:signature";
-    }
-    else if ((why = judge_times(this_update, next_update)) == NULL) {
-        why = OCSP_cert_status_str(status);
     }
 done:
     OCSP_CERTID_free(id);
