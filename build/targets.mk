@@ -5,6 +5,8 @@ help:
 	@echo 'make install          to where apxs says (DESTDIR is honoured)'
 	@echo 'make check            tests without a server, and the checks of build/'
 	@echo 'make check-server     tests with httpd (t/run-server-tests)'
+	@echo 'make deb              the Debian package, below deb/'
+	@echo 'make rpm              the RPM package, below rpm/'
 	@echo 'make distcheck        the tarball builds, passes and installs'
 	@echo 'make format           clang-format over all C files'
 	@echo 'make format-check     the same, only looking'
@@ -47,3 +49,13 @@ compile_commands.json: Makefile
 CLEANFILES += compile_commands.json compile_commands.json.tmp
 
 .PHONY: help check-server format format-check
+
+# ---- packages ----
+
+deb: dist
+	$(srcdir)/build/deb '$(distdir).tar.xz' '$(VERSION)'
+
+rpm: dist
+	$(srcdir)/build/rpm '$(distdir).tar.xz' '$(VERSION)'
+
+.PHONY: deb rpm
