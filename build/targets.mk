@@ -6,7 +6,7 @@ help:
 	@echo 'make check            tests without a server, and the checks of build/'
 	@echo 'make check-server     tests with httpd (t/run-server-tests)'
 	@echo 'make deb              the Debian package, below deb/'
-	@echo 'make rpm              the RPM package, below rpm/'
+	@echo 'make rpm              the RPM package, below rpm/ (RPMFLAGS=--nodeps)'
 	@echo 'make distcheck        the tarball builds, passes and installs'
 	@echo 'make format           clang-format over all C files'
 	@echo 'make format-check     the same, only looking'
@@ -56,6 +56,6 @@ deb: dist
 	$(srcdir)/build/deb '$(distdir).tar.xz' '$(VERSION)'
 
 rpm: dist
-	$(srcdir)/build/rpm '$(distdir).tar.xz' '$(VERSION)'
+	$(srcdir)/build/rpm '$(distdir).tar.xz' '$(VERSION)' $(RPMFLAGS)
 
 .PHONY: deb rpm
