@@ -56,6 +56,7 @@ endif
 
 source_checks = \
 	build/check-directives \
+	build/check-docs \
 	build/check-exports \
 	build/check-faults \
 	build/check-filelist \

@@ -14,7 +14,8 @@ use Staple::Server;
 my $top = $ENV{top_srcdir};
 my @files = Staple::Docs::files($top);
 my @blocks = map { Staple::Docs::blocks($top, $_, 'apache') } @files;
-plan tests => @blocks + 9;
+my @scripts = map { Staple::Docs::blocks($top, $_, 'sh') } @files;
+plan tests => @blocks + @scripts + 12;
 
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $responder = Staple::Responder->new(pki => $pki);
@@ -37,6 +38,12 @@ for my $block (@blocks) {
     }
 }
 
+for my $script (@scripts) {
+    my ($text, $status) = capture(['sh', '-n'], stdin => $script->{text});
+    is($status, 0, "$script->{file}:$script->{line}: sh can read it")
+        or diag($text);
+}
+
 # Directives of mod_ssl and mod_md that are named anywhere are in the modules.
 my $dir = Staple::Server::apxs('LIBEXECDIR');
 my $known = join '', map { read_file("$dir/$_") // '' }
@@ -45,7 +52,7 @@ SKIP: {
     skip 'no mod_ssl.so and mod_md.so to look into', 1
         if !-e "$dir/mod_ssl.so" || !-e "$dir/mod_md.so";
     my %named = map { $_ => 1 } map { (read_file("$top/$_") // '')
-        =~ /`((?:SSL|MD)[A-Z][A-Za-z]+[a-z])/g } @files;
+        =~ /`((?:SSL|MD)[A-Z][A-Za-z]+)/g } @files;
     is_deeply([grep { index($known, "\0$_\0") < 0 } sort keys %named], [],
               'directives of mod_ssl and mod_md that are named exist');
 }
@@ -54,7 +61,7 @@ SKIP: {
 my ($smallest) = grep { $_->{file} eq 'README.md' } @blocks;
 ok($smallest && $smallest->{text} =~ /^OCSPStaple On$/m,
    'README begins with the smallest configuration');
-$responder->set('*', 'good', next => 3600);
+$responder->set('*', 'good', next => 3000);
 $server->reconfigure(
     modules => [],
     lines => Staple::Docs::resolve($server, $combined, $smallest->{text}),
@@ -83,3 +90,18 @@ my $tool = top_builddir() . '/ocspstaple';
     timeout => 20);
 is($status, 0, 'ocspstaple fetch ends well');
 like($text, qr/^good$/m, 'and says good');
+
+# The check of docs/operations.md.
+my ($check) = grep { $_->{text} =~ /^# check_staple/m } @scripts;
+my $program = write_file($server->root . '/check_staple',
+    $check->{text} =~ s/-connect "\$host:/-connect "127.0.0.1:/r);
+($text, $status) = capture(['sh', $program, 'www.example.org', $port],
+                           timeout => 20);
+like($text, qr/^STAPLE WARNING: .* only until/, 'an hour before the end');
+$responder->set('*', 'good', next => 86400);
+$server->stop;
+system 'rm', '-rf', $server->root . '/store';
+$server->start;
+ok(wait_all_stapled($server, ['www.example.org']), 'with a longer response');
+like(capture(['sh', $program, 'www.example.org', $port], timeout => 20),
+     qr/^STAPLE OK: www\.example\.org: good until/, 'all is well');
