@@ -11,7 +11,7 @@ use Staple::PKI;
 use Staple::Responder;
 use Staple::Server;
 
-plan tests => 18;
+plan tests => 21;
 
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $document = read_file("$ENV{top_srcdir}/docs/troubleshooting.md");
@@ -55,6 +55,13 @@ sub heals {
        'good', "$what: stapled after the fix");
 }
 
+# The clock is a day slow, which is a response that is of tomorrow.  Begun first,
+# as its second try takes some seconds to come.
+my $responder = Staple::Responder->new(pki => $pki);
+my $slow = server($pki->cert('clock.example', url => $responder->url));
+$responder->set('clock.example', 'good', this => 86400, next => 172800);
+$slow->start;
+
 # The responder is not reachable, and then it is.
 {
     my $port = Staple::Process::free_port();
@@ -62,13 +69,15 @@ sub heals {
     my $server = server($cert)->start;
 
     tells($server, 'The responder cannot be reached');
-    my $responder = Staple::Responder->new(pki => $pki, port => $port);
+    tells($slow, 'The clock is wrong');
+    $responder->set('clock.example', 'good', next => 3600);
+    my $far = Staple::Responder->new(pki => $pki, port => $port);
     heals($server, 'responder unreachable');
-    $server->stop;
+    heals($slow, 'clock wrong');
+    $_->stop for $server, $slow;
 }
 
 # The file has the certificate alone, and then its issuer, too.
-my $responder = Staple::Responder->new(pki => $pki);
 {
     my $cert = $pki->cert('alone.example', url => $responder->url);
     my $server = server({ %$cert, chain => $cert->{leaf} })->start;
@@ -102,16 +111,27 @@ SKIP: {
     $server->stop;
 }
 
-# The clock is a day slow, which is a response that is of tomorrow.
+# After the last try there is a day of silence; without what was stored there is
+# none.
 {
-    my $cert = $pki->cert('clock.example', url => $responder->url);
-    my $server = server($cert);
+    my $cert = $pki->cert('silent.example', url => $responder->url);
+    my $server = server($cert, lines => "OCSPStapleMaxTries 1\n");
 
-    $responder->set('clock.example', 'good', this => 86400, next => 172800);
+    $responder->set('silent.example', 'unauthorized');
     $server->start;
-    tells($server, 'The clock is wrong');
-    $responder->set('clock.example', 'good', next => 3600);
-    heals($server, 'clock wrong');
+    ok($server->wait_log(qr/OST0041:.*silent.*next try in (?:7|8)\d{4} s/, 15),
+       'make it ask now: a day of silence');
+    $responder->set('silent.example', 'good', next => 3600);
+    my $asked = $responder->count(name => 'silent.example');
+    $server->graceful;
+    $server->wait_log(qr/refresher of/, 15, count => 2);
+    staple($server, 'silent.example');
+    is($responder->count(name => 'silent.example'), $asked,
+       'make it ask now: a graceful restart does not ask');
+    $server->stop;
+    unlink glob $server->root . '/store/*';
+    $server->start;
+    heals($server, 'make it ask now');
     $server->stop;
 }
 
