@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define DAY ((time_t)86400)
-#define MAX_ITEMS 64
+#define MAX_ITEMS 256
 
 static void usage(void)
 {
