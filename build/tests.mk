@@ -63,6 +63,7 @@ source_checks = \
 	build/check-hardening \
 	build/check-layers \
 	build/check-log-tags \
+	build/check-security \
 	build/check-size \
 	build/check-troubleshooting
 
