@@ -20,6 +20,7 @@ unit_tests = \
 	t/unit/core/t_staple_cert \
 	t/unit/core/t_staple_due \
 	t/unit/core/t_staple_exchange \
+	t/unit/core/t_staple_follow \
 	t/unit/core/t_staple_ledger \
 	t/unit/core/t_staple_look \
 	t/unit/core/t_staple_parse \
@@ -33,6 +34,7 @@ unit_tests = \
 	t/unit/core/t_staple_share \
 	t/unit/core/t_staple_stored \
 	t/unit/core/t_staple_state \
+	t/unit/core/t_staple_text \
 	t/unit/core/t_staple_verify \
 	t/unit/core/t_staple_writer \
 	t/unit/io/t_staple_files \
