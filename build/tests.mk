@@ -16,6 +16,7 @@ unit_tests = \
 	t/unit/core/t_corpus \
 	t/unit/core/t_refresh_trouble \
 	t/unit/core/t_staple_adopt \
+	t/unit/core/t_staple_board \
 	t/unit/core/t_staple_cache \
 	t/unit/core/t_staple_cert \
 	t/unit/core/t_staple_due \

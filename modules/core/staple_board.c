@@ -6,6 +6,7 @@
 struct staple_board_block_t {
     apr_uint64_t turn;
     apr_uint64_t count;
+    apr_uint64_t board_size; /* another version's differs */
     staple_board_t boards[2]; /* the one of the last turn counts */
     staple_tally_t tallies[];
 };
@@ -22,6 +23,7 @@ staple_board_block_t *staple_board_format(void *block, apr_uint32_t count)
     staple_board_block_t *made = block;
 
     made->count = count;
+    made->board_size = sizeof(staple_board_t);
     return made;
 }
 
@@ -50,6 +52,21 @@ void staple_board_get(staple_board_t *board, const staple_board_block_t *block)
             break;
         }
     }
+}
+
+void staple_board_adopt(staple_board_block_t *block,
+                        const staple_board_block_t *older)
+{
+    staple_board_t theirs, ours;
+
+    if (older->board_size != sizeof(theirs)) {
+        return;
+    }
+    staple_board_get(&theirs, older);
+    memset(&ours, 0, sizeof(ours));
+    ours.responder_count = theirs.responder_count;
+    memcpy(ours.responders, theirs.responders, sizeof(ours.responders));
+    staple_board_put(block, &ours);
 }
 
 void staple_board_count(staple_board_block_t *block, apr_uint32_t index,

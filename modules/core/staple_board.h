@@ -13,8 +13,11 @@ typedef struct staple_board_responder_t {
     apr_uint64_t requests;
     apr_uint64_t failures;
     apr_interval_time_t latency; /* of the last answer */
+    apr_time_t probe_at; /* when it is asked next, if it is down */
+    apr_uint32_t probes; /* that failed since it went down */
     apr_uint32_t is_healthy;
     apr_uint32_t last_error; /* staple_reason_e; STAPLE_OK: none yet */
+    apr_uint32_t reserved;
 } staple_board_responder_t;
 
 /* Plain data, published whole.  All zero: no refresher ran yet. */
@@ -50,6 +53,11 @@ void staple_board_put(staple_board_block_t *block, const staple_board_t *board);
 
 /* Copies the board.  Any process, any time, without a lock. */
 void staple_board_get(staple_board_t *board, const staple_board_block_t *block);
+
+/* Takes the responders over from the board of an earlier generation, if it is
+ * of this version. */
+void staple_board_adopt(staple_board_block_t *block,
+                        const staple_board_block_t *older);
 
 /* Counts one handshake of certificate `index`.  Any process, handshake: one
  * addition in shared memory. */

@@ -409,6 +409,53 @@ staple_refresh_t *staple_refresh_make(apr_pool_t *p,
     return refresh;
 }
 
+/* The URL as the certificate names it, or NULL: it does not. */
+static const char *find_url(const staple_entry_t *entry, const char *url)
+{
+    const char *own;
+    int by_get;
+    unsigned i;
+
+    for (i = 0;
+         (own = staple_responders_attempt(&by_get, entry->cert, entry->policy,
+                                          i))
+         != NULL;
+         i++) {
+        if (strcmp(own, url) == 0) {
+            return own;
+        }
+    }
+    return NULL;
+}
+
+void staple_refresh_was_down(staple_refresh_t *refresh, const char *url,
+                             unsigned probes, apr_time_t probe_at,
+                             apr_time_t now)
+{
+    staple_responder_t *r = refresh->shared;
+    staple_record_t record;
+    const char *own;
+    apr_uint32_t i;
+
+    if (r != NULL && strcmp(r->url, url) == 0) {
+        staple_responder_was_down(r, probes, probe_at, now);
+        return;
+    }
+    for (i = 0; i < refresh->count; i++) {
+        own = find_url(&refresh->entries[i], url);
+        if (own == NULL) {
+            continue;
+        }
+        r = staple_queue_responder(refresh->queue, own);
+        staple_responder_was_down(r, probes, probe_at, now);
+        staple_cache_get_record(&record, refresh->cache, i);
+        if (record.failures > 0) {
+            refresh->entries[i].skipped = r;
+            r->prober = i;
+        }
+    }
+}
+
 apr_time_t staple_refresh_due_at(const staple_refresh_t *refresh)
 {
     const staple_responder_t *r;

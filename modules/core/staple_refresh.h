@@ -83,6 +83,13 @@ staple_refresh_t *staple_refresh_make(apr_pool_t *p,
                                       const staple_refresh_options_t *options,
                                       apr_time_t now);
 
+/* Before the first exchange: the responder `url` was found down by an earlier
+ * refresher, and is so still, which is not told again.  Who failed since is
+ * asked about when it is back.  Nothing, where no certificate names it. */
+void staple_refresh_was_down(staple_refresh_t *refresh, const char *url,
+                             unsigned probes, apr_time_t probe_at,
+                             apr_time_t now);
+
 /* The next exchange to start at `now`, or NULL: nobody is due, or enough is in
  * flight.  Call it until it returns NULL. */
 staple_exchange_t *staple_refresh_next(staple_refresh_t *refresh,

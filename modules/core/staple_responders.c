@@ -124,6 +124,17 @@ void staple_responder_leave_alone(staple_responder_t *r,
     }
 }
 
+void staple_responder_was_down(staple_responder_t *r, unsigned probes,
+                               apr_time_t probe_at, apr_time_t now)
+{
+    r->is_down = 1;
+    r->probes = probes;
+    /* The clock may have been set back since. */
+    r->probe_at = probe_at < now + STAPLE_SCHEDULE_RETRY_AFTER
+                      ? probe_at
+                      : now + STAPLE_SCHEDULE_RETRY_AFTER;
+}
+
 apr_uint32_t staple_responder_prober(staple_responder_t *r, apr_time_t now)
 {
     apr_uint32_t index = STAPLE_RESPONDER_NOBODY;

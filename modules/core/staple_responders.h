@@ -81,6 +81,11 @@ staple_responder_ended(staple_responder_t *r, apr_uint32_t index,
 void staple_responder_leave_alone(staple_responder_t *r,
                                   apr_interval_time_t time, apr_time_t now);
 
+/* An earlier refresher found it down, and would probe it at `probe_at`: so it
+ * is from now on, within the bounds of staple_schedule.h. */
+void staple_responder_was_down(staple_responder_t *r, unsigned probes,
+                               apr_time_t probe_at, apr_time_t now);
+
 /* The certificate that shall probe the responder now, which is down: once
  * each time that a probe is due.  STAPLE_RESPONDER_NOBODY: none. */
 apr_uint32_t staple_responder_prober(staple_responder_t *r, apr_time_t now);

@@ -25,7 +25,7 @@
 
 typedef struct retained_t {
     apr_pool_t *pool; /* of the segment; NULL: none */
-    void *block;
+    void *block;             /* begins with the board */
     staple_ledger_t *ledger; /* in it, behind the board */
     void *cache;             /* in it, behind the ledger */
     apr_size_t size;         /* of the block, later of the cache */
@@ -79,6 +79,7 @@ static void take_over(const staple_view_t *view, const retained_t *last,
                                 : NULL;
 
     if (older != NULL) {
+        staple_board_adopt(view->board, last->block);
         staple_writer_adopt(staple_writer_make(ptemp, view->cache), older);
         staple_ledger_adopt(view->ledger, view->cache, last->ledger, older,
                             keys);

@@ -240,6 +240,63 @@ static void test_returns_after_tries(void)
     is_int(sim_stapled(sim), 200, "tries used up: a probe finds it back");
 }
 
+/* Another refresher takes over, in another child or after a graceful restart,
+ * and is told what the last one knew of the responders. */
+static void restart(sim_t *sim)
+{
+    const staple_responder_t *r = staple_refresh_responders(sim->refresh);
+
+    sim_start(sim);
+    for (; r != NULL; r = r->next) {
+        if (r->is_down) {
+            staple_refresh_was_down(sim->refresh, r->url, r->probes,
+                                    r->probe_at, sim->now);
+        }
+    }
+    staple_refresh_was_down(sim->refresh, "http://no-longer/", 1, sim->now,
+                            sim->now);
+}
+
+static void test_health_is_kept(void)
+{
+    sim_t *sim = make(300, dead);
+    sim_place_t *place = sim_place(sim, "http://dead", SIM_HANGS);
+    sim_place_t *other = sim_place(sim, "http://live", SIM_GOOD);
+    const staple_responder_t *r;
+    unsigned asked, responders = 0;
+    apr_uint32_t i;
+
+    sim->policy.max_tries = 1; /* it is long until each one's next turn */
+    for (i = 0; i < 100; i++) {
+        sim_set(sim, i, both, NULL);
+    }
+    sim_run(sim, MINUTE);
+    is_int(sim->went_down, 1, "restart: one was found down before");
+    is_int(sim_stapled(sim), 100, "restart: a third had another one");
+    asked = place->asked;
+    place->most_in_flight = 0;
+    restart(sim);
+    for (r = staple_refresh_responders(sim->refresh); r != NULL; r = r->next) {
+        responders++;
+    }
+    is_int(responders, 1, "restart: nobody speaks of one that nobody names");
+    sim_run(sim, 10 * MINUTE);
+    is_int(sim->went_down, 1, "restart: which is not told again");
+    ok(place->asked > asked && place->most_in_flight == 1,
+       "restart: it is probed by one at a time (%u in 10 minutes)",
+       place->asked - asked);
+    ok(other->asked <= 100, "restart: who has a response asks nobody (%u)",
+       other->asked);
+    restart(sim);
+    place->does = SIM_GOOD;
+    sim_run(sim, 6 * MINUTE);
+    is_int(sim->came_up, 1, "restart: its return is told");
+    is_int(sim_stapled(sim), 300, "restart: it returns for all");
+    restart(sim);
+    sim_run(sim, 6 * MINUTE);
+    is_int(sim->came_up, 1, "restart: once");
+}
+
 /* Who has another responder does not hurry back to the first one. */
 static void test_other_answers(void)
 {
@@ -388,6 +445,7 @@ int main(void)
     test_kept();
     test_dead_and_live();
     test_returns_after_tries();
+    test_health_is_kept();
     test_other_answers();
     test_one_bad_certificate();
     test_many_responders();

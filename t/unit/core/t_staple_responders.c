@@ -5,6 +5,7 @@
 #include <apr_strings.h>
 
 #include "staple_responders.h"
+#include "staple_schedule.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 #define NOW         apr_time_from_sec(1700000000)
@@ -41,6 +42,28 @@ static staple_responder_t *make_down(void)
         exchange(r, i, STAPLE_TIMEOUT, NOW);
     }
     return r;
+}
+
+/* What a refresher is told that takes over from another one. */
+static void test_was_down(void)
+{
+    staple_responder_t *r = make();
+
+    staple_responder_was_down(r, 3, at(20), NOW);
+    is_int(staple_responder_turn(r, at(19)), STAPLE_RESPONDER_SKIP,
+           "was down: nobody asks");
+    is_int(staple_responder_turn(r, at(20)), STAPLE_RESPONDER_ASK,
+           "was down: until it is to be probed");
+    is_int(exchange(r, 0, STAPLE_TIMEOUT, at(20)), STAPLE_RESPONDER_SAME,
+           "was down: still is, which is no news");
+    ok(r->probe_at > at(20) + 8 * STAPLE_RESPONDER_PROBE_FIRST,
+       "was down: its back-off goes on");
+    is_int(exchange(r, 0, STAPLE_OK, r->probe_at), STAPLE_RESPONDER_CAME_UP,
+           "was down: its return is news");
+    staple_responder_was_down(r, 3, at(20) + STAPLE_SCHEDULE_RETRY_AFTER,
+                              at(-1000));
+    is_int(r->probe_at, at(-1000) + STAPLE_SCHEDULE_RETRY_AFTER,
+           "was down: the clock was set back");
 }
 
 /* ---- manners ---- */
@@ -359,6 +382,7 @@ int main(void)
 {
     apr_initialize();
     apr_pool_create(&p, NULL);
+    test_was_down();
     test_window();
     test_window_limits();
     test_going_down();
