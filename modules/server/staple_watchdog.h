@@ -5,9 +5,9 @@
 #include "staple_view.h"
 
 /*
- * Registers the singleton that keeps the certificates of the view fresh, which
- * must live as long as pconf.  Before mod_watchdog's own post_config.
- * Runs in: parent, post_config.
+ * Registers what keeps the certificates of the view fresh: in each child a
+ * thread, one of which refreshes.  The view must live as long as pconf.  Before
+ * mod_watchdog's own post_config.  Runs in: parent, post_config.
  */
 apr_status_t staple_watchdog_register(apr_pool_t *pconf,
                                       const staple_view_t *view);
