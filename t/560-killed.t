@@ -55,28 +55,13 @@ sub is_stopped {
     } glob "/proc/$pid/task/*/stat";
 }
 
-# Has the process a connection with a client?
-sub is_connected {
-    my ($pid) = @_;
-    my $port = sprintf ':%04X', $server->port;
-    my %socket = map { /socket:\[(\d+)\]/ ? ($1 => 1) : () }
-                 map { readlink // '' } glob "/proc/$pid/fd/*";
-
-    for my $line (split /\n/, read_file('/proc/net/tcp')) {
-        my ($local, $state, $inode) = (split ' ', $line)[1, 3, 9];
-
-        return 1 if $local =~ /$port$/ && $state ne '0A' && $socket{$inode};
-    }
-    return 0;
-}
-
 sub kill_between_connections {
     my ($pid) = @_;
 
     return wait_until(sub {
         kill 'STOP', $pid or return 0;
         my $is_free = wait_until(sub { is_stopped($pid) }, 1, 0.0005)
-                      && !is_connected($pid);
+                      && !$server->is_connected($pid);
 
         kill $is_free ? 'KILL' : 'CONT', $pid;
         return $is_free;

@@ -59,10 +59,13 @@ SKIP: {
                                   . "Timeout 120\n");
     $server->mark->start;
     my $first = $server->refresher_pid;
-    my @silent = map { IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                                             PeerPort => $server->port) }
-                 1 .. 20;
-    $_->syswrite("\x16") for @silent; # of a handshake, so that they are taken
+    my @silent;
+    wait_until(sub {
+        push @silent, IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                            PeerPort => $server->port);
+        $silent[-1]->syswrite("\x16"); # of a handshake, so that it is taken
+        return $server->is_connected($first);
+    }, 20, 0.05) or die "no connection with the refresher\n";
     ok(wait_until(sub {
         handshakes($server, \@names, quiet => 1);
         my $pid = $server->refresher_pid(timeout => 0.05);

@@ -319,6 +319,21 @@ sub refresher_pid {
     }, $opt{timeout} // 15);
 }
 
+# Has the child a connection with a client?
+sub is_connected {
+    my ($self, $pid) = @_;
+    my $port = sprintf ':%04X', $self->{port};
+    my %socket = map { /socket:\[(\d+)\]/ ? ($1 => 1) : () }
+                 map { readlink // '' } glob "/proc/$pid/fd/*";
+
+    for my $line (split /\n/, read_file('/proc/net/tcp')) {
+        my ($local, $state, $inode) = (split ' ', $line)[1, 3, 9];
+
+        return 1 if $local =~ /$port$/ && $state ne '0A' && $socket{$inode};
+    }
+    return 0;
+}
+
 # ---- log ----
 
 sub startup_log { return read_file("$_[0]{root}/startup.log") // '' }
