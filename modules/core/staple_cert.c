@@ -80,7 +80,8 @@ staple_issuers_t *staple_cert_issuers_make(apr_pool_t *p)
     staple_issuers_t *issuers = apr_pcalloc(p, sizeof(*issuers));
 
     issuers->pool = p;
-    issuers->by_pem = apr_hash_make(p);
+    issuers->by_digest = apr_hash_make(p);
+    issuers->by_text = apr_hash_make(p);
     return issuers;
 }
 
@@ -93,7 +94,7 @@ static const staple_issuer_t *find_issuer(staple_issuers_t *issuers, X509 *x509)
     if (!X509_digest(x509, EVP_sha256(), sha256, NULL)) {
         return NULL;
     }
-    issuer = apr_hash_get(issuers->by_pem, sha256, sizeof(sha256));
+    issuer = apr_hash_get(issuers->by_digest, sha256, sizeof(sha256));
     if (issuer != NULL) {
         return issuer;
     }
@@ -107,7 +108,7 @@ static const staple_issuer_t *find_issuer(staple_issuers_t *issuers, X509 *x509)
     memcpy(issuer->sha256, sha256, sizeof(sha256));
     issuer->subject =
         staple_cert_name(issuers->pool, X509_get_subject_name(x509));
-    apr_hash_set(issuers->by_pem, issuer->sha256, sizeof(issuer->sha256),
+    apr_hash_set(issuers->by_digest, issuer->sha256, sizeof(issuer->sha256),
                  issuer);
     return issuer;
 }
@@ -230,12 +231,37 @@ staple_reason_e staple_cert_from_x509(staple_cert_t **cert, apr_pool_t *p,
     return reason;
 }
 
+/* The certificate of a PEM text, owned by the table; NULL: it has none. */
+static X509 *read_issuer(staple_issuers_t *issuers, const char *pem,
+                         apr_size_t pem_len)
+{
+    X509 *x509 = apr_hash_get(issuers->by_text, pem, (apr_ssize_t)pem_len);
+    BIO *bio;
+
+    if (x509 != NULL) {
+        return x509;
+    }
+    bio = BIO_new_mem_buf(pem, (int)pem_len);
+    x509 = bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+    BIO_free(bio);
+    if (x509 != NULL) {
+        apr_pool_cleanup_register(issuers->pool, x509, free_x509,
+                                  apr_pool_cleanup_null);
+        apr_hash_set(issuers->by_text,
+                     apr_pstrmemdup(issuers->pool, pem, pem_len),
+                     (apr_ssize_t)pem_len, x509);
+    }
+    return x509;
+}
+
 staple_reason_e staple_cert_make(staple_cert_t **cert, apr_pool_t *p,
                                  staple_issuers_t *issuers, const char *pem,
                                  apr_size_t pem_len, int url_needed)
 {
+    static const char end[] = "-----END CERTIFICATE-----";
     staple_reason_e reason = STAPLE_CERT_UNREADABLE;
     X509 *leaf = NULL, *issuer = NULL;
+    const char *rest;
     BIO *bio = NULL;
 
     STAPLE_OPENSSL_ENTER();
@@ -244,14 +270,16 @@ staple_reason_e staple_cert_make(staple_cert_t **cert, apr_pool_t *p,
     }
     if (bio != NULL) {
         leaf = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-        issuer = leaf != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+    }
+    rest = leaf != NULL ? memmem(pem, pem_len, end, sizeof(end) - 1) : NULL;
+    if (rest != NULL) {
+        issuer = read_issuer(issuers, rest, pem_len - (apr_size_t)(rest - pem));
     }
     if (issuer != NULL) {
         reason =
             staple_cert_from_x509(cert, p, issuers, leaf, issuer, url_needed);
     }
     X509_free(leaf);
-    X509_free(issuer);
     BIO_free(bio);
     STAPLE_OPENSSL_LEAVE();
     return reason;

@@ -15,10 +15,13 @@ typedef struct staple_issuer_t {
     unsigned char sha256[32];
 } staple_issuer_t;
 
-/* The issuers seen so far: SHA-256 of the PEM text -> staple_issuer_t. */
+/* The issuers seen so far: SHA-256 of the DER -> staple_issuer_t.  To parse
+ * the same PEM text for each of ten thousand leaves takes longer than all
+ * else, so that is done once. */
 typedef struct staple_issuers_t {
     apr_pool_t *pool;
-    apr_hash_t *by_pem;
+    apr_hash_t *by_digest;
+    apr_hash_t *by_text; /* PEM -> X509 *, owned by the pool */
 } staple_issuers_t;
 
 /*
@@ -56,8 +59,8 @@ staple_reason_e staple_cert_make(staple_cert_t **cert, apr_pool_t *p,
                                  staple_issuers_t *issuers, const char *pem,
                                  apr_size_t pem_len, int url_needed);
 
-/* The same from certificates that were parsed already.  `issuer_pem` names
- * the issuer in the table; the table takes its own reference. */
+/* The same from certificates that were parsed already; the table takes its own
+ * reference to the issuer. */
 staple_reason_e staple_cert_from_x509(staple_cert_t **cert, apr_pool_t *p,
                                       staple_issuers_t *issuers, X509 *leaf,
                                       X509 *issuer, int url_needed);

@@ -60,7 +60,7 @@ static const apr_array_header_t *file_of(const server_rec *s,
 }
 
 void staple_chain_open(staple_chain_t *chain, const server_rec *s,
-                       apr_pool_t *pconf, SSL_CTX *ssl_ctx)
+                       apr_pool_t *pconf, apr_pool_t *p, SSL_CTX *ssl_ctx)
 {
     const apr_array_header_t *paths = staple_config_get(s)->chain_files;
     int i;
@@ -71,7 +71,7 @@ void staple_chain_open(staple_chain_t *chain, const server_rec *s,
         SSL_CTX_get_extra_chain_certs(ssl_ctx, &chain->sent);
     }
     chain->trusted = SSL_CTX_get_cert_store(ssl_ctx);
-    chain->own = apr_array_make(pconf, 4, sizeof(X509 *));
+    chain->own = apr_array_make(p, 4, sizeof(X509 *));
     for (i = 0; paths != NULL && i < paths->nelts; i++) {
         apr_array_cat(chain->own,
                       file_of(s, pconf, APR_ARRAY_IDX(paths, i, const char *)));

@@ -13,14 +13,14 @@
 typedef struct staple_chain_t {
     STACK_OF(X509) *sent;    /* what the server sends with it; not owned */
     X509_STORE *trusted;     /* mod_ssl's CA certificates; not owned */
-    apr_array_header_t *own; /* X509 * of OCSPStapleChainFile, in pconf */
+    apr_array_header_t *own; /* X509 * of OCSPStapleChainFile */
 } staple_chain_t;
 
 /* Looks where issuers of the current certificate of `ssl_ctx` may be.  Files
  * are read once per configuration, into pconf; one that cannot be read gets
- * one warning. */
+ * one warning.  The chain itself is in p. */
 void staple_chain_open(staple_chain_t *chain, const server_rec *s,
-                       apr_pool_t *pconf, SSL_CTX *ssl_ctx);
+                       apr_pool_t *pconf, apr_pool_t *p, SSL_CTX *ssl_ctx);
 
 /* The certificate that issued `x509`, not owned by the caller, or NULL: it is
  * nowhere, or x509 is self-signed. */

@@ -67,7 +67,8 @@ const apr_array_header_t *staple_prime_servers(void)
     return registry.servers;
 }
 
-/* httpd reads its configuration twice at start-up; once is enough to tell. */
+/* httpd reads its configuration twice at start-up, and throws away what came
+ * of the first time: once is enough to read certificates and to complain. */
 static int is_rehearsal(void)
 {
     return ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
@@ -81,13 +82,10 @@ static void tell_why_not(server_rec *s, staple_reason_e reason,
                     ? APLOG_INFO
                     : APLOG_WARNING;
 
-    if (!is_rehearsal()) {
-        ap_log_error(APLOG_MARK, level, 0, s,
-                     STAPLE_LOGNO(0010)
-                     "server %s, certificate \"%s\": not stapled: %s",
-                     s->server_hostname, subject,
-                     staple_reason_sentence(reason));
-    }
+    ap_log_error(APLOG_MARK, level, 0, s,
+                 STAPLE_LOGNO(0010)
+                 "server %s, certificate \"%s\": not stapled: %s",
+                 s->server_hostname, subject, staple_reason_sentence(reason));
 }
 
 /* The subject of the first certificate of a PEM text, for messages. */
@@ -138,7 +136,7 @@ static void prefer_policy(server_rec *s, seen_t *seen,
     staple_refresh_cert_t *entry = &APR_ARRAY_IDX(registry.certs, seen->index,
                                                   staple_refresh_cert_t);
 
-    if (!seen->has_differed && !is_rehearsal()
+    if (!seen->has_differed
         && !staple_policy_same(entry->policy, policy)) {
         seen->has_differed = 1;
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
@@ -207,7 +205,7 @@ static void warn_of_refused_urls(server_rec *s, const seen_t *seen)
                                               staple_refresh_cert_t)
                                     .cert;
 
-    if (cert->refused_url_count > 0 && !is_rehearsal()) {
+    if (cert->refused_url_count > 0) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
                      STAPLE_LOGNO(0013)
                      "certificate \"%s\": %d of its OCSP URLs are not used: "
@@ -225,7 +223,8 @@ int staple_prime_certificate(server_rec *s, apr_pool_t *p, const char *id,
     staple_reason_e reason;
     seen_t *seen;
 
-    if (!staple_config_enabled(s) || id_len != STAPLE_KEY_LEN) {
+    if (!staple_config_enabled(s) || id_len != STAPLE_KEY_LEN
+        || is_rehearsal()) {
         return DECLINED;
     }
     seen = find(id);
@@ -258,27 +257,23 @@ static void tell_issuer_missing(server_rec *s, apr_pool_t *p,
                      staple_cert_name(p, X509_get_subject_name(x509)));
         return;
     }
-    if (!is_rehearsal()) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
-                     STAPLE_LOGNO(0011)
-                     "server %s, certificate \"%s\": not stapled: the "
-                     "certificate of its issuer \"%s\" is not configured; "
-                     "append it to the SSLCertificateFile",
-                     s->server_hostname,
-                     staple_cert_name(p, X509_get_subject_name(x509)),
-                     staple_cert_name(p, X509_get_issuer_name(x509)));
-    }
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                 STAPLE_LOGNO(0011)
+                 "server %s, certificate \"%s\": not stapled: the "
+                 "certificate of its issuer \"%s\" is not configured; "
+                 "append it to the SSLCertificateFile",
+                 s->server_hostname,
+                 staple_cert_name(p, X509_get_subject_name(x509)),
+                 staple_cert_name(p, X509_get_issuer_name(x509)));
 }
 
 static void tell_not_followed(server_rec *s, apr_pool_t *p, X509 *issuer,
                               const char *why)
 {
-    if (!is_rehearsal()) {
-        ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
-                     STAPLE_LOGNO(0015)
-                     "issuer \"%s\": its own status is not followed: %s",
-                     staple_cert_name(p, X509_get_subject_name(issuer)), why);
-    }
+    ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
+                 STAPLE_LOGNO(0015)
+                 "issuer \"%s\": its own status is not followed: %s",
+                 staple_cert_name(p, X509_get_subject_name(issuer)), why);
 }
 
 /* The entry that follows the status of an issuer, made by the first server that
@@ -371,7 +366,7 @@ static void follow_issuers(server_rec *s, apr_pool_t *p, int index,
 static void check_unserved(server_rec *s, apr_pool_t *p, X509 *x509,
                            const char *why)
 {
-    if (x509 != NULL && !is_rehearsal() && staple_cert_must_staple(x509)) {
+    if (x509 != NULL && staple_cert_must_staple(x509)) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
                      STAPLE_LOGNO(0016)
                      "server %s, certificate \"%s\" has the TLS feature "
@@ -402,7 +397,7 @@ static void check_wanted(server_rec *s, apr_pool_t *p, SSL_CTX *ssl_ctx,
         check_unserved(s, p, x509, "it cannot be stapled");
     }
     else if (staple_config_value(s, STAPLE_SET_ISSUER_CHECK)) {
-        staple_chain_open(&chain, s, registry.pool, ssl_ctx);
+        staple_chain_open(&chain, s, registry.pool, p, ssl_ctx);
         follow_issuers(s, p, seen->index, x509, &chain);
     }
 }
@@ -414,7 +409,7 @@ int staple_prime_check_server(server_rec *s, apr_pool_t *p, int is_proxy,
     X509 *current;
     long more;
 
-    if (is_proxy) {
+    if (is_proxy || is_rehearsal()) {
         return OK;
     }
     STAPLE_OPENSSL_ENTER();
