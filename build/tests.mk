@@ -58,6 +58,7 @@ libstaple_test_la_SOURCES += t/fuzz/standalone.c
 endif
 
 source_checks = \
+	build/check-contrast \
 	build/check-directives \
 	build/check-docs \
 	build/check-exports \

@@ -10,7 +10,7 @@ use Staple::Responder;
 use Staple::Server;
 use Staple::Status;
 
-plan tests => 108;
+plan tests => 117;
 
 my $EVIL = '<script>alert(1)</script>';
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
@@ -176,6 +176,20 @@ like($page, qr/<meter [^>]*value="\d+"/, 'page: validity as a bar');
 like($page, qr/HTTP status other than 200/, 'page: last error in words');
 like($page, qr/1 certificate needs attention/, 'page: the verdict');
 
+like($page, qr/<html lang="en">/, 'page: its language');
+like($page, qr/<title>OCSP stapling<\/title>/, 'page: its title');
+unlike($page, qr/<th(?! scope="(?:col|row)")[ >]/,
+       'page: each head of a table says of what');
+is(scalar(my @sorted = $page =~ / aria-sort="/g), 1,
+   'page: one column is the sorted one');
+unlike($page, qr/<input(?![^>]*(?:aria-label|type="hidden"))/,
+       'page: each field has a name');
+unlike($page, qr/<meter(?![^>]*aria-label)/, 'page: and each bar');
+for my $element (qw(table details dl)) {
+    is(scalar(my @begin = $page =~ /<$element[ >]/g),
+       scalar(my @end = $page =~ /<\/$element>/g),
+       "page: each $element has its end");
+}
 my ($style) = $page =~ m{<style>(.*)</style>}s;
 require Digest::SHA;
 like($headers->{'content-security-policy'},

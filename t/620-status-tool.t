@@ -69,7 +69,7 @@ my @rows = (
     [3, qr/is no time/, generated_at => 'today'],
 );
 
-plan tests => 2 * @rows + 10;
+plan tests => 2 * @rows + 14;
 
 for my $row (@rows) {
     my ($want, $why, %change) = @$row;
@@ -86,6 +86,10 @@ write_file("$dir/junk", '{"version":');
 is((check("$dir/junk"))[0], 3, 'no JSON: cannot tell');
 is((check("$dir/none"))[0], 3, 'no file: cannot tell');
 is((check())[0], 3, 'no argument: cannot tell');
+is((check(document(), '--loud'))[0], 3, 'no such option: cannot tell');
+is((check(document(), document()))[0], 3, 'two files: cannot tell');
+is((check('--max-age', '60'))[0], 3, 'options alone: cannot tell');
+is((check('--help'))[0], 0, '--help: an answer');
 is((check(document(generated_at => '2020-01-01T00:00:00Z'),
           '--max-age', '31536000'))[0], 3, '--max-age has its limit');
 is(split(/\n/, (check(document(), '--quiet'))[1]), 1, '--quiet: one line');
