@@ -25,8 +25,10 @@ my @many = map { { name => sprintf('%s-%03d.example', 'n' x 40, $_),
                1 .. 120;
 my @vhosts = (map { { name => $_->{name}, certs => [$_],
                       lines => "OCSPStaple On\n" } } @certs);
+# Two of them have one name, at two ports.
+my $again = { %{ $vhosts[0] }, port => Staple::Server->another_port };
 my $server = Staple::Server->new(lines => $events->lines,
-                                 vhosts => [@vhosts, @many]);
+                                 vhosts => [@vhosts, @many, $again]);
 
 # ---- a file ----
 
@@ -40,7 +42,7 @@ is((sort { $b <=> $a } map { length "$_\n" } split /\n/, $text)[0] <= 4096
        ? 'short' : 'long', 'short', 'no line is longer than a pipe takes');
 my ($shared) = $events->matching(name => $certs[0]{name});
 is(@{ $shared->{servers} } + $shared->{servers_left_out}, 121,
-   'servers that are left out are counted');
+   'servers that are left out are counted, each name once');
 is($shared->{servers}[0], $certs[0]{name}, 'the first is named first');
 
 # ---- as logs are rotated ----

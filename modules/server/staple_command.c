@@ -54,9 +54,9 @@ static const char *const *environment(apr_pool_t *p,
                                       const staple_eventlog_entry_t *entry)
 {
     const staple_view_cert_t *cert = entry->cert;
-    const server_rec *s = cert != NULL && cert->servers->nelts > 0
-                              ? APR_ARRAY_IDX(cert->servers, 0, server_rec *)
-                              : NULL;
+    const char *server = cert != NULL && cert->servers->nelts > 0
+                             ? staple_view_server(cert, 0)
+                             : "";
     const char **env = apr_pcalloc(p, 12 * sizeof(*env));
     int n = 0;
 
@@ -78,8 +78,7 @@ static const char *const *environment(apr_pool_t *p,
                                NULL);
         env[n++] = apr_pstrcat(p, "OCSP_STAPLE_SERIAL=", cert->cert->serial,
                                NULL);
-        env[n++] = apr_pstrcat(p, "OCSP_STAPLE_SERVER=",
-                               s != NULL ? s->server_hostname : "", NULL);
+        env[n++] = apr_pstrcat(p, "OCSP_STAPLE_SERVER=", server, NULL);
     }
     return env;
 }

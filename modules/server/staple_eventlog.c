@@ -87,15 +87,14 @@ static void add_text(json_t *object, const char *name, const char *text)
 }
 
 /* The names of the first `count` servers. */
-static json_t *server_names(const apr_array_header_t *servers, int count)
+static json_t *server_names(const staple_view_cert_t *cert, int count)
 {
     json_t *names = json_array();
     int i;
 
     for (i = 0; i < count; i++) {
-        json_array_append_new(
-            names, json_string(staple_view_server_name(
-                       APR_ARRAY_IDX(servers, i, server_rec *))));
+        json_array_append_new(names,
+                              json_string(staple_view_server(cert, i)));
     }
     return names;
 }
@@ -127,7 +126,7 @@ static void add_cert(json_t *object, apr_pool_t *p,
     add_text(object, "issuer", cert->cert->issuer->subject);
     json_object_set_new(object, "is_issuer", json_boolean(cert->is_issuer));
     json_object_set_new(object, "servers",
-                        server_names(cert->servers, servers));
+                        server_names(cert, servers));
     if (servers < cert->servers->nelts) {
         json_object_set_new(object, "servers_left_out",
                             json_integer(cert->servers->nelts - servers));

@@ -188,18 +188,15 @@ static const char *subject_of(apr_pool_t *p,
                               const staple_eventlog_entry_t *entry)
 {
     const staple_view_cert_t *cert = entry->cert;
-    const server_rec *s;
 
     if (cert == NULL) {
         return apr_pstrcat(p, "responder ", entry->responder, NULL);
     }
-    s = cert->servers->nelts > 0
-            ? APR_ARRAY_IDX(cert->servers, 0, server_rec *)
-            : NULL;
     return apr_psprintf(p, "%s \"%s\" (serial %s) of %s%s",
                         cert->is_issuer ? "issuer" : "certificate",
                         cert->cert->subject, cert->cert->serial,
-                        s != NULL ? s->server_hostname : "?",
+                        cert->servers->nelts > 0 ? staple_view_server(cert, 0)
+                                                 : "?",
                         cert->servers->nelts > 1 ? " and others" : "");
 }
 

@@ -109,8 +109,7 @@ static void count_servers(apr_hash_t *by_name,
     }
     for (i = 0; i < cert->view.servers->nelts; i++) {
         staple_snapshot_server_t *server = find_server(
-            by_name, staple_view_server_name(APR_ARRAY_IDX(
-                         cert->view.servers, i, server_rec *)));
+            by_name, staple_view_server(&cert->view, i));
 
         server->certificates++;
         if (cert->view.score < server->score) {

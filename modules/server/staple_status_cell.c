@@ -50,18 +50,17 @@ static void put_detail(request_rec *r, const char *name, const char *text)
     ap_rputs("</dd>", r);
 }
 
-static void put_servers(request_rec *r, const apr_array_header_t *servers)
+static void put_servers(request_rec *r, const staple_view_cert_t *cert)
 {
     int i;
 
     ap_rputs("<span class=\"sub\">", r);
-    for (i = 0; i < servers->nelts && i < SHOWN_SERVERS; i++) {
+    for (i = 0; i < cert->servers->nelts && i < SHOWN_SERVERS; i++) {
         ap_rputs(i > 0 ? ", " : "", r);
-        staple_status_cell_text(r, staple_view_server_name(APR_ARRAY_IDX(
-                                       servers, i, server_rec *)));
+        staple_status_cell_text(r, staple_view_server(cert, i));
     }
-    if (i < servers->nelts) {
-        ap_rprintf(r, " and %d more", servers->nelts - i);
+    if (i < cert->servers->nelts) {
+        ap_rprintf(r, " and %d more", cert->servers->nelts - i);
     }
     ap_rputs("</span>", r);
 }
@@ -84,7 +83,7 @@ static void put_certificate(request_rec *r, const staple_snapshot_cert_t *cert,
     if (it->must_staple) {
         ap_rputs(" <b class=\"mark\">must-staple</b>", r);
     }
-    put_servers(r, cert->view.servers);
+    put_servers(r, &cert->view);
     ap_rputs("<details><summary>details</summary><dl>", r);
     put_detail(r, "serial", it->serial);
     put_detail(r, "issuer", it->issuer->subject);

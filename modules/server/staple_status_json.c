@@ -35,20 +35,13 @@ static json_t *score(unsigned tenths)
     return json_real(tenths / 10.0);
 }
 
-static json_t *names(const apr_array_header_t *servers)
+static json_t *names(const staple_view_cert_t *cert)
 {
     json_t *list = json_array();
-    const char *last = NULL;
     int i;
 
-    for (i = 0; i < servers->nelts; i++) {
-        const char *name = staple_view_server_name(
-            APR_ARRAY_IDX(servers, i, server_rec *));
-
-        if (last == NULL || strcmp(last, name) != 0) {
-            json_array_append_new(list, text(name));
-        }
-        last = name;
+    for (i = 0; i < cert->servers->nelts; i++) {
+        json_array_append_new(list, text(staple_view_server(cert, i)));
     }
     return list;
 }
@@ -125,7 +118,7 @@ static void put_identity(json_t *object, apr_pool_t *p,
         object, "sha1",
         text(staple_cert_hex(p, cert->key.bytes, sizeof(cert->key.bytes))));
     json_object_set_new(object, "issuer", text(cert->issuer->subject));
-    json_object_set_new(object, "servers", names(view->servers));
+    json_object_set_new(object, "servers", names(view));
     json_object_set_new(object, "must_staple",
                         json_boolean(cert->must_staple));
     json_object_set_new(object, "is_issuer", json_boolean(view->is_issuer));

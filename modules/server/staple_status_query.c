@@ -160,7 +160,6 @@ static int has(const char *text, const char *part)
 static int is_asked_for(const staple_status_query_t *query,
                         const staple_snapshot_cert_t *cert)
 {
-    const apr_array_header_t *servers = cert->view.servers;
     int found;
     int i;
 
@@ -171,10 +170,8 @@ static int is_asked_for(const staple_status_query_t *query,
     found = query->find[0] == '\0'
             || has(cert->view.cert->subject, query->find)
             || has(cert->view.cert->serial, query->find);
-    for (i = 0; i < servers->nelts && !found; i++) {
-        found = has(staple_view_server_name(
-                        APR_ARRAY_IDX(servers, i, server_rec *)),
-                    query->find);
+    for (i = 0; i < cert->view.servers->nelts && !found; i++) {
+        found = has(staple_view_server(&cert->view, i), query->find);
     }
     return found;
 }

@@ -40,6 +40,7 @@ const char staple_status_style[] =
     "form{display:flex;flex-wrap:wrap;gap:.5rem;margin:.6rem 0}"
     "input,button{font:inherit;padding:.4rem .7rem;border-radius:.4rem;"
     "border:1px solid var(--sub);background:var(--card);color:inherit}"
+    "::placeholder{color:var(--sub);opacity:1}"
     "input{flex:1 1 12rem;max-width:26rem}"
     "table{width:100%;border-collapse:collapse;background:var(--card);"
     "border:1px solid var(--line);border-radius:.5rem}"

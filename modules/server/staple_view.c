@@ -1,6 +1,8 @@
 /* What everybody may look at: certificates, their servers, cache and board. */
 #include "staple_view.h"
 
+#include <apr_hash.h>
+
 #define BEST_SCORE 50
 
 static const staple_view_t *the_view; /* set before fork, read-only */
@@ -8,6 +10,44 @@ static const staple_view_t *the_view; /* set before fork, read-only */
 const staple_view_t *staple_view_get(void)
 {
     return the_view;
+}
+
+/* Several servers may have one name, at different ports. */
+static apr_array_header_t *names_of(apr_pool_t *p, apr_hash_t *seen,
+                                    const apr_array_header_t *servers)
+{
+    apr_array_header_t *names = apr_array_make(p, servers->nelts,
+                                               sizeof(const char *));
+    int i;
+
+    apr_hash_clear(seen);
+    for (i = 0; i < servers->nelts; i++) {
+        const server_rec *s = APR_ARRAY_IDX(servers, i, server_rec *);
+        const char *name = s->server_hostname != NULL ? s->server_hostname
+                                                      : "-";
+
+        if (apr_hash_get(seen, name, APR_HASH_KEY_STRING) == NULL) {
+            apr_hash_set(seen, name, APR_HASH_KEY_STRING, name);
+            *(const char **)apr_array_push(names) = name;
+        }
+    }
+    return names;
+}
+
+void staple_view_name_servers(staple_view_t *view, apr_pool_t *pconf,
+                              apr_pool_t *ptemp)
+{
+    apr_array_header_t *names = apr_array_make(
+        pconf, view->servers->nelts + 1, sizeof(apr_array_header_t *));
+    apr_hash_t *seen = apr_hash_make(ptemp);
+    int i;
+
+    for (i = 0; i < view->servers->nelts; i++) {
+        *(apr_array_header_t **)apr_array_push(names) = names_of(
+            pconf, seen,
+            APR_ARRAY_IDX(view->servers, i, apr_array_header_t *));
+    }
+    view->names = names;
 }
 
 void staple_view_set(const staple_view_t *view)
@@ -28,7 +68,7 @@ int staple_view_cert(staple_view_cert_t *cert, const staple_view_t *view,
     cert->cert = entry->cert;
     cert->policy = entry->policy;
     cert->is_issuer = entry->is_issuer;
-    cert->servers = APR_ARRAY_IDX(view->servers, (int)index,
+    cert->servers = APR_ARRAY_IDX(view->names, (int)index,
                                   apr_array_header_t *);
     cert->is_stale = record->der_len > 0 && record->use_until <= now;
     cert->is_must_staple_unserved = entry->cert->must_staple
@@ -44,7 +84,7 @@ int staple_view_cert(staple_view_cert_t *cert, const staple_view_t *view,
     return 1;
 }
 
-const char *staple_view_server_name(const server_rec *s)
+const char *staple_view_server(const staple_view_cert_t *cert, int i)
 {
-    return s->server_hostname != NULL ? s->server_hostname : "-";
+    return APR_ARRAY_IDX(cert->servers, i, const char *);
 }

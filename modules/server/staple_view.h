@@ -17,6 +17,8 @@ typedef struct staple_view_t {
     const apr_array_header_t *servers; /* by index: apr_array_header_t * of
                                           server_rec *, in configuration order;
                                           of an issuer: those below it */
+    const apr_array_header_t *names;   /* by index: apr_array_header_t * of
+                                          const char *: the servers' names */
     staple_cache_t *cache;
     staple_board_block_t *board;
     staple_ledger_t *ledger;
@@ -27,6 +29,11 @@ typedef struct staple_view_t {
 /* The view of this generation; NULL: no certificate is looked after. */
 const staple_view_t *staple_view_get(void);
 
+/* Names the servers of each certificate in view->names: each name once, in
+ * their order.  Runs in: parent, post_config. */
+void staple_view_name_servers(staple_view_t *view, apr_pool_t *pconf,
+                              apr_pool_t *ptemp);
+
 /* Runs in: parent, post_config. */
 void staple_view_set(const staple_view_t *view);
 
@@ -35,7 +42,7 @@ void staple_view_set(const staple_view_t *view);
 typedef struct staple_view_cert_t {
     const staple_cert_t *cert;
     const staple_policy_t *policy;
-    const apr_array_header_t *servers; /* server_rec * */
+    const apr_array_header_t *servers; /* const char *: names, each once */
     staple_record_t record;
     int is_issuer;
     int is_stale;             /* a response is held, but it has run out */
@@ -47,7 +54,7 @@ typedef struct staple_view_cert_t {
 int staple_view_cert(staple_view_cert_t *cert, const staple_view_t *view,
                      apr_uint32_t index, apr_time_t now);
 
-/* A server's name as it is shown everywhere.  Never NULL. */
-const char *staple_view_server_name(const server_rec *s);
+/* The name of server number `i` of a certificate. */
+const char *staple_view_server(const staple_view_cert_t *cert, int i);
 
 #endif
