@@ -9,6 +9,7 @@
 #include <scoreboard.h>
 
 #include "../core/staple_refresh.h"
+#include "../core/staple_show.h"
 #include "../io/staple_fetch.h"
 #include "../io/staple_files.h"
 #include "staple_config.h"
@@ -164,65 +165,16 @@ static void look_at_files(watchdog_t *w)
     }
 }
 
-/* Puts the responders that are down, or those that are not, on the board. */
-static void show_responders(watchdog_t *w, int is_down)
-{
-    staple_board_t *board = &w->board;
-    const staple_responder_t *r;
-    staple_board_responder_t *shown;
-
-    for (r = staple_refresh_responders(w->refresh);
-         r != NULL && board->responder_count < STAPLE_BOARD_RESPONDERS;
-         r = r->next) {
-        if (r->is_down != is_down) {
-            continue;
-        }
-        shown = &board->responders[board->responder_count++];
-        apr_cpystrn(shown->url, r->url, sizeof(shown->url));
-        shown->requests = r->requests;
-        shown->failures = r->failures;
-        shown->latency = r->latency;
-        shown->probe_at = r->probe_at;
-        shown->probes = r->probes;
-        shown->is_healthy = !r->is_down;
-        shown->last_error = (apr_uint32_t)r->last_error;
-    }
-}
-
 /* Shows the refresher's state to the status page. */
 static void show(watchdog_t *w, apr_time_t now)
 {
-    staple_board_t *board = &w->board;
-
     if (now < w->shown_at + SHOW && now >= w->shown_at) {
         return;
     }
     w->shown_at = now;
-    board->last_round_at = now;
-    board->next_due_at = staple_refresh_due_at(w->refresh);
-    board->in_flight = staple_refresh_in_flight(w->refresh);
-    board->responder_count = 0;
-    show_responders(w, 1);
-    show_responders(w, 0);
-    staple_board_put(w->view->board, board);
-}
-
-/* What the refresher before this one, in another child or generation, found
- * down still is. */
-static void take_health_over(watchdog_t *w, apr_time_t now)
-{
-    const staple_board_responder_t *r;
-    staple_board_t board;
-    apr_uint32_t i;
-
-    staple_board_get(&board, w->view->board);
-    for (i = 0; i < board.responder_count; i++) {
-        r = &board.responders[i];
-        if (!r->is_healthy) {
-            staple_refresh_was_down(w->refresh, r->url, r->probes, r->probe_at,
-                                    now);
-        }
-    }
+    w->board.last_round_at = now;
+    staple_show_put(&w->board, w->refresh);
+    staple_board_put(w->view->board, &w->board);
 }
 
 static const staple_refresh_cert_t *cert_at(const watchdog_t *w,
@@ -307,7 +259,7 @@ static void start(watchdog_t *w)
     w->refresh = staple_refresh_make(
         pool, (const staple_refresh_cert_t *)(void *)w->view->certs->elts,
         (apr_uint32_t)w->view->certs->nelts, w->view->cache, &refresh, now);
-    take_health_over(w, now);
+    staple_show_take_over(w->refresh, w->view->board, now);
     staple_saver_start(w->view);
     ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, w->view->main_server,
                  "refresher of %d certificates runs in this process",

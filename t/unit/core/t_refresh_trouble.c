@@ -2,6 +2,8 @@
 #include "../sim.h"
 #include "../tap.h"
 
+#include "staple_show.h"
+
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 #define SEC(n) apr_time_from_sec(n)
 #define MINUTE SEC(60)
@@ -241,18 +243,18 @@ static void test_returns_after_tries(void)
 }
 
 /* Another refresher takes over, in another child or after a graceful restart,
- * and is told what the last one knew of the responders. */
+ * by way of the board. */
 static void restart(sim_t *sim)
 {
-    const staple_responder_t *r = staple_refresh_responders(sim->refresh);
+    staple_board_block_t *block = staple_board_format(
+        apr_pcalloc(sim->p, staple_board_size(sim->count)), sim->count);
+    staple_board_t board;
 
+    memset(&board, 0, sizeof(board));
+    staple_show_put(&board, sim->refresh);
+    staple_board_put(block, &board);
     sim_start(sim);
-    for (; r != NULL; r = r->next) {
-        if (r->is_down) {
-            staple_refresh_was_down(sim->refresh, r->url, r->probes,
-                                    r->probe_at, sim->now);
-        }
-    }
+    staple_show_take_over(sim->refresh, block, sim->now);
     staple_refresh_was_down(sim->refresh, "http://no-longer/", 1, sim->now,
                             sim->now);
 }
