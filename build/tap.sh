@@ -1,7 +1,8 @@
 # shellcheck shell=sh
 # Test Anything Protocol for the check-* scripts, which source this file.
 
-srcdir=${srcdir:-$(dirname "$0")/..}
+# Absolute, so that it holds wherever a script goes.
+srcdir=$(cd "${srcdir:-$(dirname "$0")/..}" && pwd)
 tap_count=0
 tap_failed=0
 
