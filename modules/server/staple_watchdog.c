@@ -2,7 +2,6 @@
 #include "staple_watchdog.h"
 
 #include <ap_mpm.h>
-#include <apr_proc_mutex.h>
 #include <apr_strings.h>
 #include <unistd.h>
 #include <mod_watchdog.h>
@@ -18,13 +17,10 @@
 #include "staple_report.h"
 #include "staple_saver.h"
 #include "staple_shared.h"
+#include "staple_turn.h"
 #include "../core/staple_version.h"
 
 #define WATCHDOG_NAME "ocspstaple"
-
-/* How long a child that takes over waits: httpd may be about to end, and this
- * child not know that yet. */
-#define SETTLE apr_time_from_msec(500)
 
 /* How long one look at the network may last before the next look at whether
  * to stop: stopping httpd waits for it. */
@@ -47,14 +43,11 @@ typedef struct watchdog_t {
     int generation;
     unsigned concurrency;
     const char *proxy;
-    apr_proc_mutex_t *turn; /* the child that refreshes has it locked */
+    staple_turn_t *turn; /* to refresh */
     /* set in child_init, while the watchdog's thread may run already */
     apr_pool_t *errands_pool; /* of threads that may outlive the next one */
     apr_pool_t *pool;         /* of the refresher; set last */
     /* the watchdog's thread only */
-    int has_waited; /* another child had the turn */
-    int has_turn;
-    apr_time_t settled_at; /* with the turn: when it may begin */
     staple_refresh_t *refresh;
     int has_failed; /* there is no memory for a refresher */
     staple_fetch_t *fetch;
@@ -82,32 +75,6 @@ static int is_stopping(watchdog_t *w)
            || ap_mpm_query(AP_MPMQ_MPM_STATE, &state) != APR_SUCCESS
            || state == AP_MPMQ_STOPPING
            || (global != NULL && global->running_generation != w->generation);
-}
-
-/* Is it this child that refreshes?  Takes the turn when it is free. */
-static int has_turn(watchdog_t *w)
-{
-    apr_time_t now = apr_time_now();
-
-    if (!w->has_turn) {
-        if (apr_proc_mutex_trylock(w->turn) != APR_SUCCESS) {
-            w->has_waited = 1;
-            return 0;
-        }
-        w->has_turn = 1;
-        w->settled_at = w->has_waited ? now + SETTLE : now;
-    }
-    return now >= w->settled_at || now + SETTLE < w->settled_at;
-}
-
-/* Only a child that ends does, for good; it may live on for as long as a client
- * likes. */
-static void leave_turn(watchdog_t *w)
-{
-    if (w->has_turn) {
-        w->has_turn = 0;
-        apr_proc_mutex_unlock(w->turn);
-    }
 }
 
 static void watch_files(watchdog_t *w)
@@ -336,12 +303,11 @@ static void work(watchdog_t *w, apr_pool_t *p)
 /* One slice of the watchdog. */
 static void step(watchdog_t *w, apr_pool_t *p)
 {
-    if (!is_stopping(w) && has_turn(w)) {
+    if (!is_stopping(w) && staple_turn_has(w->turn)) {
         work(w, p);
     }
     if (is_stopping(w)) {
-        __atomic_store_n(&w->is_stopping, 1, __ATOMIC_SEQ_CST);
-        leave_turn(w);
+        staple_turn_leave(w->turn);
     }
 }
 
@@ -354,7 +320,7 @@ static apr_status_t call_back(int state, void *data, apr_pool_t *p)
     if (state == AP_WATCHDOG_STATE_STOPPING) {
         __atomic_store_n(&w->is_stopping, 1, __ATOMIC_SEQ_CST);
         if (!__atomic_load_n(&w->is_inside, __ATOMIC_SEQ_CST)) {
-            leave_turn(w);
+            staple_turn_leave(w->turn);
         }
         staple_saver_end();
         return APR_SUCCESS;
@@ -365,22 +331,6 @@ static apr_status_t call_back(int state, void *data, apr_pool_t *p)
     }
     __atomic_store_n(&w->is_inside, 0, __ATOMIC_SEQ_CST);
     return APR_SUCCESS;
-}
-
-/* The turn is a lock that the kernel frees with a process that is killed.  Not
- * the one that mod_watchdog has for singletons: whoever gets that waits for ten
- * seconds before it does anything, and children that live no longer would never
- * refresh at all. */
-static apr_status_t make_turn(watchdog_t *w, apr_pool_t *pconf)
-{
-    apr_status_t status = apr_proc_mutex_create(&w->turn, NULL, APR_LOCK_FCNTL,
-                                                pconf);
-
-    /* That needs a file; without one httpd's choice must do. */
-    return status == APR_SUCCESS ? status
-                                 : apr_proc_mutex_create(&w->turn, NULL,
-                                                         APR_LOCK_DEFAULT,
-                                                         pconf);
 }
 
 apr_status_t staple_watchdog_register(apr_pool_t *pconf,
@@ -402,7 +352,7 @@ apr_status_t staple_watchdog_register(apr_pool_t *pconf,
     w->concurrency = (unsigned)staple_config_value(s, STAPLE_SET_CONCURRENCY);
     w->proxy = staple_config_get(s)->proxy;
     ap_mpm_query(AP_MPMQ_GENERATION, &w->generation);
-    status = make_turn(w, pconf);
+    status = staple_turn_make(&w->turn, pconf);
     if (status == APR_SUCCESS) {
         status = get_instance(&watchdog, WATCHDOG_NAME, 0, 0, pconf);
     }

@@ -1,0 +1,29 @@
+/* Whose turn it is: of all children one refreshes, by a lock. */
+#ifndef STAPLE_TURN_H
+#define STAPLE_TURN_H
+
+#include <apr_errno.h>
+#include <apr_pools.h>
+
+/*
+ * A lock that the kernel frees with a process that is killed, so that another
+ * one goes on.  Not the one that mod_watchdog has for singletons: whoever gets
+ * that waits for ten seconds before it does anything, and where no child lives
+ * longer, nobody would ever refresh.
+ */
+typedef struct staple_turn_t staple_turn_t;
+
+/* Made in `pconf`.  Runs in: parent, post_config. */
+apr_status_t staple_turn_make(staple_turn_t **turn, apr_pool_t *pconf);
+
+/* Is it this process's turn?  Takes it where it is free, and never waits: who
+ * takes over from another process has it half a second later.  Runs in: each
+ * child, watchdog thread. */
+int staple_turn_has(staple_turn_t *turn);
+
+/* Gives it back, if it is this process's, for good: before the process ends,
+ * which may take as long as its last client likes.  Not while staple_turn_has()
+ * runs. */
+void staple_turn_leave(staple_turn_t *turn);
+
+#endif
