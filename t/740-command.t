@@ -10,7 +10,7 @@ use Staple::Process qw(is_running);
 use Staple::Responder;
 use Staple::Server;
 
-plan tests => 26;
+plan tests => 29;
 
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $responder = Staple::Responder->new(pki => $pki);
@@ -78,6 +78,32 @@ ok($server->wait_log(qr/OST0063.*command: ended with exit status 3/, 5),
    'its failure is logged');
 is($server->log_lines(qr/OST0063/), 1, 'once');
 ok($server->log_lines(qr/^words of the program/), 'its words too');
+
+# Children of httpd's processes that ended and that nobody asked about.
+sub zombies {
+    my %is_ours = map { $_ => 1 } $server->pid, $server->child_pids;
+
+    return grep { (read_file($_) // '') =~ /\) Z (\d+)/ && $is_ours{$1} }
+           glob '/proc/[0-9]*/stat';
+}
+
+ok(wait_until(sub { !zombies() }, 5), 'and leaves no zombies');
+
+# ---- one that cannot be started ----
+
+my $odd = $events->program('odd', '');
+
+$server->stop;
+write_file($odd, "#!$dir/no-such-shell\n");
+chmod 0755, $odd or die $!;
+$server->reconfigure(
+    lines => $events->lines . "OCSPStapleLogExclude none\n"
+             . "OCSPStapleStore none\nOCSPStapleEventCommand $odd\n");
+$server->start;
+ok($server->wait_log(qr/:error\].*OST0063.*odd: cannot be started/, 10,
+                     count => 3),
+   'one that cannot be started: each time is logged');
+is($events->matching(event => 'revoked'), 6, 'and nothing else is the matter');
 
 # ---- one that hangs, with a child that hangs ----
 
