@@ -38,7 +38,7 @@ typedef struct staple_config_t {
     const char *event_log;                /* file or "|program"; NULL: none */
     const char *const *event_command;     /* program, arguments, NULL */
     const char *store;                    /* NULL: unset; "": none */
-    staple_policy_t policy;               /* by staple_policy_check() */
+    const staple_policy_t *policy;        /* by staple_policy_check() */
 } staple_config_t;
 
 extern const command_rec staple_config_commands[];

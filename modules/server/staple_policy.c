@@ -21,12 +21,12 @@ static const char *const *list_of(apr_pool_t *p,
     return list;
 }
 
-static void complete_policy(const server_rec *s, apr_pool_t *p)
+static void fill_policy(staple_policy_t *policy, const server_rec *s,
+                        apr_pool_t *p)
 {
-    staple_config_t *config = ap_get_module_config(s->module_config,
-                                                   &ocspstaple_module);
-    staple_policy_t *policy = &config->policy;
+    const staple_config_t *config = staple_config_get(s);
 
+    memset(policy, 0, sizeof(*policy));
     policy->interval = staple_config_value(s, STAPLE_SET_INTERVAL);
     policy->timeout = staple_config_value(s, STAPLE_SET_TIMEOUT);
     policy->retry_interval = staple_config_value(s, STAPLE_SET_RETRY_INTERVAL);
@@ -125,7 +125,7 @@ static int check_server(server_rec *s, const staple_config_t *outer,
                         apr_pool_t *ptemp)
 {
     const staple_config_t *config = staple_config_get(s);
-    const staple_policy_t *policy = &config->policy;
+    const staple_policy_t *policy = config->policy;
 
     if (!staple_config_enabled(s)) {
         /* What the main server says is for its virtual hosts to inherit. */
@@ -165,15 +165,37 @@ static int check_server(server_rec *s, const staple_config_t *outer,
     return 1;
 }
 
+/* Gives the server its policy: the one before it, where that is the same, as it
+ * is for most of ten thousand virtual hosts.  Returns it. */
+static const staple_policy_t *set_policy(server_rec *s,
+                                         const staple_policy_t *before,
+                                         apr_pool_t *pconf, apr_pool_t *ptemp)
+{
+    staple_config_t *config =
+        ap_get_module_config(s->module_config, &ocspstaple_module);
+    staple_policy_t *policy = apr_palloc(ptemp, sizeof(*policy));
+
+    fill_policy(policy, s, ptemp);
+    if (before != NULL && staple_policy_same(before, policy)) {
+        config->policy = before;
+        return before;
+    }
+    policy = apr_palloc(pconf, sizeof(*policy));
+    fill_policy(policy, s, pconf);
+    config->policy = policy;
+    return policy;
+}
+
 int staple_policy_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                         server_rec *main_server)
 {
+    const staple_policy_t *policy = NULL;
     server_rec *s;
     int ok = 1;
 
     (void)plog;
     for (s = main_server; s != NULL; s = s->next) {
-        complete_policy(s, pconf);
+        policy = set_policy(s, policy, pconf, ptemp);
     }
     for (s = main_server; s != NULL; s = s->next) {
         ok &= check_server(s,
@@ -240,13 +262,13 @@ static void dump_server(apr_pool_t *p, apr_file_t *out, const server_rec *s,
                             staple_config_text(p, s, setting));
         }
     }
-    dump_list(out, "OCSPStapleResponder", config->policy.urls,
-              config->policy.no_network ? "none" : "(no list)");
-    dump_list(out, "OCSPStapleResponseFile", config->policy.files, "none");
+    dump_list(out, "OCSPStapleResponder", config->policy->urls,
+              config->policy->no_network ? "none" : "(no list)");
+    dump_list(out, "OCSPStapleResponseFile", config->policy->files, "none");
     dump_list(out, "OCSPStapleChainFile", list_of(p, config->chain_files),
               "none");
     apr_file_printf(out, "  OCSPStapleLogExclude %s\n",
-                    staple_exclude_text(p, config->policy.exclude));
+                    staple_exclude_text(p, config->policy->exclude));
     if (is_main) {
         dump_main(out, s);
     }

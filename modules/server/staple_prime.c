@@ -232,12 +232,12 @@ int staple_prime_certificate(server_rec *s, apr_pool_t *p, const char *id,
         if (seen->index < 0) {
             return DECLINED;
         }
-        prefer_policy(s, seen, &config->policy);
+        prefer_policy(s, seen, config->policy);
         add_server(seen->index, s);
         return OK;
     }
     seen = remember(id);
-    reason = register_certificate(&config->policy, seen, pem);
+    reason = register_certificate(config->policy, seen, pem);
     if (reason != STAPLE_OK) {
         tell_why_not(s, reason, subject_of(p, pem));
         return DECLINED;
@@ -282,7 +282,7 @@ static void tell_not_followed(server_rec *s, apr_pool_t *p, X509 *issuer,
 static int follow_issuer(server_rec *s, apr_pool_t *p, X509 *issuer,
                          X509 *above)
 {
-    const staple_policy_t *policy = &staple_config_get(s)->policy;
+    const staple_policy_t *policy = staple_config_get(s)->policy;
     staple_reason_e reason;
     staple_cert_t *cert;
     staple_key_t key;
