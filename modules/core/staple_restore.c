@@ -12,14 +12,18 @@ static apr_time_t at_most(apr_time_t at, apr_time_t limit)
 }
 
 /* When to ask, as it was stored; never later than for a response that had come
- * this moment. */
+ * this moment, and at once where the stored one cannot be used: the clock may
+ * have been set back. */
 static apr_time_t next_at(const staple_record_t *stored,
-                          const staple_record_t *record,
+                          const staple_record_t *record, int is_lost,
                           const staple_policy_t *policy, apr_time_t now)
 {
     apr_time_t latest = now + policy->interval;
 
-    if (record->der_len > 0 && stored->failures == 0) {
+    if (is_lost && stored->failures == 0) {
+        latest = now;
+    }
+    else if (record->der_len > 0 && stored->failures == 0) {
         latest = staple_schedule_after_success(policy, record->use_until, 0, 0,
                                                now);
     }
@@ -48,9 +52,10 @@ static staple_state_e state_of(const staple_record_t *record,
 
 /* Completes a record, which says what is held, by what was stored. */
 static void complete(staple_record_t *record, const staple_record_t *stored,
-                     const staple_policy_t *policy, int may_ask, apr_time_t now)
+                     int is_lost, const staple_policy_t *policy, int may_ask,
+                     apr_time_t now)
 {
-    record->next_at = next_at(stored, record, policy, now);
+    record->next_at = next_at(stored, record, is_lost, policy, now);
     record->attempted_at = at_most(stored->attempted_at, now);
     record->succeeded_at = at_most(stored->succeeded_at, now);
     record->state_since = at_most(stored->state_since, now);
@@ -96,7 +101,7 @@ staple_reason_e staple_restore(staple_writer_t *writer, apr_uint32_t index,
     if (reason != STAPLE_OK && !staple_restore_is_honest(reason)) {
         return reason;
     }
-    complete(&record, &stored, policy,
+    complete(&record, &stored, reason != STAPLE_OK, policy,
              staple_responders_attempts(cert, policy) > 0, now);
     staple_writer_put_record(writer, index, &record);
     return reason;

@@ -228,6 +228,41 @@ static void test_outdated(void)
     ok(!is_untouched(&shared), "costs no manners");
 }
 
+/* A clock that is wrong by an hour at the start: nobody is asked sooner than
+ * was due, and nobody goes without for longer than the clock is wrong. */
+static void test_clock_step(void)
+{
+    make_response_t knobs = make_good(pki);
+    shared_t shared = make_shared();
+    staple_record_t stored = usual();
+    make_der_t der = good(), fresh;
+
+    is_reason(restore(&shared, &stored, der, at(-MAKE_HOUR)), STAPLE_OK,
+              "an hour back");
+    ok(serves(&shared, der, at(-MAKE_HOUR)), "an hour back: is served");
+    is_int(shared.record.next_at, stored.next_at, "an hour back: due as it was");
+    shared = make_shared();
+    is_reason(restore(&shared, &stored, der, at(MAKE_HOUR)), STAPLE_OK,
+              "an hour forward");
+    ok(serves(&shared, der, at(MAKE_HOUR)), "an hour forward: is served");
+    is_int(shared.record.next_at, stored.next_at,
+           "an hour forward: due as it was");
+
+    knobs.singles[0].this_update = MAKE_NOW;
+    fresh = make_response(p, &knobs);
+    shared = make_shared();
+    is_reason(restore(&shared, &stored, fresh, at(-MAKE_HOUR)),
+              STAPLE_NOT_YET_VALID, "an hour back, a response of this moment");
+    is_int(shared.record.next_at, at(-MAKE_HOUR),
+           "it cannot be used yet: another is due at once");
+    stored.failures = 1;
+    stored.next_at = at(30 - MAKE_HOUR);
+    shared = make_shared();
+    restore(&shared, &stored, fresh, at(-MAKE_HOUR));
+    is_int(shared.record.next_at, stored.next_at,
+           "unless that failed already: then in its time");
+}
+
 /* What nobody ever should have believed. */
 static void refused(const char *what, make_response_t *knobs,
                     staple_reason_e reason)
@@ -290,6 +325,7 @@ int main(void)
     test_times();
     test_states();
     test_outdated();
+    test_clock_step();
     test_forged();
     test_each_byte();
     make_end(p);
