@@ -240,7 +240,8 @@ static void test_clock_step(void)
     is_reason(restore(&shared, &stored, der, at(-MAKE_HOUR)), STAPLE_OK,
               "an hour back");
     ok(serves(&shared, der, at(-MAKE_HOUR)), "an hour back: is served");
-    is_int(shared.record.next_at, stored.next_at, "an hour back: due as it was");
+    is_int(shared.record.next_at, stored.next_at,
+           "an hour back: due as it was");
     shared = make_shared();
     is_reason(restore(&shared, &stored, der, at(MAKE_HOUR)), STAPLE_OK,
               "an hour forward");
