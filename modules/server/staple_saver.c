@@ -51,7 +51,14 @@ typedef struct saver_t {
     unsigned char stored[STAPLE_STORED_MAX];
 } saver_t;
 
-static saver_t *the_saver; /* of this process; NULL: none was started */
+/* Of this process; NULL: none was started.  The watchdog's thread sets it, any
+ * thread may ask it to end. */
+static saver_t *the_saver;
+
+static saver_t *get_saver(void)
+{
+    return __atomic_load_n(&the_saver, __ATOMIC_ACQUIRE);
+}
 
 static void enter(saver_t *saver)
 {
@@ -367,22 +374,24 @@ void staple_saver_start(const staple_view_t *view)
         return;
     }
     pthread_detach(thread);
-    the_saver = saver;
+    __atomic_store_n(&the_saver, saver, __ATOMIC_RELEASE);
 }
 
 void staple_saver_end(void)
 {
-    if (the_saver != NULL) {
-        pthread_mutex_lock(&the_saver->lock);
-        the_saver->is_to_end = 1;
-        pthread_cond_broadcast(&the_saver->wake);
-        pthread_mutex_unlock(&the_saver->lock);
+    saver_t *saver = get_saver();
+
+    if (saver != NULL) {
+        pthread_mutex_lock(&saver->lock);
+        saver->is_to_end = 1;
+        pthread_cond_broadcast(&saver->wake);
+        pthread_mutex_unlock(&saver->lock);
     }
 }
 
 void staple_saver_stop(void)
 {
-    saver_t *saver = the_saver;
+    saver_t *saver = get_saver();
     struct timespec until;
 
     if (saver == NULL) {
