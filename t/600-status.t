@@ -10,7 +10,7 @@ use Staple::Responder;
 use Staple::Server;
 use Staple::Status;
 
-plan tests => 117;
+plan tests => 118;
 
 my $EVIL = '<script>alert(1)</script>';
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
@@ -73,7 +73,7 @@ has_members($json->{responders}[0], 'a responder',
             qw(url healthy failures last_error latency_ms));
 has_members($json->{servers}[0], 'a server', qw(name score fault));
 has_members($_, $_->{subject}, qw(subject serial sha256 sha1 issuer servers
-    must_staple is_issuer state state_since stale score responders staple
+    must_staple is_issuer state state_since state_reason stale score responders staple
     next_refresh last_attempt last_success failures error error_detail served
     unserved significant conditions)) for @{ $json->{certificates} };
 
@@ -110,6 +110,7 @@ ok(!$revoked->{significant}, 'revoked: excluded from what is significant');
 ok($revoked->{must_staple}, 'revoked: must_staple');
 
 is($failing->{state}, 'unavailable', 'failing: state');
+is($failing->{state_reason}, 'http_status', 'failing: and why it turned so');
 is($failing->{staple}, undef, 'failing: no staple');
 is($failing->{error}, 'http_status', 'failing: error');
 like($failing->{error_detail}, qr/500/, 'failing: error_detail');

@@ -92,6 +92,11 @@ static void put_certificate(request_rec *r, const staple_snapshot_cert_t *cert,
     put_detail(r, "SHA-1",
                staple_cert_hex(r->pool, it->key.bytes, sizeof(it->key.bytes)));
     put_detail(r, "expires", staple_text_time(instant, it->not_after));
+    if (cert->view.record.state_reason != STAPLE_OK) {
+        put_detail(r, "state because",
+                   staple_reason_sentence(
+                       (staple_reason_e)cert->view.record.state_reason));
+    }
     for (i = 0; (url = staple_snapshot_responder(cert, i)) != NULL; i++) {
         put_detail(r, "responder", url);
     }

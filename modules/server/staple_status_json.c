@@ -25,6 +25,14 @@ static json_t *instant(apr_time_t at)
     return at > 0 ? json_string(staple_text_time(buf, at)) : json_null();
 }
 
+/* A reason's name, or null for none. */
+static json_t *reason_name(unsigned reason)
+{
+    return reason != STAPLE_OK
+               ? json_string(staple_reason_name((staple_reason_e)reason))
+               : json_null();
+}
+
 static json_t *number(apr_uint64_t value)
 {
     return json_integer((json_int_t)value);
@@ -86,9 +94,7 @@ static json_t *responder(const staple_board_responder_t *row)
     return json_pack(
         "{s:o, s:b, s:o, s:o, s:o, s:o}", "url", text(row->url), "healthy",
         (int)row->is_healthy, "failures", number(row->failures), "last_error",
-        row->last_error != STAPLE_OK
-            ? text(staple_reason_name((staple_reason_e)row->last_error))
-            : json_null(),
+        reason_name(row->last_error),
         "latency_ms",
         row->latency > 0 ? json_real((double)row->latency / 1000) : json_null(),
         "requests", number(row->requests));
@@ -135,6 +141,8 @@ static void put_state(json_t *object, const staple_snapshot_cert_t *cert)
         object, "state",
         text(staple_state_name((staple_state_e)record->state)));
     json_object_set_new(object, "state_since", instant(record->state_since));
+    json_object_set_new(object, "state_reason",
+                        reason_name(record->state_reason));
     json_object_set_new(object, "stale", json_boolean(cert->view.is_stale));
     json_object_set_new(object, "score", score(cert->view.score));
     for (i = 0; (url = staple_snapshot_responder(cert, i)) != NULL; i++) {
@@ -166,10 +174,7 @@ static void put_refresh(json_t *object, const staple_snapshot_cert_t *cert)
     json_object_set_new(object, "last_attempt", instant(record->attempted_at));
     json_object_set_new(object, "last_success", instant(record->succeeded_at));
     json_object_set_new(object, "failures", number(record->failures));
-    json_object_set_new(
-        object, "error",
-        has_error ? text(staple_reason_name((staple_reason_e)record->reason))
-                  : json_null());
+    json_object_set_new(object, "error", reason_name(record->reason));
     json_object_set_new(object, "error_detail",
                         has_error ? text(record->detail) : json_null());
     json_object_set_new(object, "served", number(cert->tally.served));
