@@ -120,22 +120,17 @@ static void complain(const staple_command_t *command, apr_status_t status,
                  command->words[0], what, number);
 }
 
-/* What httpd changed for itself, and what must not go on into the program:
- * signals that its threads block or that it ignores, descriptors. */
+/* What httpd changed for itself, or was started with, and what must not go on
+ * into the program: signals that are blocked or ignored, descriptors. */
 static int set_up(posix_spawnattr_t *attributes,
                   posix_spawn_file_actions_t *files, int input)
 {
-    sigset_t none, ignored;
+    sigset_t none, all;
 
     sigemptyset(&none);
-    sigemptyset(&ignored);
-    sigaddset(&ignored, SIGPIPE);
-    sigaddset(&ignored, SIGHUP);
-    sigaddset(&ignored, SIGCHLD);
-    sigaddset(&ignored, SIGXCPU);
-    sigaddset(&ignored, SIGXFSZ);
+    sigfillset(&all);
     return posix_spawnattr_setsigmask(attributes, &none) == 0
-           && posix_spawnattr_setsigdefault(attributes, &ignored) == 0
+           && posix_spawnattr_setsigdefault(attributes, &all) == 0
            && posix_spawnattr_setpgroup(attributes, 0) == 0
            && posix_spawnattr_setflags(attributes,
                                        POSIX_SPAWN_SETSIGMASK

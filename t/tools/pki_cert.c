@@ -5,7 +5,6 @@
 #include "tool_util.h"
 
 #include <openssl/bn.h>
-#include <openssl/ec.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
@@ -16,7 +15,7 @@ EVP_PKEY *pki_cert_key(const char *kind)
     EVP_PKEY *key = NULL;
 
     if (strcmp(kind, "ec") == 0) {
-        key = EVP_EC_gen("P-256");
+        key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
     }
     else if (strcmp(kind, "rsa") == 0) {
         key = EVP_RSA_gen(2048);
