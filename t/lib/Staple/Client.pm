@@ -51,7 +51,7 @@ sub staple {
         ($result{next_update}) = $text =~ /Next Update: (.*)/;
         ($result{produced_at}) = $text =~ /Produced At: (.*)/;
     }
-    elsif ($text !~ /^OCSP response: no response sent/m) {
+    elsif ($text !~ /^OCSP responses?: no responses? sent/m) {
         $result{ok} = 0;
     }
     return \%result;
