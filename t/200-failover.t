@@ -101,13 +101,13 @@ $server->start(env => { map { $_ => $proxy }
 # What was asked for a certificate, in the order of the responders' clocks.
 my $asked = sub {
     my ($name) = @_;
-    my @requests = map {
+    my @requests = sort { $a->[1]{time} <=> $b->[1]{time} } map {
         my $who = $_;
         map { [$who, $_] }
             grep { $_->{name} eq "$name.example" } $responder{$who}->requests
     } keys %responder;
 
-    return sort { $a->[1]{time} <=> $b->[1]{time} } @requests;
+    return @requests;
 };
 my $in_words = sub {
     return join ' ', map { "$_->[0] $_->[1]{method}" } $asked->($_[0]);

@@ -32,7 +32,7 @@ my %a = ('slow.example' => ['127.0.0.1'], 'dead.example' => \@dead,
          'many.example' => [@dead, '127.251.7.7']);
 my %aaaa = ('ipv6.example' => ['::1']);
 
-my $server = serve($socket) if $socket && $can_mount;
+serve($socket) if $socket && $can_mount;
 Staple::Faults::show('names', need => {
     'no port 53, or no mount namespace' => $socket && $can_mount,
     'no IPv6' => $ipv6 });

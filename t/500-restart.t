@@ -24,6 +24,7 @@ my $server = Staple::Server->new(vhosts => [
         @certs])->start;
 my $store = $server->root . '/store';
 
+sub permissions { return substr sprintf('%05o', $_[0]), -4 }
 sub stored { return grep { m{/[0-9a-f]{64}$} } glob "$store/*" }
 
 ok(wait_all_stapled($server, \@names, within => 30), mpm() . ': all stapled');
@@ -33,9 +34,9 @@ is($responder->count, $count, 'by one request each');
 # ---- the directory ----
 my ($mode, $uid) = (stat $store)[2, 4];
 my $user = $> == 0 ? getpwnam('www-data') : $>;
-is(sprintf('%04o', $mode & 07777), '0700', 'the directory is for User alone');
+is(permissions($mode), '0700', 'the directory is for User alone');
 is($uid, $user, 'and belongs to it');
-is(grep({ ((stat)[2] & 07777) == 0600 && (stat _)[4] == $user } stored()),
+is(grep({ permissions((stat)[2]) eq '0600' && (stat _)[4] == $user } stored()),
    $count, 'so does each file');
 
 # ---- a start with the responder dead ----

@@ -163,11 +163,12 @@ int cli_watch_run(const cli_command_t *command, apr_pool_t *p,
         source = *args++;
     }
     status = cli_options_read(command, options, args);
-    if (status == CLI_GO_ON && source == NULL) {
-        status = cli_complain(command, "which status? give a URL or a file");
-    }
     if (status != CLI_GO_ON) {
         return status == 0 ? 0 : CLI_STATUS_UNKNOWN;
+    }
+    if (source == NULL) {
+        cli_complain(command, "which status? give a URL or a file");
+        return CLI_STATUS_UNKNOWN;
     }
     why = get_source(&got, command, p, source);
     if (why != NULL) {

@@ -118,24 +118,26 @@ static void take_urls(staple_cert_t *cert, apr_pool_t *p, X509 *leaf)
 {
     STACK_OF(OPENSSL_STRING) *aia = X509_get1_ocsp(leaf);
     const char *urls[STAPLE_MAX_AIA_URLS];
+    int count = 0;
     int i, k;
 
     for (i = 0; i < sk_OPENSSL_STRING_num(aia); i++) {
         const char *url = sk_OPENSSL_STRING_value(aia, i);
 
-        for (k = 0; k < cert->url_count && strcmp(urls[k], url) != 0; k++) {
+        for (k = 0; k < count && strcmp(urls[k], url) != 0; k++) {
         }
-        if (k < cert->url_count) {
+        if (k < count) {
             continue;
         }
-        if (cert->url_count == STAPLE_MAX_AIA_URLS
+        if (count == STAPLE_MAX_AIA_URLS
             || staple_parse_url(url, strlen(url)) != STAPLE_OK) {
             cert->refused_url_count++;
             continue;
         }
-        urls[cert->url_count++] = apr_pstrdup(p, url);
+        urls[count++] = apr_pstrdup(p, url);
     }
-    cert->urls = apr_pmemdup(p, urls, cert->url_count * sizeof(urls[0]));
+    cert->urls = apr_pmemdup(p, urls, (apr_size_t)count * sizeof(urls[0]));
+    cert->url_count = count;
     X509_email_free(aia);
 }
 

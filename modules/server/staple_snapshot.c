@@ -167,11 +167,11 @@ const staple_snapshot_t *staple_snapshot_take(apr_pool_t *p)
         snapshot->is_running = snapshot->board.pid != 0
                                && snapshot->now - snapshot->board.last_round_at
                                       < STAPLE_SNAPSHOT_SILENT;
-    }
-    for (i = 0; i < snapshot->count; i++) {
-        if (staple_snapshot_cert(&cert, snapshot, i)) {
-            count_cert(snapshot, &cert);
-            count_servers(by_name, &cert);
+        for (i = 0; i < snapshot->count; i++) {
+            if (staple_snapshot_cert(&cert, snapshot, i)) {
+                count_cert(snapshot, &cert);
+                count_servers(by_name, &cert);
+            }
         }
     }
     snapshot->servers = list_servers(p, by_name);

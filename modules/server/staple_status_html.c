@@ -43,7 +43,7 @@ static const char *plural(apr_uint32_t count)
 /* What matters most, in one sentence. */
 static void put_verdict(request_rec *r, const staple_snapshot_t *snapshot)
 {
-    apr_uint32_t troubled = snapshot->count - snapshot->issuers;
+    apr_uint32_t troubled;
 
     if (snapshot->count == 0) {
         ap_rputs("<p class=\"verdict warn\">No certificate is looked after."

@@ -72,7 +72,7 @@ static double resident(void *block, apr_size_t size)
 {
     apr_size_t page = (apr_size_t)sysconf(_SC_PAGESIZE);
     apr_size_t pages = (size + page - 1) / page;
-    unsigned char *is_in = malloc(pages);
+    unsigned char *is_in = calloc(1, pages);
     double bytes = 0;
     apr_size_t i;
 

@@ -162,7 +162,7 @@ my %groups = (
     ],
 );
 
-sub groups { return sort keys %groups }
+sub groups { my @names = sort keys %groups; return @names }
 
 # The rows of a group: { name, fault, log, action => [..], gives, own... }.
 sub rows {

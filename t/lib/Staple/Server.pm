@@ -303,7 +303,8 @@ sub child_pids_of {
         push @children, $path =~ /(\d+)/
             if $stat =~ /\) (\S) (\d+)/ && $2 == $parent && $1 ne 'Z';
     }
-    return sort { $a <=> $b } @children;
+    @children = sort { $a <=> $b } @children;
+    return @children;
 }
 
 sub child_pids { return child_pids_of($_[0]{pid}) }

@@ -6,7 +6,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define WRITES 6000
+#define TURNS 12
+#define WRITES 500 /* a turn */
 
 static void *read_until_stopped(void *data)
 {
@@ -21,24 +22,21 @@ static void *read_until_stopped(void *data)
 /* Writes, and lets another writer take over now and then. */
 static void *write_all(void *data)
 {
-    unsigned char *der = malloc(STAPLE_MAX_RESPONSE);
+    static unsigned char der[STAPLE_MAX_RESPONSE];
     stress_t *shared = data;
-    apr_pool_t *p = NULL;
-    staple_writer_t *writer = NULL;
-    unsigned i;
+    unsigned turn, i;
 
-    for (i = 0; i < WRITES; i++) {
-        if (i % 500 == 0) {
-            if (p != NULL) {
-                apr_pool_destroy(p);
-            }
-            apr_pool_create(&p, NULL);
-            writer = staple_writer_make(p, shared->cache);
+    for (turn = 0; turn < TURNS; turn++) {
+        apr_pool_t *p = NULL;
+        staple_writer_t *writer;
+
+        apr_pool_create(&p, NULL);
+        writer = staple_writer_make(p, shared->cache);
+        for (i = 0; i < WRITES; i++) {
+            stress_write(shared, writer, der);
         }
-        stress_write(shared, writer, der);
+        apr_pool_destroy(p);
     }
-    apr_pool_destroy(p);
-    free(der);
     return NULL;
 }
 

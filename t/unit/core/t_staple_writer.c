@@ -54,7 +54,7 @@ static int is_sound(const staple_cache_t *cache)
 
 static void test_limits(void)
 {
-    unsigned char *der = calloc(1, STAPLE_MAX_RESPONSE + 1);
+    static unsigned char der[STAPLE_MAX_RESPONSE + 1];
     void *block;
     staple_cache_t *cache = make_cache(&block, 2, 1100);
     staple_writer_t *writer = staple_writer_make(p, cache);
@@ -84,7 +84,6 @@ static void test_limits(void)
     is_int(staple_writer_used(writer), 256, "do not");
     ok(is_sound(cache), "sound");
     free(block);
-    free(der);
 }
 
 /* The one held stays until the new one is whole, so both need room. */
@@ -125,7 +124,7 @@ static void test_full(void)
 static void test_words(void)
 {
     static const unsigned firsts[] = {1, 63, 64, 65, 127, 128, 192};
-    unsigned char *der = calloc(1, STAPLE_MAX_RESPONSE);
+    static unsigned char der[STAPLE_MAX_RESPONSE];
     unsigned i;
 
     for (i = 0; i < COUNT(firsts); i++) {
@@ -141,7 +140,6 @@ static void test_words(void)
                   STAPLE_OK, "5 units after %u, 5 are free", firsts[i]);
         free(block);
     }
-    free(der);
 }
 
 /* A free unit before a word that is full, and a run just behind it. */
@@ -342,7 +340,7 @@ static void read_in_child(stress_t *shared, unsigned who)
 /* A writer until it is killed.  Never returns. */
 static void write_in_child(stress_t *shared)
 {
-    unsigned char *der = malloc(STAPLE_MAX_RESPONSE);
+    static unsigned char der[STAPLE_MAX_RESPONSE];
     staple_writer_t *writer;
 
     alarm(60);
