@@ -33,7 +33,7 @@ use Staple::Test;
 sub show {
     my ($group, %opt) = @_;
     my @rows = Staple::FaultTable::rows($group);
-    my $self = bless { group => $group, rows => \@rows, %opt };
+    my $self = bless { group => $group, rows => \@rows, %opt }, __PACKAGE__;
 
     Apache::Test::plan(tests => 6 + 5 * @rows,
                        $opt{need} ? Apache::Test::need($opt{need}) : ());
@@ -172,8 +172,13 @@ sub run {
                           count => 20 * @all);
     $self->{shaken} = [@{ $end->()->{rows} }, @{ $some->{rows} }];
     my $after = $self->peak;
-    Test::More::ok($after - $before < 32768, 'nothing large was kept in memory')
-        or Test::More::diag("$before kB before, then $after");
+  SKIP: {
+        Test::More::skip('a sanitizer keeps what was freed', 1)
+            if $ENV{STAPLE_SANITIZED};
+        Test::More::ok($after - $before < 32768,
+                       'nothing large was kept in memory')
+            or Test::More::diag("$before kB before, then $after");
+    }
 
     $server->reconfigure($self->config(held => 'well', new => 'well'));
     $server->graceful;
