@@ -185,6 +185,21 @@ static const char *serial_text(apr_pool_t *p, X509 *leaf)
     return text;
 }
 
+/* What the certificate says of itself. */
+static staple_reason_e identify(staple_cert_t *cert, apr_pool_t *p, X509 *leaf)
+{
+    if (!staple_cert_key(&cert->key, leaf)
+        || !X509_digest(leaf, EVP_sha256(), cert->sha256, NULL)) {
+        return STAPLE_NO_MEMORY;
+    }
+    cert->must_staple = staple_cert_must_staple(leaf) != 0;
+    cert->subject = staple_cert_name(p, X509_get_subject_name(leaf));
+    cert->serial = serial_text(p, leaf);
+    return staple_cert_time(&cert->not_after, X509_get0_notAfter(leaf))
+               ? STAPLE_OK
+               : STAPLE_CERT_UNREADABLE;
+}
+
 static staple_reason_e fill(staple_cert_t *cert, apr_pool_t *p,
                             staple_issuers_t *issuers, X509 *leaf, X509 *issuer,
                             int url_needed)
@@ -203,18 +218,10 @@ static staple_reason_e fill(staple_cert_t *cert, apr_pool_t *p,
         return STAPLE_CERT_NO_URL;
     }
     cert->issuer = find_issuer(issuers, issuer);
-    if (cert->issuer == NULL || !staple_cert_key(&cert->key, leaf)
-        || !X509_digest(leaf, EVP_sha256(), cert->sha256, NULL)
-        || !take_certid(cert, p, leaf, issuer)) {
+    if (cert->issuer == NULL || !take_certid(cert, p, leaf, issuer)) {
         return STAPLE_NO_MEMORY;
     }
-    cert->must_staple = staple_cert_must_staple(leaf) != 0;
-    cert->subject = staple_cert_name(p, X509_get_subject_name(leaf));
-    cert->serial = serial_text(p, leaf);
-    if (!staple_cert_time(&cert->not_after, X509_get0_notAfter(leaf))) {
-        return STAPLE_CERT_UNREADABLE;
-    }
-    return STAPLE_OK;
+    return identify(cert, p, leaf);
 }
 
 staple_reason_e staple_cert_from_x509(staple_cert_t **cert, apr_pool_t *p,
@@ -226,6 +233,24 @@ staple_reason_e staple_cert_from_x509(staple_cert_t **cert, apr_pool_t *p,
 
     STAPLE_OPENSSL_ENTER();
     reason = fill(made, p, issuers, leaf, issuer, url_needed);
+    STAPLE_OPENSSL_LEAVE();
+    if (reason == STAPLE_OK) {
+        *cert = made;
+    }
+    return reason;
+}
+
+staple_reason_e staple_cert_describe(staple_cert_t **cert, apr_pool_t *p,
+                                     X509 *x509)
+{
+    staple_cert_t *made = apr_pcalloc(p, sizeof(*made));
+    staple_issuer_t *issuer = apr_pcalloc(p, sizeof(*issuer));
+    staple_reason_e reason;
+
+    STAPLE_OPENSSL_ENTER();
+    reason = identify(made, p, x509);
+    issuer->subject = staple_cert_name(p, X509_get_issuer_name(x509));
+    made->issuer = issuer;
     STAPLE_OPENSSL_LEAVE();
     if (reason == STAPLE_OK) {
         *cert = made;

@@ -10,7 +10,8 @@
 
 /* An issuer certificate, one object however many certificates it issued. */
 typedef struct staple_issuer_t {
-    X509 *x509;          /* owned by the pool of the table */
+    X509 *x509;          /* owned by the pool of the table; NULL where only
+                            the name is known */
     const char *subject; /* RFC 2253, printable ASCII only */
     unsigned char sha256[32];
 } staple_issuer_t;
@@ -64,6 +65,14 @@ staple_reason_e staple_cert_make(staple_cert_t **cert, apr_pool_t *p,
 staple_reason_e staple_cert_from_x509(staple_cert_t **cert, apr_pool_t *p,
                                       staple_issuers_t *issuers, X509 *leaf,
                                       X509 *issuer, int url_needed);
+
+/*
+ * What a certificate that nobody will ever be asked about says of itself: to
+ * be shown, not to be refreshed.  It has no CertID and no URLs, and its issuer
+ * is a name without certificate.
+ */
+staple_reason_e staple_cert_describe(staple_cert_t **cert, apr_pool_t *p,
+                                     X509 *x509);
 
 /* The certificate's key: SHA-1 of its DER.  Returns 1, or 0 without memory. */
 int staple_cert_key(staple_key_t *key, X509 *x509);

@@ -273,6 +273,35 @@ static void test_issuers(apr_pool_t *p, const make_pki_t *pki)
        "a self-signed leaf with a root");
 }
 
+/* Those that nobody is asked about are still known by name. */
+static void test_describe(apr_pool_t *p, const make_pki_t *pki)
+{
+    make_identity_t own = make_cert(p, &(make_cert_t){.name = "alone"});
+    X509 *leaf = pki->leaf.x509;
+    staple_cert_t *whole, *cert = NULL;
+
+    is_reason(read_pair(&whole, p, leaf, pki->issuer.x509), STAPLE_OK,
+              "with its issuer");
+    is_reason(staple_cert_describe(&cert, p, leaf), STAPLE_OK, "without");
+    ok(memcmp(&cert->key, &whole->key, sizeof(cert->key)) == 0,
+       "described: the same key");
+    ok(memcmp(cert->sha256, whole->sha256, 32) == 0,
+       "described: the same SHA-256");
+    is_str(cert->subject, whole->subject, "described: the same subject");
+    is_str(cert->serial, whole->serial, "described: the same serial");
+    ok(cert->not_after == whole->not_after, "described: the same end");
+    is_int(cert->must_staple, whole->must_staple, "described: must-staple");
+    is_str(cert->issuer->subject, whole->issuer->subject,
+           "described: its issuer's name");
+    ok(cert->issuer->x509 == NULL, "described: and no more of that");
+    ok(cert->certid == NULL && cert->url_count == 0,
+       "described: nothing to ask with, nobody to ask");
+    is_reason(staple_cert_describe(&cert, p, own.x509), STAPLE_OK,
+              "a self-signed one");
+    is_str(cert->issuer->subject, cert->subject,
+           "a self-signed one is its own issuer");
+}
+
 static const char *const junk_rows[] = {
     "",
     "\n",
@@ -402,6 +431,7 @@ int main(void)
     test_urls(p, pki);
     test_no_urls(p, pki);
     test_issuers(p, pki);
+    test_describe(p, pki);
     test_junk(p, pki);
     test_dedup(p, pki);
     test_queue(p, pki);
