@@ -62,6 +62,12 @@ my @rows = (
     [1, qr/http:\/\/r\/ is down/, responders =>
         [{ url => 'http://r/', healthy => $no }]],
     [1, qr/no certificate/, certificates => []],
+    [1, qr/no certificate can be stapled/, certificates =>
+        [certificate(state => 'disabled')]],
+    [0, qr/2 certificates, nothing/, certificates =>
+        [certificate(), certificate(state => 'disabled')]],
+    [2, qr/CN=a\.example .*is disabled, without staple/, certificates =>
+        [certificate(state => 'disabled', conditions => ['must-staple'])]],
     [3, qr/has no version 1/, version => 2],
     [3, qr/has no certificates/, certificates => 'many'],
     [3, qr/has no certificates\[\]/, certificates => [{}]],

@@ -137,6 +137,22 @@ static cli_status_verdict_t judge_certificates(apr_pool_t *p,
                              : ""));
 }
 
+/* Is there any certificate that can have a staple? */
+static int is_any_enabled(const json_t *certificates)
+{
+    const json_t *entry;
+    size_t i;
+
+    json_array_foreach(certificates, i, entry) {
+        if (strcmp(json_string_value(json_object_get(entry, "state")),
+                   "disabled")
+            != 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static cli_status_verdict_t judge_document(apr_pool_t *p,
                                            const json_t *document)
 {
@@ -147,11 +163,13 @@ static cli_status_verdict_t judge_document(apr_pool_t *p,
     size_t i;
 
     verdict = judge_certificates(p, certificates);
-    if (verdict.exit == CLI_STATUS_CRITICAL
-        || json_array_size(certificates) == 0) {
-        return verdict.exit != CLI_STATUS_OK
-                   ? verdict
-                   : say(CLI_STATUS_WARNING, "no certificate is looked after");
+    if (verdict.exit == CLI_STATUS_CRITICAL) {
+        return verdict;
+    }
+    if (!is_any_enabled(certificates)) {
+        return say(CLI_STATUS_WARNING, json_array_size(certificates) == 0
+                                           ? "no certificate is looked after"
+                                           : "no certificate can be stapled");
     }
     if (!json_is_true(json_object_get(refresher, "running"))) {
         return json_is_null(json_object_get(refresher, "pid"))

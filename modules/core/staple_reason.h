@@ -14,6 +14,8 @@
       "the certificate cannot be read as PEM")                                 \
     X(STAPLE_CERT_SELF_SIGNED, "certificate_self_signed",                      \
       "the certificate is self-signed: nobody but itself can revoke it")       \
+    X(STAPLE_CERT_NO_ISSUER, "issuer_missing",                                 \
+      "the certificate of its issuer is not configured")                       \
     X(STAPLE_CERT_NO_URL, "certificate_without_url",                           \
       "the certificate names no OCSP responder that can be used")              \
     X(STAPLE_CERT_NO_SOURCE, "no_source",                                      \

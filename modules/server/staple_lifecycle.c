@@ -9,6 +9,7 @@
 #include "../io/staple_fetch.h"
 #include "staple_config.h"
 #include "staple_depot.h"
+#include "staple_disabled.h"
 #include "staple_env.h"
 #include "staple_prime.h"
 #include "staple_saver.h"
@@ -136,7 +137,8 @@ static int make_shared(staple_view_t *view, apr_pool_t *ptemp, server_rec *s)
 /* Makes everything that the children will share.  Returns 0 after an error
  * line. */
 static int begin(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s,
-                 const apr_array_header_t *certs)
+                 const apr_array_header_t *certs,
+                 const apr_array_header_t *disabled)
 {
     staple_view_t *view = apr_pcalloc(pconf, sizeof(*view));
     apr_status_t status;
@@ -149,6 +151,7 @@ static int begin(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s,
     view->main_server = s;
     view->certs = certs;
     view->servers = staple_prime_servers();
+    view->disabled = disabled;
     staple_view_name_servers(view, pconf, ptemp);
     view->started_at = apr_time_now();
     if (!make_shared(view, ptemp, s)) {
@@ -194,17 +197,21 @@ int staple_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog,
                                  apr_pool_t *ptemp, server_rec *s)
 {
     const apr_array_header_t *certs = staple_prime_certificates();
+    const apr_array_header_t *disabled;
 
     (void)plog;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
-    if (certs->nelts > 0) {
-        return begin(pconf, ptemp, s, certs) ? OK : HTTP_INTERNAL_SERVER_ERROR;
+    disabled = staple_disabled_list();
+    if (certs->nelts + disabled->nelts == 0) {
+        forget(get_retained());
+        staple_view_set(NULL);
     }
-    forget(get_retained());
-    staple_view_set(NULL);
-    if (staple_config_any_enabled(s)) {
+    else if (!begin(pconf, ptemp, s, certs, disabled)) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (certs->nelts == 0 && staple_config_any_enabled(s)) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
                      STAPLE_LOGNO(0021)
                      "OCSPStaple is On, but there is no certificate that "

@@ -9,7 +9,9 @@
 
 #include "staple_chain.h"
 #include "staple_config.h"
+#include "staple_disabled.h"
 #include "staple_policy.h"
+#include "staple_servers.h"
 
 #define MAX_DEPTH 10 /* certificates in a chain that are looked at */
 
@@ -17,6 +19,7 @@
 typedef struct seen_t {
     staple_key_t key;
     int index; /* in registry.certs, or -1: it is not stapled */
+    staple_reason_e reason; /* why not; OK: it was met as an issuer only */
     int has_differed; /* its servers do not agree, and that was said */
 } seen_t;
 
@@ -38,6 +41,7 @@ int staple_prime_reset(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     registry.certs = apr_array_make(pconf, 16, sizeof(staple_refresh_cert_t));
     registry.servers = apr_array_make(pconf, 16, sizeof(apr_array_header_t *));
     registry.by_key = apr_hash_make(pconf);
+    staple_disabled_reset(pconf);
     return OK;
 }
 
@@ -48,21 +52,11 @@ const apr_array_header_t *staple_prime_certificates(void)
 
 const apr_array_header_t *staple_prime_servers(void)
 {
-    apr_array_header_t *servers;
-    int i, k;
+    int i;
 
-    /* mod_ssl goes from the last virtual host to the first. */
     for (i = 0; i < registry.servers->nelts; i++) {
-        servers = APR_ARRAY_IDX(registry.servers, i, apr_array_header_t *);
-        for (k = 0; k < servers->nelts / 2; k++) {
-            server_rec **a = &APR_ARRAY_IDX(servers, k, server_rec *);
-            server_rec **b = &APR_ARRAY_IDX(servers, servers->nelts - 1 - k,
-                                            server_rec *);
-            server_rec *s = *a;
-
-            *a = *b;
-            *b = s;
-        }
+        staple_servers_order(
+            APR_ARRAY_IDX(registry.servers, i, apr_array_header_t *));
     }
     return registry.servers;
 }
@@ -153,13 +147,8 @@ static void prefer_policy(server_rec *s, seen_t *seen,
 /* Server s uses certificate `index` (or one below it). */
 static void add_server(int index, server_rec *s)
 {
-    apr_array_header_t *servers = APR_ARRAY_IDX(registry.servers, index,
-                                                apr_array_header_t *);
-
-    if (servers->nelts == 0
-        || APR_ARRAY_IDX(servers, servers->nelts - 1, server_rec *) != s) {
-        *(server_rec **)apr_array_push(servers) = s;
-    }
+    staple_servers_add(
+        APR_ARRAY_IDX(registry.servers, index, apr_array_header_t *), s);
 }
 
 static staple_refresh_cert_t *add_certificate(seen_t *seen,
@@ -220,7 +209,6 @@ int staple_prime_certificate(server_rec *s, apr_pool_t *p, const char *id,
                              apr_size_t id_len, const char *pem)
 {
     const staple_config_t *config = staple_config_get(s);
-    staple_reason_e reason;
     seen_t *seen;
 
     if (!staple_config_enabled(s) || id_len != STAPLE_KEY_LEN
@@ -228,18 +216,18 @@ int staple_prime_certificate(server_rec *s, apr_pool_t *p, const char *id,
         return DECLINED;
     }
     seen = find(id);
-    if (seen != NULL) {
-        if (seen->index < 0) {
-            return DECLINED;
-        }
+    if (seen != NULL && seen->index >= 0) {
         prefer_policy(s, seen, config->policy);
         add_server(seen->index, s);
         return OK;
     }
-    seen = remember(id);
-    reason = register_certificate(config->policy, seen, pem);
-    if (reason != STAPLE_OK) {
-        tell_why_not(s, reason, subject_of(p, pem));
+    if (seen != NULL && seen->reason != STAPLE_OK) {
+        return DECLINED;
+    }
+    seen = seen != NULL ? seen : remember(id);
+    seen->reason = register_certificate(config->policy, seen, pem);
+    if (seen->reason != STAPLE_OK) {
+        tell_why_not(s, seen->reason, subject_of(p, pem));
         return DECLINED;
     }
     warn_of_refused_urls(s, seen);
@@ -248,15 +236,16 @@ int staple_prime_certificate(server_rec *s, apr_pool_t *p, const char *id,
 }
 
 /* mod_ssl did not prime this certificate: it has no issuer for it. */
-static void tell_issuer_missing(server_rec *s, apr_pool_t *p,
-                                const staple_key_t *key, X509 *x509)
+static void tell_issuer_missing(server_rec *s, apr_pool_t *p, seen_t *seen,
+                                X509 *x509)
 {
-    remember(key);
     if (X509_self_signed(x509, 0) == 1) {
-        tell_why_not(s, STAPLE_CERT_SELF_SIGNED,
+        seen->reason = STAPLE_CERT_SELF_SIGNED;
+        tell_why_not(s, seen->reason,
                      staple_cert_name(p, X509_get_subject_name(x509)));
         return;
     }
+    seen->reason = STAPLE_CERT_NO_ISSUER;
     ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
                  STAPLE_LOGNO(0011)
                  "server %s, certificate \"%s\": not stapled: the "
@@ -390,11 +379,17 @@ static void check_wanted(server_rec *s, apr_pool_t *p, SSL_CTX *ssl_ctx,
     }
     seen = find(&key);
     if (seen == NULL) {
-        tell_issuer_missing(s, p, &key, x509);
-        check_unserved(s, p, x509, "its issuer is missing");
+        seen = remember(&key);
     }
-    else if (seen->index < 0) {
-        check_unserved(s, p, x509, "it cannot be stapled");
+    if (seen->index < 0) {
+        if (seen->reason == STAPLE_OK) {
+            tell_issuer_missing(s, p, seen, x509);
+        }
+        staple_disabled_add(s, &key, x509, seen->reason);
+        check_unserved(s, p, x509,
+                       seen->reason == STAPLE_CERT_NO_ISSUER
+                           ? "its issuer is missing"
+                           : "it cannot be stapled");
     }
     else if (staple_config_value(s, STAPLE_SET_ISSUER_CHECK)) {
         staple_chain_open(&chain, s, registry.pool, p, ssl_ctx);

@@ -19,7 +19,7 @@ int staple_prime_certificate(server_rec *s, apr_pool_t *p, const char *id,
 
 /* mod_ssl's optional hook init_server, after all certificates of a server were
  * primed: finds those for which mod_ssl had no issuer, those that want staples
- * but get none, and the issuers to follow. */
+ * but get none (staple_disabled), and the issuers to follow. */
 int staple_prime_check_server(server_rec *s, apr_pool_t *p, int is_proxy,
                               SSL_CTX *ssl_ctx);
 

@@ -350,7 +350,7 @@ void staple_report_idle(staple_reporter_t *reporter, apr_time_t now)
     int good = 0;
     int i;
 
-    if (reporter->has_summed_up) {
+    if (reporter->has_summed_up || count == 0) {
         return;
     }
     reporter->has_summed_up = 1;

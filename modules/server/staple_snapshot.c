@@ -38,7 +38,8 @@ const char *staple_snapshot_responder(const staple_snapshot_cert_t *cert,
     unsigned attempt = 0;
     int by_get;
 
-    if (policy->no_network) {
+    if (policy->no_network
+        || cert->view.record.state == STAPLE_STATE_DISABLED) {
         return NULL;
     }
     while (number-- > 0) {
@@ -162,7 +163,7 @@ const staple_snapshot_t *staple_snapshot_take(apr_pool_t *p)
     snapshot->now = apr_time_now();
     snapshot->score = BEST_SCORE;
     if (snapshot->view != NULL) {
-        snapshot->count = (apr_uint32_t)snapshot->view->certs->nelts;
+        snapshot->count = staple_view_count(snapshot->view);
         staple_board_get(&snapshot->board, snapshot->view->board);
         snapshot->is_running = snapshot->board.pid != 0
                                && snapshot->now - snapshot->board.last_round_at

@@ -20,7 +20,7 @@ typedef struct staple_snapshot_server_t {
 /* Everything but the certificates, which are looked at one by one: there may
  * be ten thousand. */
 typedef struct staple_snapshot_t {
-    const staple_view_t *view; /* NULL: no certificate is looked after */
+    const staple_view_t *view; /* NULL: there is no certificate to show */
     apr_time_t now;
     staple_board_t board;
     int is_running;        /* the refresher showed itself lately */

@@ -134,6 +134,12 @@ static void put_state(request_rec *r, const staple_snapshot_cert_t *cert,
         ap_rprintf(r, "<span class=\"sub alarm\">significant: %s</span>",
                    staple_state_conditions_text(text, cert->conditions));
     }
+    if (cert->view.record.state == STAPLE_STATE_DISABLED
+        && cert->view.record.state_reason != STAPLE_OK) {
+        ap_rprintf(r, "<span class=\"sub\">%s</span>",
+                   staple_reason_sentence(
+                       (staple_reason_e)cert->view.record.state_reason));
+    }
     if (cert->view.record.state_since != 0) {
         ap_rputs("<span class=\"sub\">since ", r);
         staple_status_cell_time(r, cert->view.record.state_since, now);
@@ -186,7 +192,7 @@ static void put_next(request_rec *r, const staple_snapshot_cert_t *cert,
         ap_rputs("stopped: the issuer is revoked", r);
     }
     else if (record->state == STAPLE_STATE_DISABLED) {
-        ap_rputs("nobody to ask", r);
+        ap_rputs("nobody is asked", r);
     }
     else if (record->next_at <= now) {
         ap_rputs("now", r);

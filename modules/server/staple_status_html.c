@@ -50,7 +50,11 @@ static void put_verdict(request_rec *r, const staple_snapshot_t *snapshot)
                  "</p>\n", r);
         return;
     }
-    if (!snapshot->is_running) {
+    if (snapshot->states[STAPLE_STATE_DISABLED] == snapshot->count) {
+        ap_rputs("<p class=\"verdict warn\">No certificate can be stapled."
+                 "</p>\n", r);
+    }
+    else if (!snapshot->is_running) {
         ap_rputs(snapshot->board.pid != 0
                      ? "<p class=\"verdict alarm\">The refresher does not "
                        "run: staples will run out.</p>\n"
@@ -76,7 +80,8 @@ static void put_verdict(request_rec *r, const staple_snapshot_t *snapshot)
                    "response.</p>\n",
                    troubled, troubled == 1 ? " is" : "s are");
     }
-    else if (snapshot->is_running) {
+    else if (snapshot->is_running
+             && snapshot->states[STAPLE_STATE_DISABLED] < snapshot->count) {
         ap_rputs("<p class=\"verdict ok\">All is well.</p>\n", r);
     }
 }

@@ -38,7 +38,7 @@ void staple_view_name_servers(staple_view_t *view, apr_pool_t *pconf,
                               apr_pool_t *ptemp)
 {
     apr_array_header_t *names = apr_array_make(
-        pconf, view->servers->nelts + 1, sizeof(apr_array_header_t *));
+        pconf, (int)staple_view_count(view) + 1, sizeof(apr_array_header_t *));
     apr_hash_t *seen = apr_hash_make(ptemp);
     int i;
 
@@ -46,6 +46,11 @@ void staple_view_name_servers(staple_view_t *view, apr_pool_t *pconf,
         *(apr_array_header_t **)apr_array_push(names) = names_of(
             pconf, seen,
             APR_ARRAY_IDX(view->servers, i, apr_array_header_t *));
+    }
+    for (i = 0; i < view->disabled->nelts; i++) {
+        *(apr_array_header_t **)apr_array_push(names) = names_of(
+            pconf, seen,
+            APR_ARRAY_IDX(view->disabled, i, staple_disabled_t).servers);
     }
     view->names = names;
 }
@@ -55,31 +60,59 @@ void staple_view_set(const staple_view_t *view)
     the_view = view;
 }
 
-int staple_view_cert(staple_view_cert_t *cert, const staple_view_t *view,
-                     apr_uint32_t index, apr_time_t now)
+apr_uint32_t staple_view_count(const staple_view_t *view)
 {
-    const staple_refresh_cert_t *entry;
-    const staple_record_t *record = &cert->record;
+    return (apr_uint32_t)(view->certs->nelts + view->disabled->nelts);
+}
 
-    if (!staple_cache_get_record(&cert->record, view->cache, index)) {
-        return 0;
-    }
-    entry = &APR_ARRAY_IDX(view->certs, (int)index, staple_refresh_cert_t);
+static void take_entry(staple_view_cert_t *cert,
+                       const staple_refresh_cert_t *entry)
+{
     cert->cert = entry->cert;
     cert->policy = entry->policy;
     cert->is_issuer = entry->is_issuer;
-    cert->servers = APR_ARRAY_IDX(view->names, (int)index,
-                                  apr_array_header_t *);
+}
+
+/* Its state follows from the configuration, and is as old. */
+static void take_disabled(staple_view_cert_t *cert, const staple_view_t *view,
+                          const staple_disabled_t *entry)
+{
+    cert->cert = entry->cert;
+    cert->policy = entry->policy;
+    cert->is_issuer = 0;
+    memset(&cert->record, 0, sizeof(cert->record));
+    cert->record.state = STAPLE_STATE_DISABLED;
+    cert->record.state_since = view->started_at;
+    cert->record.state_reason = (apr_uint16_t)entry->reason;
+}
+
+int staple_view_cert(staple_view_cert_t *cert, const staple_view_t *view,
+                     apr_uint32_t index, apr_time_t now)
+{
+    const staple_record_t *record = &cert->record;
+    int i = (int)index;
+
+    if (staple_cache_get_record(&cert->record, view->cache, index)) {
+        take_entry(cert, &APR_ARRAY_IDX(view->certs, i, staple_refresh_cert_t));
+    }
+    else if (index < staple_view_count(view)) {
+        take_disabled(cert, view,
+                      &APR_ARRAY_IDX(view->disabled, i - view->certs->nelts,
+                                     staple_disabled_t));
+    }
+    else {
+        return 0;
+    }
+    cert->servers = APR_ARRAY_IDX(view->names, i, apr_array_header_t *);
     cert->is_stale = record->der_len > 0 && record->use_until <= now;
-    cert->is_must_staple_unserved = entry->cert->must_staple
-                                    && !entry->is_issuer
+    cert->is_must_staple_unserved = cert->cert->must_staple && !cert->is_issuer
                                     && record->use_until <= now
                                     && (record->attempted_at != 0
                                         || record->state
                                                == STAPLE_STATE_DISABLED);
     cert->score = record->state == STAPLE_STATE_REVOKED
                           || record->state == STAPLE_STATE_ISSUER_REVOKED
-                      ? entry->policy->revoked_score
+                      ? cert->policy->revoked_score
                       : BEST_SCORE;
     return 1;
 }

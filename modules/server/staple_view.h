@@ -8,6 +8,7 @@
 #include "../core/staple_cache.h"
 #include "../core/staple_ledger.h"
 #include "../core/staple_refresh.h"
+#include "staple_disabled.h"
 #include "staple_log.h"
 
 /* Set in post_config, read-only afterwards; inherited by the children. */
@@ -17,8 +18,12 @@ typedef struct staple_view_t {
     const apr_array_header_t *servers; /* by index: apr_array_header_t * of
                                           server_rec *, in configuration order;
                                           of an issuer: those below it */
-    const apr_array_header_t *names;   /* by index: apr_array_header_t * of
-                                          const char *: the servers' names */
+    const apr_array_header_t *disabled; /* staple_disabled_t: those that have
+                                           no index in the cache; to whoever
+                                           shows them they follow the others */
+    const apr_array_header_t *names;   /* by index, those of `disabled` last:
+                                          apr_array_header_t * of const char *:
+                                          the servers' names */
     staple_cache_t *cache;
     staple_board_block_t *board;
     staple_ledger_t *ledger;
@@ -26,7 +31,7 @@ typedef struct staple_view_t {
     apr_time_t started_at;             /* of this generation */
 } staple_view_t;
 
-/* The view of this generation; NULL: no certificate is looked after. */
+/* The view of this generation; NULL: there is no certificate to look at. */
 const staple_view_t *staple_view_get(void);
 
 /* Names the servers of each certificate in view->names: each name once, in
@@ -36,6 +41,9 @@ void staple_view_name_servers(staple_view_t *view, apr_pool_t *pconf,
 
 /* Runs in: parent, post_config. */
 void staple_view_set(const staple_view_t *view);
+
+/* Number of certificates to show: those looked after, then the disabled. */
+apr_uint32_t staple_view_count(const staple_view_t *view);
 
 /* The certificate of an index, what is known of it now, and derived facts.
  * Runs in: any process, any time. */
