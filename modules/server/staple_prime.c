@@ -121,9 +121,20 @@ static staple_reason_e check_sources(const staple_policy_t *policy,
                                                        : STAPLE_OK;
 }
 
+/* May these settings make a certificate of one that others refused? */
+static int may_help(const seen_t *seen, const staple_policy_t *policy)
+{
+    int url_needed;
+
+    return check_sources(policy, &url_needed) == STAPLE_OK
+           && (seen->reason == STAPLE_CERT_NO_SOURCE
+               || (seen->reason == STAPLE_CERT_NO_URL && !url_needed));
+}
+
 /* A certificate of several servers: mod_ssl goes through the main server and
  * then through the virtual hosts from the last to the first, so the one that
- * is primed last stands first in the configuration, and its policy wins. */
+ * is primed last stands first in the configuration, and its policy wins; not
+ * one that leaves nobody to ask. */
 static void prefer_policy(server_rec *s, seen_t *seen,
                           const staple_policy_t *policy)
 {
@@ -140,7 +151,10 @@ static void prefer_policy(server_rec *s, seen_t *seen,
                      "in the configuration hold for it",
                      entry->cert->subject);
     }
-    entry->policy = policy;
+    if (policy->files != NULL
+        || staple_responders_attempts(entry->cert, policy) > 0) {
+        entry->policy = policy;
+    }
     entry->is_issuer = 0;
 }
 
@@ -221,7 +235,8 @@ int staple_prime_certificate(server_rec *s, apr_pool_t *p, const char *id,
         add_server(seen->index, s);
         return OK;
     }
-    if (seen != NULL && seen->reason != STAPLE_OK) {
+    if (seen != NULL && seen->reason != STAPLE_OK
+        && !may_help(seen, config->policy)) {
         return DECLINED;
     }
     seen = seen != NULL ? seen : remember(id);
