@@ -10,7 +10,7 @@ use Staple::Responder;
 use Staple::Server;
 use Staple::Status;
 
-plan tests => 118;
+plan tests => 125;
 
 my $EVIL = '<script>alert(1)</script>';
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
@@ -183,6 +183,15 @@ unlike($page, qr/<th(?! scope="(?:col|row)")[ >]/,
        'page: each head of a table says of what');
 is(scalar(my @sorted = $page =~ / aria-sort="/g), 1,
    'page: one column is the sorted one');
+# Tables that are laid out as blocks on narrow screens keep their meaning.
+my %role = (table => 'table', thead => 'rowgroup', tbody => 'rowgroup',
+            tr => 'row', th => '(?:column|row)header', td => 'cell');
+for my $element (sort keys %role) {
+    unlike($page, qr/<$element(?![^>]* role="$role{$element}")[ >]/,
+           "page: each $element has its role");
+}
+is(scalar(my @cells = $page =~ /role="cell"/g),
+   6 * 4 + 3 * 4 + 4 * 1, 'page: cells of certificates, hosts, a responder');
 unlike($page, qr/<input(?![^>]*(?:aria-label|type="hidden"))/,
        'page: each field has a name');
 unlike($page, qr/<meter(?![^>]*aria-label)/, 'page: and each bar');
@@ -201,7 +210,7 @@ sub order_of {
     my ($args) = @_;
     my (undef, undef, $text) = status_get($port, "/?$args");
 
-    return join ' ', $text =~ /<tr><th scope="row"><span class="name">CN=(\w+)\.example<.*?details/g;
+    return join ' ', $text =~ /<tr role="row"><th scope="row" role="rowheader"><span class="name">CN=(\w+)\.example<.*?details/g;
 }
 
 is(order_of('sort=subject'), 'failing good revoked', 'page: by subject');

@@ -17,8 +17,9 @@ plan tests => 10, need { 'no chromium' => have_tool('chromium') };
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $responder = Staple::Responder->new(pki => $pki);
 my %option = (evil => { subject => '<script>alert(1)</script>' },
-              failing => { must_staple => 1 });
-my @names = qw(good evil revoked unknown failing long-name-of-a-virtual-host);
+              failing => { must_staple => 1 }, nourl => { url => undef });
+my @names = qw(good evil revoked unknown failing nourl
+               long-name-of-a-virtual-host);
 
 $responder->set('*', 'good', next => 86400, this => -40000);
 $responder->set('revoked.example', 'revoked', next => 600);

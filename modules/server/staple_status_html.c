@@ -12,6 +12,16 @@
 
 #define SHOWN_SERVERS 100 /* virtual hosts; JSON has them all */
 
+/* On narrow screens tables are laid out as blocks, by which they would lose
+ * their meaning to screen readers: the roles keep it. */
+#define TABLE_ROLE " role=\"table\">"
+#define HEADS "<thead role=\"rowgroup\"><tr role=\"row\">"
+#define HEAD "<th scope=\"col\" role=\"columnheader\""
+#define HEADS_END "</tr></thead>\n<tbody role=\"rowgroup\">\n"
+#define ROW "<tr role=\"row\"><th scope=\"row\" role=\"rowheader\">"
+#define CELL(label) "<td role=\"cell\" data-label=\"" label "\"><div>"
+#define CELL_END "</div></td>"
+
 /* Allows this style sheet, a form that asks here, and nothing else. */
 static void set_policy(request_rec *r)
 {
@@ -163,13 +173,13 @@ static void put_column_heads(request_rec *r, const staple_status_query_t *query)
     unsigned i;
 
     other.page = 1;
-    ap_rputs("<thead><tr>", r);
+    ap_rputs(HEADS, r);
     for (i = 0; i < STAPLE_STATUS_COLUMNS; i++) {
         int is_sorted = query->sort == &staple_status_columns[i];
 
         other.sort = &staple_status_columns[i];
         other.is_reversed = is_sorted && !query->is_reversed;
-        ap_rprintf(r, "<th scope=\"col\"%s><a href=\"%s\">%s</a>%s</th>",
+        ap_rprintf(r, HEAD "%s><a href=\"%s\">%s</a>%s</th>",
                    !is_sorted            ? ""
                    : query->is_reversed ? " aria-sort=\"descending\""
                                         : " aria-sort=\"ascending\"",
@@ -179,7 +189,7 @@ static void put_column_heads(request_rec *r, const staple_status_query_t *query)
                    : query->is_reversed ? " &#9660;"
                                         : " &#9650;");
     }
-    ap_rputs("</tr></thead>\n", r);
+    ap_rputs(HEADS_END, r);
 }
 
 static void put_row(request_rec *r, const staple_snapshot_cert_t *cert,
@@ -187,20 +197,15 @@ static void put_row(request_rec *r, const staple_snapshot_cert_t *cert,
 {
     unsigned i;
 
-    ap_rputs("<tr>", r);
+    ap_rputs(ROW, r);
     for (i = 0; i < STAPLE_STATUS_COLUMNS; i++) {
         const staple_status_column_t *column = &staple_status_columns[i];
 
-        if (i == 0) {
-            ap_rputs("<th scope=\"row\">", r);
-            column->put(r, cert, now);
-            ap_rputs("</th>", r);
+        if (i > 0) {
+            ap_rprintf(r, CELL("%s"), column->title);
         }
-        else {
-            ap_rprintf(r, "<td data-label=\"%s\"><div>", column->title);
-            column->put(r, cert, now);
-            ap_rputs("</div></td>", r);
-        }
+        column->put(r, cert, now);
+        ap_rputs(i > 0 ? CELL_END : "</th>", r);
     }
     ap_rputs("</tr>\n", r);
 }
@@ -244,9 +249,8 @@ static void put_certificates(request_rec *r, const staple_snapshot_t *snapshot,
         ap_rputs("<p class=\"line\">There is none here.</p>\n", r);
         return;
     }
-    ap_rputs("<table class=\"sorts\">", r);
+    ap_rputs("<table class=\"sorts\"" TABLE_ROLE, r);
     put_column_heads(r, query);
-    ap_rputs("<tbody>\n", r);
     for (i = first; i < last; i++) {
         if (staple_snapshot_cert(&cert, snapshot,
                                  APR_ARRAY_IDX(indexes, (int)i,
@@ -260,30 +264,43 @@ static void put_certificates(request_rec *r, const staple_snapshot_t *snapshot,
 
 /* ---- virtual hosts and responders ---- */
 
+static void put_heads(request_rec *r, const char *const *titles,
+                      unsigned count)
+{
+    unsigned i;
+
+    ap_rputs("<table" TABLE_ROLE HEADS, r);
+    for (i = 0; i < count; i++) {
+        ap_rprintf(r, HEAD ">%s</th>", titles[i]);
+    }
+    ap_rputs(HEADS_END, r);
+}
+
 static void put_servers(request_rec *r, const apr_array_header_t *servers)
 {
+    static const char *const titles[] = {"Name", "Fault", "Score",
+                                         "Certificates"};
     int i;
 
-    ap_rputs("<h2>Virtual hosts</h2>\n<table><thead><tr><th scope=\"col\">Name"
-             "</th><th scope=\"col\">Fault</th><th scope=\"col\">Score</th>"
-             "<th scope=\"col\">Certificates</th></tr></thead><tbody>\n", r);
+    ap_rputs("<h2>Virtual hosts</h2>\n", r);
+    put_heads(r, titles, 4);
     for (i = 0; i < servers->nelts && i < SHOWN_SERVERS; i++) {
         const staple_snapshot_server_t *server = &APR_ARRAY_IDX(
             servers, i, staple_snapshot_server_t);
 
-        ap_rputs("<tr><th scope=\"row\"><span class=\"name\">", r);
+        ap_rputs(ROW "<span class=\"name\">", r);
         staple_status_cell_text(r, server->name);
-        ap_rputs("</span></th><td data-label=\"Fault\"><div>", r);
+        ap_rputs("</span></th>" CELL("Fault"), r);
         if (server->fault != STAPLE_STATE_GOOD) {
             staple_status_cell_state(r, server->fault);
         }
         else {
             ap_rputs("<span class=\"none\">none</span>", r);
         }
-        ap_rputs("</div></td><td data-label=\"Score\"><div>", r);
+        ap_rputs(CELL_END CELL("Score"), r);
         staple_status_cell_score(r, server->score);
-        ap_rprintf(r, "</div></td><td data-label=\"Certificates\"><div>%u"
-                      "</div></td></tr>\n", server->certificates);
+        ap_rprintf(r, CELL_END CELL("Certificates") "%u" CELL_END "</tr>\n",
+                   server->certificates);
     }
     ap_rputs("</tbody></table>\n", r);
     if (i < servers->nelts) {
@@ -295,15 +312,15 @@ static void put_servers(request_rec *r, const apr_array_header_t *servers)
 static void put_responder(request_rec *r,
                           const staple_board_responder_t *responder)
 {
-    ap_rputs("<tr><th scope=\"row\"><span class=\"name\">", r);
+    ap_rputs(ROW "<span class=\"name\">", r);
     staple_status_cell_text(r, responder->url);
     ap_rprintf(r,
-               "</span></th><td data-label=\"Health\"><div>"
-               "<b class=\"state %s\">%s</b></div></td>"
-               "<td data-label=\"Last answer\"><div>%.0f ms</div></td>"
-               "<td data-label=\"Requests\"><div>%" APR_UINT64_T_FMT
-               "<span class=\"sub\">%" APR_UINT64_T_FMT " failed</span></div>"
-               "</td><td data-label=\"Last error\"><div>",
+               "</span></th>" CELL("Health")
+               "<b class=\"state %s\">%s</b>" CELL_END
+               CELL("Last answer") "%.0f ms" CELL_END
+               CELL("Requests") "%" APR_UINT64_T_FMT
+               "<span class=\"sub\">%" APR_UINT64_T_FMT " failed</span>"
+               CELL_END CELL("Last error"),
                responder->is_healthy ? "good" : "down",
                responder->is_healthy ? "healthy" : "down",
                (double)responder->latency / 1000, responder->requests,
@@ -315,11 +332,13 @@ static void put_responder(request_rec *r,
     else {
         ap_rputs("<span class=\"none\">none</span>", r);
     }
-    ap_rputs("</div></td></tr>\n", r);
+    ap_rputs(CELL_END "</tr>\n", r);
 }
 
 static void put_responders(request_rec *r, const staple_board_t *board)
 {
+    static const char *const titles[] = {"URL", "Health", "Last answer",
+                                         "Requests", "Last error"};
     apr_uint32_t i;
 
     ap_rputs("<h2>Responders</h2>\n", r);
@@ -327,10 +346,7 @@ static void put_responders(request_rec *r, const staple_board_t *board)
         ap_rputs("<p class=\"line\">None was asked yet.</p>\n", r);
         return;
     }
-    ap_rputs("<table><thead><tr><th scope=\"col\">URL</th><th scope=\"col\">"
-             "Health</th><th scope=\"col\">Last answer</th><th scope=\"col\">"
-             "Requests</th><th scope=\"col\">Last error</th></tr></thead>"
-             "<tbody>\n", r);
+    put_heads(r, titles, 5);
     for (i = 0; i < board->responder_count && i < STAPLE_BOARD_RESPONDERS;
          i++) {
         put_responder(r, &board->responders[i]);
