@@ -10,7 +10,7 @@ use Staple::Responder;
 use Staple::Server;
 use Staple::Status;
 
-plan tests => 125;
+plan tests => 129;
 
 my $EVIL = '<script>alert(1)</script>';
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
@@ -74,6 +74,7 @@ has_members($json->{responders}[0], 'a responder',
 has_members($json->{servers}[0], 'a server', qw(name score fault));
 has_members($_, $_->{subject}, qw(subject serial sha256 sha1 issuer servers
     must_staple is_issuer state state_since state_reason stale score responders staple
+    revocation_time revocation_reason
     next_refresh last_attempt last_success failures error error_detail served
     unserved significant conditions)) for @{ $json->{certificates} };
 
@@ -98,6 +99,7 @@ like($good->{staple}{$_}, $time, "good: $_")
     for qw(produced_at this_update next_update);
 is($good->{served}, 3, 'good: served');
 is($good->{error}, undef, 'good: no error');
+is($good->{revocation_reason}, undef, 'good: no revocation');
 is($good->{score}, 5, 'good: score');
 ok(!$good->{significant}, 'good: nothing significant');
 my ($sha1) = capture(['openssl', 'x509', '-in', $cert{good}{leaf}, '-noout',
@@ -105,6 +107,8 @@ my ($sha1) = capture(['openssl', 'x509', '-in', $cert{good}{leaf}, '-noout',
 is($good->{sha1}, lc($sha1 =~ tr/://dr), 'good: sha1');
 
 is($revoked->{state}, 'revoked', 'revoked: state');
+is($revoked->{revocation_reason}, 'keyCompromise', 'revoked: why');
+like($revoked->{revocation_time}, $time, 'revoked: when');
 is($revoked->{score}, 1.5, 'revoked: score');
 ok(!$revoked->{significant}, 'revoked: excluded from what is significant');
 ok($revoked->{must_staple}, 'revoked: must_staple');
@@ -175,6 +179,8 @@ like($page, qr/class="state $_">$_</, "page: $_ in words")
     for qw(good revoked unavailable);
 like($page, qr/<meter [^>]*value="\d+"/, 'page: validity as a bar');
 like($page, qr/HTTP status other than 200/, 'page: last error in words');
+like($page, qr/revoked <time [^>]*>[^<]* ago<\/time>: keyCompromise/,
+     'page: when and why it was revoked');
 like($page, qr/1 certificate needs attention/, 'page: the verdict');
 
 like($page, qr/<html lang="en">/, 'page: its language');

@@ -4,6 +4,8 @@
 #include <apr_hash.h>
 #include <stdlib.h>
 
+#include "../core/staple_verify.h"
+
 #define BEST_SCORE 50
 
 int staple_snapshot_cert(staple_snapshot_cert_t *cert,
@@ -46,6 +48,15 @@ const char *staple_snapshot_responder(const staple_snapshot_cert_t *cert,
         attempt = staple_responders_next_url(policy, attempt);
     }
     return staple_responders_attempt(&by_get, cert->view.cert, policy, attempt);
+}
+
+const char *staple_snapshot_revocation(const staple_snapshot_cert_t *cert)
+{
+    const staple_record_t *record = &cert->view.record;
+
+    return record->der_len > 0 && record->status == STAPLE_CERT_REVOKED
+               ? staple_verify_crl_reason(record->revocation_reason)
+               : NULL;
 }
 
 /* ---- counting ---- */

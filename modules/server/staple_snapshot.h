@@ -60,4 +60,8 @@ int staple_snapshot_cert(staple_snapshot_cert_t *cert,
 const char *staple_snapshot_responder(const staple_snapshot_cert_t *cert,
                                       unsigned number);
 
+/* The revocation reason of a response held that says revoked, in RFC 5280's
+ * spelling; NULL: it does not, or none is held. */
+const char *staple_snapshot_revocation(const staple_snapshot_cert_t *cert);
+
 #endif

@@ -124,6 +124,7 @@ static apr_int64_t rank_state(const staple_snapshot_cert_t *cert)
 static void put_state(request_rec *r, const staple_snapshot_cert_t *cert,
                       apr_time_t now)
 {
+    const char *reason = staple_snapshot_revocation(cert);
     char text[STAPLE_CONDITIONS_SIZE];
 
     staple_status_cell_state(r, (staple_state_e)cert->view.record.state);
@@ -133,6 +134,11 @@ static void put_state(request_rec *r, const staple_snapshot_cert_t *cert,
     if (cert->conditions != 0) {
         ap_rprintf(r, "<span class=\"sub alarm\">significant: %s</span>",
                    staple_state_conditions_text(text, cert->conditions));
+    }
+    if (reason != NULL) {
+        ap_rputs("<span class=\"sub\">revoked ", r);
+        staple_status_cell_time(r, cert->view.record.revoked_at, now);
+        ap_rprintf(r, ": %s</span>", reason);
     }
     if (cert->view.record.state == STAPLE_STATE_DISABLED
         && cert->view.record.state_reason != STAPLE_OK) {

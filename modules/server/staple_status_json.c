@@ -133,6 +133,7 @@ static void put_identity(json_t *object, apr_pool_t *p,
 static void put_state(json_t *object, const staple_snapshot_cert_t *cert)
 {
     const staple_record_t *record = &cert->view.record;
+    const char *reason = staple_snapshot_revocation(cert);
     json_t *responders = json_array();
     const char *url;
     unsigned i;
@@ -143,6 +144,10 @@ static void put_state(json_t *object, const staple_snapshot_cert_t *cert)
     json_object_set_new(object, "state_since", instant(record->state_since));
     json_object_set_new(object, "state_reason",
                         reason_name(record->state_reason));
+    json_object_set_new(object, "revocation_time",
+                        reason != NULL ? instant(record->revoked_at)
+                                       : json_null());
+    json_object_set_new(object, "revocation_reason", text(reason));
     json_object_set_new(object, "stale", json_boolean(cert->view.is_stale));
     json_object_set_new(object, "score", score(cert->view.score));
     for (i = 0; (url = staple_snapshot_responder(cert, i)) != NULL; i++) {
