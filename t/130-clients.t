@@ -10,7 +10,7 @@ use Staple::PKI;
 use Staple::Responder;
 use Staple::Server;
 
-plan tests => 17;
+plan tests => 19;
 
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $responder = Staple::Responder->new(pki => $pki);
@@ -52,6 +52,11 @@ for my $tls ('1_2', '1_3') {
     my $nameless = client($tls, '-noservername', '-status');
     like($nameless, qr/Serial Number: \Q$certs[0]{serial}\E/i,
          "$tls: no name, too");
+
+    # Extension 17, which RFC 6961 had for several responses.
+    my $v2 = client($tls, @name, -status => -serverinfo => 17);
+    is_deeply([$v2 =~ /Serial Number: ([0-9A-F]+)/g], [uc $certs[0]{serial}],
+              "$tls: with status_request_v2, too, there is the leaf's alone");
 
     my $plain = client($tls, @name);
     like($plain, qr/^New, TLSv/m, "$tls: without status_request all is well");

@@ -10,7 +10,7 @@ use Staple::PKI;
 use Staple::Responder;
 use Staple::Server;
 
-plan tests => 38;
+plan tests => 39;
 
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $responder = Staple::Responder->new(pki => $pki);
@@ -78,6 +78,8 @@ for my $name (@names) {
 
 ok(wait_until(sub { (read_file($events->dir . '/runs') // '') =~ /\n/ }, 10),
    'the command is run');
+is(read_file($events->dir . '/runs'), "revoked CN=loud.example\n",
+   'once, for the one that is significant');
 my ($told) = $events->all($events->dir . '/stdin');
 is($told->{certificate}{subject}, 'CN=loud.example',
    'with the event on its standard input');

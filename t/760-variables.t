@@ -13,16 +13,18 @@ use Staple::Server;
 my $h2 = have_tool('curl') && capture(['curl', '-V']) =~ /HTTP2/
          && -e Staple::Server::apxs('LIBEXECDIR') . '/mod_http2.so'
          && mpm() ne 'prefork';
-plan tests => 20, need { 'no curl' => have_tool('curl') };
+plan tests => 21, need { 'no curl' => have_tool('curl') };
 
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $responder = Staple::Responder->new(pki => $pki);
 my $events = Staple::Events->new;
 my $log = $events->dir . '/access.log';
-my @states = qw(good revoked unknown unavailable pending stale);
+my @states = qw(good revoked unknown unavailable pending stale disabled);
 my %cert = map {
     $_ => $pki->cert("$_.example", url => $responder->url)
 } @states, 'off';
+my %lines = (disabled => "OCSPStapleResponder none\n"
+                         . "OCSPStapleResponseFile run/not-there.der\n");
 my $refuse = "Require all denied\n";
 
 $responder->set('*', 'good', next => 3600);
@@ -45,7 +47,8 @@ my $server = Staple::Server->new(
              . "<If \"reqenv('OCSP_STAPLE_STATUS') == 'revoked'\">\n$refuse"
              . "</If>\n",
     vhosts => [(map { { name => "$_.example", certs => [$cert{$_}],
-                        lines => "OCSPStaple On\n" } } @states),
+                        lines => "OCSPStaple On\n" . ($lines{$_} // '') } }
+                    @states),
                { name => 'off.example', certs => [$cert{off}] },
                { name => 'plain.example', plain => 1,
                  port => Staple::Server::another_port() }]);
@@ -85,10 +88,11 @@ is((lines_of('good.example'))[-1], 'HTTP/1.1 good no -',
 like(get('revoked.example'), qr/^403/, 'revoked: <If> holds');
 is((lines_of('revoked.example'))[-1], 'HTTP/1.1 revoked no revoked',
    'and significant');
-get("$_.example") for qw(unknown unavailable pending);
+get("$_.example") for qw(unknown unavailable pending disabled);
 is((lines_of("$_.example"))[-1], "HTTP/1.1 $_ no $_", $_)
     for qw(unknown unavailable);
-is((lines_of('pending.example'))[-1], 'HTTP/1.1 pending no -', 'pending');
+is((lines_of("$_.example"))[-1], "HTTP/1.1 $_ no -", $_)
+    for qw(pending disabled);
 
 SKIP: {
     skip 'no HTTP/2 here', 2 if !$h2;
