@@ -26,8 +26,7 @@ my $events = Staple::Events->new;
 my $server = Staple::Server->new(
     lines => $events->lines . "OCSPStapleLogExclude -issuer-revoked\n"
              . "OCSPStapleChainFile " . $pki->ca_file . "\n"
-             . 'CustomLog ' . $events->dir . '/access.log '
-             . '"%v %{OCSP_STAPLE_STATUS}e %{OCSP_STAPLE_SIGNIFICANT}e"' . "\n",
+             . $events->access_lines(qw(STATUS SIGNIFICANT)),
     log_level => 'watchdog:debug',
     vhosts => [map { { name => "$_.example", certs => [$cert{$_}],
                        lines => "OCSPStaple On\n" } } sort keys %cert]);
@@ -44,22 +43,7 @@ is($responder->count(name => 'middle'), 1, 'each once');
 is(staple($server, 'a.example')->{serial}, uc $cert{a}{serial},
    "stapled is the leaf's response only");
 
-sub state_of {
-    my ($name) = @_;
-    my $before = () = (read_file($events->dir . '/access.log') // '') =~ /\n/g;
-
-    capture(['curl', '-sk', '--noproxy', '*', '--cert-status', '--resolve',
-             "$name:" . $server->port . ':127.0.0.1',
-             "https://$name:" . $server->port . '/']);
-    capture(['curl', '-sk', '--noproxy', '*', '--resolve',
-             "$name:" . $server->port . ':127.0.0.1',
-             "https://$name:" . $server->port . '/']);
-    my @lines = split /\n/, read_file($events->dir . '/access.log') // '';
-    my ($last) = reverse grep { /^\Q$name\E / } @lines;
-    return $last =~ s/^\S+ //r;
-}
-
-is(state_of('a.example'), 'good -', 'access log: good');
+is($events->access($server, 'a.example'), 'good -', 'access log: good');
 
 # ---- the upper one is revoked ----
 
@@ -75,8 +59,8 @@ is_deeply([$events->names(name => 'middle')], ['revoked'],
           'the issuer itself is revoked');
 is_deeply([$events->names(name => 'd.example')], [],
           'those below another issuer have no event');
-is(state_of('b.example'), 'issuer-revoked issuer-revoked',
-   'access log: issuer-revoked');
+is($events->access($server, 'b.example'),
+   'issuer-revoked issuer-revoked', 'access log: issuer-revoked');
 is($server->log_lines(qr/:error\].*OST0073.*c\.example/), 1,
    'the error log says so at ERROR');
 
@@ -99,4 +83,4 @@ for my $name (qw(lower a.example b.example c.example)) {
 }
 ok(wait_all_stapled($server, [map { "$_.example" } sort keys %cert]),
    'all are stapled again');
-is(state_of('a.example'), 'good -', 'access log: good');
+is($events->access($server, 'a.example'), 'good -', 'access log: good');

@@ -27,9 +27,7 @@ $responder->set('*', 'good', next => 8);
 my $server = Staple::Server->new(
     lines => $events->lines . "OCSPStapleRetryInterval 1\n"
              . "OCSPStapleMaxTries 1000\n"
-             . 'CustomLog ' . $events->dir . '/access.log '
-             . '"%v %{OCSP_STAPLE_STATUS}e %{OCSP_STAPLE_SENT}e '
-             . '%{OCSP_STAPLE_SIGNIFICANT}e"' . "\n",
+             . $events->access_lines(qw(STATUS SENT SIGNIFICANT)),
     vhosts => [map { { name => $_, certs => [$cert{$_}],
                        lines => "OCSPStaple On\n" . ($lines{$_} // '') } }
                    @names])->start;
@@ -62,20 +60,10 @@ my @down = $events->matching(event => 'responder-down');
 is(@down, 1, 'one event says that the responder is down');
 is($down[0]{responder}, $url, 'and which');
 
-sub access {
-    my ($name) = @_;
-
-    capture(['curl', '-sk', '--noproxy', '*', '--resolve',
-             "$name:" . $server->port . ':127.0.0.1',
-             "https://$name:" . $server->port . '/']);
-    my ($last) = reverse grep { /^\Q$name\E / } split /\n/,
-        read_file($events->dir . '/access.log') // '';
-    return $last =~ s/^\S+ //r;
-}
-
-is(access('a.example'), 'unavailable no -',
+is($events->access($server, 'a.example'), 'unavailable no -',
    'access log: unavailable, and nobody needs to know');
-is(access('b.example'), 'unavailable no unavailable,stale',
+is($events->access($server, 'b.example'),
+   'unavailable no unavailable,stale',
    'access log: unavailable and stale, which are significant here');
 
 # ---- and back ----

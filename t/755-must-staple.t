@@ -36,8 +36,7 @@ my $server = Staple::Server->new(
     modules => [qw(authz_host status)],
     lines => $events->lines . "OCSPStapleLogExclude all\n"
              . "OCSPStapleEventCommand $command\n"
-             . 'CustomLog ' . $events->dir . '/access.log '
-             . '"%v %{OCSP_STAPLE_STATUS}e %{OCSP_STAPLE_SIGNIFICANT}e"' . "\n",
+             . $events->access_lines(qw(STATUS SIGNIFICANT)),
     vhosts => [status_vhost($port), map { {
         name => "$_.example", certs => [$cert{$_}],
         lines => "OCSPStaple $on{$_}\n" } } sort keys %cert]);
@@ -81,20 +80,9 @@ like(capture([top_builddir() . '/ocspstaple', 'status',
               "http://127.0.0.1:$port/?format=json", '--quiet']),
      qr/^OCSP CRITICAL/, 'which is critical to monitoring');
 
-sub access {
-    my ($name) = @_;
-
-    capture(['curl', '-sk', '--noproxy', '*', '--resolve',
-             "$name:" . $server->port . ':127.0.0.1',
-             "https://$name:" . $server->port . '/']);
-    my ($last) = reverse grep { /^\Q$name\E / } split /\n/,
-        read_file($events->dir . '/access.log') // '';
-    return $last =~ s/^\S+ //r;
-}
-
-is(access('failing.example'), 'unavailable unavailable,must-staple',
-   'access log');
-is(access('unknown.example'), 'unknown unknown,must-staple',
-   'access log: unknown');
-is(access('served.example'), 'good -', 'access log: served');
+is($events->access($server, 'failing.example'),
+   'unavailable unavailable,must-staple', 'access log');
+is($events->access($server, 'unknown.example'),
+   'unknown unknown,must-staple', 'access log: unknown');
+is($events->access($server, 'served.example'), 'good -', 'access log: served');
 is(join("\n", $server->bad_lines), '', 'nothing bad in the log');

@@ -1,13 +1,14 @@
 package Staple::Events;
 
-# The event log and the event command of a server, as tests see them.
+# The event log, the event command and the variables of a server, as tests see
+# them.
 
 use strict;
 use warnings;
 
 use JSON::PP ();
 
-use Staple::Process qw(wait_until read_file write_file);
+use Staple::Process qw(capture wait_until read_file write_file);
 use Staple::Test ();
 
 #   my $events = Staple::Events->new;
@@ -28,6 +29,29 @@ sub log { return $_[0]{log} }
 
 # The directive for a log file.
 sub lines { return "OCSPStapleEventLog $_[0]{log}\n" }
+
+# The directive for an access log with these OCSP_STAPLE_... variables.
+sub access_lines {
+    my ($self, @variables) = @_;
+
+    return "CustomLog $self->{dir}/access.log \""
+        . join(' ', '%v', map { "%{OCSP_STAPLE_$_}e" } @variables) . "\"\n";
+}
+
+# One request to a virtual host by a client that asks for no staple; what its
+# line of the access log says.
+sub access {
+    my ($self, $server, $name) = @_;
+    my $port = $server->port;
+    my $lines = sub { map { /^\Q$name\E (.*)/ ? $1 : () } split /\n/,
+                      read_file("$self->{dir}/access.log") // '' };
+    my $before = $lines->();
+
+    capture(['curl', '-sk', '--noproxy', '*', '--resolve',
+             "$name:$port:127.0.0.1", "https://$name:$port/"]);
+    wait_until(sub { $lines->() > $before }, 10);
+    return ($lines->())[-1];
+}
 
 # A program for OCSPStapleEventCommand: a shell script with this text, in which
 # $dir is the directory.
