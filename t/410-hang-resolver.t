@@ -3,32 +3,17 @@ use strict;
 use warnings;
 
 use Apache::Test qw(-withtestmore);
-use IO::Socket::INET;
 use Staple::Test;
 use Staple::Client;
+use Staple::NameServer;
 use Staple::PKI;
 use Staple::Process;
 use Staple::Server;
 
-# A resolver on a loopback address of its own, and a mount namespace in which
-# /etc/resolv.conf names it.
-my $address = sprintf '127.%d.%d.%d', map { 1 + int rand 250 } 1 .. 3;
-my $resolver = IO::Socket::INET->new(Proto => 'udp', LocalAddr => $address,
-                                     LocalPort => 53);
-my $dir = new_dir('resolver');
-write_file("$dir/resolv.conf",
-           "nameserver $address\noptions timeout:20 attempts:1\n");
-write_file("$dir/wrap", <<"SH");
-mount --bind $dir/resolv.conf /etc/resolv.conf && exec "\$@"
-SH
-my $can_mount = $> == 0 && have_tool('unshare')
-    && (capture(['unshare', '-m', 'sh', "$dir/wrap", 'true']))[1] eq '0';
-# setpriv's signal at the death of its parent must reach httpd: unshare execs.
-$ENV{STAPLE_WRAP} = "unshare -m sh $dir/wrap";
+my $names = Staple::NameServer->new;
+plan tests => 5, need { 'no port 53, or no mount namespace' => $names };
 
-plan tests => 5, need { 'no port 53, or no mount namespace'
-                            => $resolver && $can_mount };
-
+my $resolver = $names->socket;
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $cert = $pki->cert('a.example', url => 'http://ocsp.hangs.example/');
 my $server = Staple::Server->new(

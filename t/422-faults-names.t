@@ -3,39 +3,24 @@ use strict;
 use warnings;
 
 use Apache::Test qw(-withtestmore);
-use IO::Socket::INET;
 use Socket qw(inet_aton inet_pton AF_INET6);
 use Staple::Test;
 use Staple::Faults;
+use Staple::NameServer;
 use Time::HiRes qw(time);
 
-# A name server on a loopback address of its own, and a mount namespace in
-# which /etc/resolv.conf names it.
-my $address = sprintf '127.%d.%d.%d', map { 1 + int rand 250 } 1 .. 3;
-my $socket = IO::Socket::INET->new(Proto => 'udp', LocalAddr => $address,
-                                   LocalPort => 53);
-my $dir = new_dir('resolver');
-write_file("$dir/resolv.conf",
-           "nameserver $address\noptions timeout:20 attempts:1\n");
-write_file("$dir/wrap", <<"SH");
-mount --bind $dir/resolv.conf /etc/resolv.conf && exec "\$@"
-SH
-my $can_mount = $> == 0 && have_tool('unshare')
-    && (capture(['unshare', '-m', 'sh', "$dir/wrap", 'true']))[1] eq '0';
+my $names = Staple::NameServer->new;
 my $ipv6 = eval { require IO::Socket::IP; 1 }
     && IO::Socket::IP->new(LocalHost => '::1', Listen => 1);
-# setpriv's signal at the death of its parent must reach httpd: unshare execs.
-$ENV{STAPLE_WRAP} = "unshare -m sh $dir/wrap";
 
 my @dead = map { "127.9.8.$_" } 1 .. 7;
 my %a = ('slow.example' => ['127.0.0.1'], 'dead.example' => \@dead,
          'many.example' => [@dead, '127.251.7.7']);
 my %aaaa = ('ipv6.example' => ['::1']);
 
-serve($socket) if $socket && $can_mount;
+serve($names->socket) if $names;
 Staple::Faults::show('names', need => {
-    'no port 53, or no mount namespace' => $socket && $can_mount,
-    'no IPv6' => $ipv6 });
+    'no port 53, or no mount namespace' => $names, 'no IPv6' => $ipv6 });
 
 # The answer to one query: addresses, none, or (NXDOMAIN) no such name.
 sub answer {
