@@ -20,8 +20,7 @@ my @on = map { $pki->cert($_, url => $responder->url) }
     qw(a.example b.example);
 my $off = $pki->cert('off.example', url => $responder->url);
 my $server = Staple::Server->new(vhosts => [
-    (map { { name => $_->{name}, certs => [$_], lines => "OCSPStaple On\n" } }
-        @on),
+    Staple::Server->stapled(@on),
     { name => 'off.example', certs => [$off], lines => "OCSPStaple Off\n" },
 ])->start;
 

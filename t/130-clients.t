@@ -21,8 +21,7 @@ my $server = Staple::Server->new(
     modules => ['socache_shmcb'],
     lines => "<IfModule mod_ssl.c>\n"
         . "SSLSessionCache shmcb:run/sessions(512000)\n</IfModule>\n",
-    vhosts => [map { { name => $_->{name}, certs => [$_],
-                       lines => "OCSPStaple On\n" } } @certs])->start;
+    vhosts => [Staple::Server->stapled(@certs)])->start;
 
 ok(wait_all_stapled($server, [map { $_->{name} } @certs]), 'both are stapled');
 

@@ -19,8 +19,7 @@ my %cert = map { $_ => $pki->cert("$_.example", url => $responder->url("/$_/"),
                                           : $_ eq 'c' ? '13' : '14') }
     qw(a b c d);
 my @names = map { "$_.example" } sort keys %cert;
-my $vhosts = [map { { name => $_->{name}, certs => [$_],
-                      lines => "OCSPStaple On\n" } } @cert{sort keys %cert}];
+my $vhosts = [Staple::Server->stapled(@cert{sort keys %cert})];
 
 plan tests => 14;
 

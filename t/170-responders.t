@@ -24,8 +24,7 @@ sub check {
 
     $responder->revoke($cert{revoked}) if $cert{revoked};
     my $server = Staple::Server->new(lines => $lines, vhosts => [
-        map { { name => $_->{name}, certs => [$_],
-                lines => "OCSPStaple On\n" } } @cert{@statuses}])->start;
+        Staple::Server->stapled(@cert{@statuses})])->start;
     for my $tls ('1.2', '1.3') {
         for my $status (@statuses) {
             my $name = $cert{$status}{name};

@@ -23,8 +23,7 @@ sub server_of {
 
     return Staple::Server->new(
         lines => $lines, vhosts => [
-            map { { name => $_->{name}, certs => [$_],
-                    lines => "OCSPStaple On\n" } } @certs]);
+            Staple::Server->stapled(@certs)]);
 }
 
 # ---- POST, then GET ----

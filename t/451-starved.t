@@ -21,8 +21,7 @@ my @bad = map { $pki->cert("bad$_.example", url => $responder->url('/bad/')) }
 my @names = map { $_->{name} } @held;
 my $server = Staple::Server->new(
     lines => "OCSPStapleRetryInterval 1\nOCSPStapleMaxTries 10000\n",
-    vhosts => [map { { name => $_->{name}, certs => [$_],
-                       lines => "OCSPStaple On\n" } } @held, @bad]);
+    vhosts => [Staple::Server->stapled(@held, @bad)]);
 
 $responder->set_all(['*', 'good', next => 86400],
                     ['*', 'http=404', path => '/bad/']);

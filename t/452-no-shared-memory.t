@@ -14,8 +14,7 @@ my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my @certs = $pki->certs(64, prefix => 'v', same_key => 1,
                         url => 'http://127.0.0.1:9/');
 my $server = Staple::Server->new(mpm => 'prefork', vhosts => [
-    map { { name => $_->{name}, certs => [$_], lines => "OCSPStaple On\n" } }
-        @certs])->start;
+    Staple::Server->stapled(@certs)])->start;
 my ($kb) = (read_file('/proc/' . $server->pid . '/status') // '')
     =~ /VmSize:\s*(\d+)/;
 

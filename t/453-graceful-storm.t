@@ -27,8 +27,7 @@ my $server = Staple::Server->new(
     lines => "OCSPStapleRetryInterval 1\nOCSPStapleMaxTries 10000\n"
              . (mpm() eq 'prefork' ? ''
                                    : "ServerLimit 16\nMaxRequestWorkers 400\n"),
-    vhosts => [map { { name => $_->{name}, certs => [$_],
-                       lines => "OCSPStaple On\n" } } @held, @bad]);
+    vhosts => [Staple::Server->stapled(@held, @bad)]);
 
 # Some always have a request in flight.
 $responder->set_all(['*', 'good', next => 86400],

@@ -16,8 +16,7 @@ my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $responder = Staple::Responder->new(pki => $pki);
 my @certs = $pki->certs(12, prefix => 'v', url => $responder->url);
 my @names = map { $_->{name} } @certs;
-my @vhosts = map { { name => $_->{name}, certs => [$_],
-                     lines => "OCSPStaple On\n" } } @certs;
+my @vhosts = Staple::Server->stapled(@certs);
 my $server = Staple::Server->new(vhosts => [@vhosts[0 .. 9]])->start;
 my @first = @names[0 .. 9];
 

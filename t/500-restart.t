@@ -20,8 +20,7 @@ my @certs = $pki->certs($count, prefix => 'r', same_key => 1,
                         url => $responder->url);
 my @names = map { $_->{name} } @certs;
 my $server = Staple::Server->new(vhosts => [
-    map { { name => $_->{name}, certs => [$_], lines => "OCSPStaple On\n" } }
-        @certs])->start;
+    Staple::Server->stapled(@certs)])->start;
 my $store = $server->root . '/store';
 
 sub permissions { return substr sprintf('%05o', $_[0]), -4 }

@@ -18,8 +18,7 @@ my $responder = Staple::Responder->new(pki => $pki);
 my @certs = $pki->certs(20, prefix => 's', same_key => 1,
                         url => $responder->url);
 my @names = map { $_->{name} } @certs;
-my @vhosts = map { { name => $_->{name}, certs => [$_],
-                     lines => "OCSPStaple On\n" } } @certs;
+my @vhosts = Staple::Server->stapled(@certs);
 
 # ---- permission denied, and gone ----
 my $server = Staple::Server->new(vhosts => \@vhosts);

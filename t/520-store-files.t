@@ -120,8 +120,7 @@ my @certs = $pki->certs(@rows + 2, prefix => 'f', same_key => 1,
                         url => $responder->url);
 my ($older, $whole) = @certs[-2, -1];
 my @names = map { $_->{name} } @certs;
-my @vhosts = map { { name => $_->{name}, certs => [$_],
-                     lines => "OCSPStaple On\n" } } @certs;
+my @vhosts = Staple::Server->stapled(@certs);
 my $server = Staple::Server->new(vhosts => \@vhosts)->start;
 my $store = $server->root . '/store';
 

@@ -23,8 +23,7 @@ my $server = Staple::Server->new;
 my $store = $server->root . '/store';
 
 sub vhosts {
-    return [map { { name => $_->{name}, certs => [$_],
-                    lines => "OCSPStaple On\n" } } @_];
+    return [Staple::Server->stapled(@_)];
 }
 
 sub file { return Staple::Stored->new($server, $_[0]) }

@@ -22,8 +22,7 @@ my ($gone, $new) = splice @certs, -2;
 my @names = map { $_->{name} } @certs;
 
 sub vhosts {
-    return [map { { name => $_->{name}, certs => [$_],
-                    lines => "OCSPStaple On\n" } } @_];
+    return [Staple::Server->stapled(@_)];
 }
 
 my $server = Staple::Server->new(vhosts => vhosts(@certs, $gone))->start;

@@ -19,8 +19,7 @@ my @certs = map { $pki->cert($_, url => $responder->url) }
     qw(a.example b.example);
 my $server = Staple::Server->new(
     lines => "OCSPStapleRetryInterval 300\nOCSPStapleMethod post\n",
-    vhosts => [map { { name => $_->{name}, certs => [$_],
-                       lines => "OCSPStaple On\n" } } @certs]);
+    vhosts => [Staple::Server->stapled(@certs)]);
 
 sub failures {
     return join ' ', map {

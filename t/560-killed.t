@@ -36,8 +36,7 @@ my @names = map { $_->{name} } @lasting;
 my @hasty_names = map { $_->{name} } @hasty;
 my $server = Staple::Server->new(
     log_level => 'ssl:warn core:warn mpm_event:notice',
-    vhosts => [map { { name => $_->{name}, certs => [$_],
-                       lines => "OCSPStaple On\n" } } @lasting, @hasty]);
+    vhosts => [Staple::Server->stapled(@lasting, @hasty)]);
 
 $responder->set_all(
     ['*', 'good', path => '/lasting/', next => Staple::Process::scale(45)],

@@ -22,8 +22,7 @@ my @certs = $pki->certs(20, prefix => 'm', same_key => 1,
 my @names = map { $_->{name} } @certs;
 my $server = Staple::Server->new(
     lines => "MaxConnectionsPerChild 200\n",
-    vhosts => [map { { name => $_->{name}, certs => [$_],
-                       lines => "OCSPStaple On\n" } } @certs]);
+    vhosts => [Staple::Server->stapled(@certs)]);
 
 # Refreshed every five seconds; then only the refresher can do that.
 $responder->set('*', 'good', next => 11);

@@ -29,9 +29,8 @@ my $forget = "OCSPStapleStore none\n";
 # The first sends nothing but its issuer.
 write_file("$pki->{dir}/short.pem",
            read_file($certs[0]{leaf}) . read_file($mute->{leaf}));
-my @vhosts = map { { name => $_->{name}, certs => [$_],
-                     lines => "OCSPStaple On\n" } }
-    { %{ $certs[0] }, chain => "$pki->{dir}/short.pem" }, $certs[1], $must;
+my @vhosts = Staple::Server->stapled(
+    { %{ $certs[0] }, chain => "$pki->{dir}/short.pem" }, $certs[1], $must);
 my $server = Staple::Server->new(lines => $events->lines . $forget,
                                  vhosts => \@vhosts);
 my @names = qw(short.example whole.example);
@@ -99,8 +98,7 @@ $responder->clear_log;
 unlink $events->log;
 $server->reconfigure(lines => $events->lines . $forget
                               . "OCSPStapleChainFile $root\n",
-                     vhosts => [map { { name => $_->{name}, certs => [$_],
-                                        lines => "OCSPStaple On\n" } } @many]);
+                     vhosts => [Staple::Server->stapled(@many)]);
 $responder->set('top', 'revoked', next => 3600, time => -60);
 $server->start;
 ok(wait_until(sub { $events->matching(event => 'issuer-revoked') == 60 }, 15),

@@ -23,8 +23,7 @@ my @certs = $pki->certs(20, prefix => 'c', url => $responder->url,
 my @many = map { { name => sprintf('%s-%03d.example', 'n' x 40, $_),
                    certs => [$certs[0]], lines => "OCSPStaple On\n" } }
                1 .. 120;
-my @vhosts = (map { { name => $_->{name}, certs => [$_],
-                      lines => "OCSPStaple On\n" } } @certs);
+my @vhosts = Staple::Server->stapled(@certs);
 # Two of them have one name, at two ports.
 my $again = { %{ $vhosts[0] }, port => Staple::Server->another_port };
 my $server = Staple::Server->new(lines => $events->lines,
@@ -73,9 +72,7 @@ my @more = $pki->certs(200, prefix => 'd', url => $responder->url,
                        same_key => 1);
 $server->stop;
 $server->reconfigure(lines => $forget . qq(OCSPStapleEventLog "|$deaf"\n),
-                     vhosts => [map { { name => $_->{name}, certs => [$_],
-                                        lines => "OCSPStaple On\n" } }
-                                    @certs, @more])->start;
+                     vhosts => [Staple::Server->stapled(@certs, @more)])->start;
 ok(wait_all_stapled($server, [map { $_->{name} } @certs, @more], within => 30),
    'a program that does not read stops nobody');
 ok($server->wait_log(qr/OST0062.*could not be written: \{.*\}/, 10),

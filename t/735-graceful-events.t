@@ -22,8 +22,7 @@ my @certs = $pki->certs(40, prefix => 'c', same_key => 1,
 my @names = map { $_->{name} } @certs;
 my $server = Staple::Server->new(
     lines => $events->lines,
-    vhosts => [map { { name => $_->{name}, certs => [$_],
-                       lines => "OCSPStaple On\n" } } @certs]);
+    vhosts => [Staple::Server->stapled(@certs)]);
 
 # Asked about every few seconds.
 $responder->set('*', 'good', next => 10);

@@ -43,8 +43,7 @@ $responder->set('*', 'revoked', next => 3600, time => -60);
 my $command = "OCSPStapleEventCommand $program one \"two words\" \$HOME;id\n";
 my $server = Staple::Server->new(
     lines => $events->lines . "OCSPStapleLogExclude none\n$command",
-    vhosts => [map { { name => $_->{name}, certs => [$_],
-                       lines => "OCSPStaple On\n" } } @certs]);
+    vhosts => [Staple::Server->stapled(@certs)]);
 $server->start(env => { STAPLE_SECRET => 'of httpd' });
 
 sub runs { return split /\n/, read_file("$dir/runs") // '' }

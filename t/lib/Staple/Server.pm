@@ -46,6 +46,14 @@ sub new {
     return $self;
 }
 
+# Virtual hosts with OCSPStaple On, one for each certificate and of its name.
+sub stapled {
+    my ($class, @certs) = @_;
+
+    return map { { name => $_->{name}, certs => [$_],
+                   lines => "OCSPStaple On\n" } } @certs;
+}
+
 # ---- where things are ----
 
 sub root  { return $_[0]{root} }
