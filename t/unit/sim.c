@@ -9,6 +9,10 @@
 
 #define SLICE apr_time_from_msec(100) /* mod_watchdog's */
 
+static apr_pool_t *root; /* of the program */
+static apr_pool_t *pool; /* of the simulation, in it */
+static make_pki_t *pki;
+
 static void take_report(void *baton, const staple_report_t *report)
 {
     sim_t *sim = baton;
@@ -54,23 +58,37 @@ void sim_set(sim_t *sim, apr_uint32_t index, const char *const *urls,
     }
 }
 
-sim_t *sim_make(apr_pool_t *p, make_pki_t *pki, apr_uint32_t count,
-                const char *const *urls)
+void sim_begin(void)
+{
+    root = make_begin();
+    pki = make_pki(root);
+    apr_pool_create(&pool, root);
+}
+
+void sim_end(void)
+{
+    make_end(root);
+}
+
+sim_t *sim_make(apr_uint32_t count, const char *const *urls)
 {
     apr_size_t size = staple_cache_size(count, staple_cache_arena_bytes(count));
-    staple_key_t *keys = apr_pcalloc(p, count * sizeof(*keys));
-    sim_t *sim = apr_pcalloc(p, sizeof(*sim));
+    staple_key_t *keys;
     apr_uint32_t i;
+    sim_t *sim;
 
-    sim->p = p;
+    apr_pool_clear(pool);
+    keys = apr_pcalloc(pool, count * sizeof(*keys));
+    sim = apr_pcalloc(pool, sizeof(*sim));
+    sim->p = pool;
     sim->pki = pki;
     sim->count = count;
     sim->concurrency = 64;
     sim->now = apr_time_from_sec(MAKE_NOW);
     sim->policy = (staple_policy_t)STAPLE_POLICY_DEFAULT;
-    sim->certs = apr_pcalloc(p, count * sizeof(*sim->certs));
-    sim->entries = apr_pcalloc(p, count * sizeof(*sim->entries));
-    sim->asked = apr_pcalloc(p, SIM_MAX_ASKED * sizeof(*sim->asked));
+    sim->certs = apr_pcalloc(pool, count * sizeof(*sim->certs));
+    sim->entries = apr_pcalloc(pool, count * sizeof(*sim->entries));
+    sim->asked = apr_pcalloc(pool, SIM_MAX_ASKED * sizeof(*sim->asked));
     for (i = 0; i < count; i++) {
         /* One certificate under many keys: one response is right for all. */
         sim->certs[i] = *pki->cert;
@@ -79,8 +97,8 @@ sim_t *sim_make(apr_pool_t *p, make_pki_t *pki, apr_uint32_t count,
         sim->entries[i].cert = &sim->certs[i];
         sim_set(sim, i, urls, &sim->policy);
     }
-    sim->cache =
-        staple_cache_format(apr_pcalloc(p, size), size, keys, count);
+    sim->cache = staple_cache_format(apr_pcalloc(pool, size), size, keys,
+                                     count);
     return sim;
 }
 

@@ -5,6 +5,12 @@
 #include "make_ocsp.h"
 #include "staple_refresh.h"
 
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define SEC(n) apr_time_from_sec(n)
+#define MINUTE SEC(60)
+#define HOUR SEC(3600)
+#define DAY SEC(86400)
+
 #define SIM_MAX_ASKED 200000 /* exchanges that are noted */
 #define SIM_FLIGHT    1000   /* exchanges in flight at most */
 #define SIM_PLACES    16     /* responders */
@@ -83,10 +89,13 @@ typedef struct sim_t {
     staple_reason_e reasons[64]; /* of the first failed attempts */
 } sim_t;
 
-/* `count` certificates that each name `urls`, NULL-terminated.  Everything
- * lives in p; `pki` is the caller's. */
-sim_t *sim_make(apr_pool_t *p, make_pki_t *pki, apr_uint32_t count,
-                const char *const *urls);
+/* A program of simulations begins, with a CA for all of them, and ends. */
+void sim_begin(void);
+void sim_end(void);
+
+/* `count` certificates that each name `urls`, NULL-terminated; in place of the
+ * simulation made last. */
+sim_t *sim_make(apr_uint32_t count, const char *const *urls);
 
 /* Gives certificate `index` URLs and a policy of its own; NULL: as it is. */
 void sim_set(sim_t *sim, apr_uint32_t index, const char *const *urls,

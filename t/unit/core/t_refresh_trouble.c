@@ -4,34 +4,16 @@
 
 #include "staple_show.h"
 
-#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
-#define SEC(n) apr_time_from_sec(n)
-#define MINUTE SEC(60)
-#define HOUR SEC(3600)
-#define DAY SEC(86400)
-
-static apr_pool_t *root;
-static make_pki_t *pki;
-
 static const char *const one[] = {"http://a1/", NULL};
 static const char *const live[] = {"http://live/", NULL};
 static const char *const dead[] = {"http://dead/", NULL};
 static const char *const both[] = {"http://dead/", "http://live/", NULL};
 
-static sim_t *make(apr_uint32_t count, const char *const *urls)
-{
-    apr_pool_t *p = NULL;
-
-    apr_pool_clear(root);
-    apr_pool_create(&p, root);
-    return sim_make(p, pki, count, urls);
-}
-
 /* ---- tries ---- */
 
 static void test_max_tries(void)
 {
-    sim_t *sim = make(1, one);
+    sim_t *sim = sim_make(1, one);
     sim_place_t *place = sim_place(sim, "http://a1", SIM_REFUSED);
     unsigned i;
 
@@ -77,7 +59,7 @@ static void test_auto(void)
     unsigned i;
 
     for (i = 0; i < COUNT(auto_rows); i++) {
-        sim_t *sim = make(1, one);
+        sim_t *sim = sim_make(1, one);
         sim_place_t *place = sim_place(sim, "http://a1", SIM_REFUSED);
         unsigned first = 0;
 
@@ -101,7 +83,7 @@ static void test_auto(void)
 /* The nearer the end of what is held, the more often. */
 static void test_near_end(void)
 {
-    sim_t *sim = make(1, one);
+    sim_t *sim = sim_make(1, one);
     sim_place_t *place = sim_place(sim, "http://a1", SIM_GOOD);
     unsigned before;
 
@@ -130,7 +112,7 @@ static void test_retry_after(void)
     unsigned i;
 
     for (i = 0; i < COUNT(rows); i++) {
-        sim_t *sim = make(1, one);
+        sim_t *sim = sim_make(1, one);
         sim_place_t *place = sim_place(sim, "http://a1", SIM_HTTP_503);
 
         place->retry_after = rows[i].asked;
@@ -145,7 +127,7 @@ static void test_retry_after(void)
 
 static void test_retry_after_of_many(void)
 {
-    sim_t *sim = make(50, one);
+    sim_t *sim = sim_make(50, one);
     sim_place_t *place = sim_place(sim, "http://a1", SIM_HTTP_503);
     unsigned asked;
 
@@ -168,7 +150,7 @@ static void test_kept(void)
         SIM_REFUSED, SIM_HANGS, SIM_HTTP_404, SIM_HTTP_503, SIM_WRONG_TYPE,
         SIM_EMPTY, SIM_JUNK, SIM_TRY_LATER, SIM_BAD_SIGNATURE, SIM_EXPIRED,
         SIM_UNKNOWN, SIM_OLD, SIM_OTHER_SIGNER, SIM_UNAUTHORIZED};
-    sim_t *sim = make(1, one);
+    sim_t *sim = sim_make(1, one);
     sim_place_t *place = sim_place(sim, "http://a1", SIM_GOOD);
     unsigned i, unstapled = 0;
 
@@ -197,7 +179,7 @@ static void test_kept(void)
 
 static void test_dead_and_live(void)
 {
-    sim_t *sim = make(1000, dead);
+    sim_t *sim = sim_make(1000, dead);
     sim_place_t *place = sim_place(sim, "http://dead", SIM_HANGS);
     apr_uint32_t i;
     unsigned asked;
@@ -230,7 +212,7 @@ static void test_dead_and_live(void)
 /* Everybody's tries are used up long before it returns. */
 static void test_returns_after_tries(void)
 {
-    sim_t *sim = make(200, dead);
+    sim_t *sim = sim_make(200, dead);
     sim_place_t *place = sim_place(sim, "http://dead", SIM_HANGS);
 
     sim->policy.max_tries = 1;
@@ -261,7 +243,7 @@ static void restart(sim_t *sim)
 
 static void test_health_is_kept(void)
 {
-    sim_t *sim = make(300, dead);
+    sim_t *sim = sim_make(300, dead);
     sim_place_t *place = sim_place(sim, "http://dead", SIM_HANGS);
     sim_place_t *other = sim_place(sim, "http://live", SIM_GOOD);
     const staple_responder_t *r;
@@ -302,7 +284,7 @@ static void test_health_is_kept(void)
 /* Who has another responder does not hurry back to the first one. */
 static void test_other_answers(void)
 {
-    sim_t *sim = make(100, both);
+    sim_t *sim = sim_make(100, both);
     sim_place_t *place = sim_place(sim, "http://dead", SIM_HANGS);
     sim_place_t *other = sim_place(sim, "http://live", SIM_GOOD);
 
@@ -318,7 +300,7 @@ static void test_other_answers(void)
 
 static void test_one_bad_certificate(void)
 {
-    sim_t *sim = make(10, live);
+    sim_t *sim = sim_make(10, live);
     sim_place_t *place = sim_place(sim, "http://live", SIM_GOOD);
 
     sim_place(sim, "http://dead", SIM_HTTP_404);
@@ -336,7 +318,7 @@ static void test_many_responders(void)
         {"http://r3/", NULL}, {"http://r4/", NULL}, {"http://r5/", NULL},
         {"http://r6/", NULL}, {"http://r7/", NULL}, {"http://r8/", NULL},
         {"http://r9/", NULL}};
-    sim_t *sim = make(1000, live);
+    sim_t *sim = sim_make(1000, live);
     apr_uint32_t i;
     unsigned most = 0;
 
@@ -350,7 +332,7 @@ static void test_many_responders(void)
     sim_run(sim, SEC(10));
     is_int(sim->most_in_flight, 20, "Concurrency 20: is used, and kept");
     is_int(sim_stapled(sim), 1000, "Concurrency 20: all are stapled");
-    sim = make(1000, live);
+    sim = sim_make(1000, live);
     sim_place(sim, "http://live", SIM_GOOD)->latency = SEC(2);
     sim->concurrency = 1000;
     sim_run(sim, HOUR);
@@ -378,7 +360,7 @@ static void test_clock(void)
 
     for (i = 0; i < COUNT(clock_rows); i++) {
         const char *name = clock_rows[i].name;
-        sim_t *sim = make(100, live);
+        sim_t *sim = sim_make(100, live);
         sim_place_t *place = sim_place(sim, "http://live", SIM_GOOD);
 
         /* Responses that are right before and after the step. */
@@ -409,7 +391,7 @@ static void test_clock_there_and_back(void)
     unsigned i, asked, failed;
 
     for (i = 0; i < COUNT(steps); i++) {
-        sim_t *sim = make(100, live);
+        sim_t *sim = sim_make(100, live);
         sim_place_t *place = sim_place(sim, "http://live", SIM_GOOD);
 
         place->life = 12 * HOUR;
@@ -435,10 +417,7 @@ static void test_clock_there_and_back(void)
 
 int main(void)
 {
-    apr_pool_t *p = make_begin();
-
-    pki = make_pki(p);
-    apr_pool_create(&root, p);
+    sim_begin();
     test_max_tries();
     test_auto();
     test_near_end();
@@ -453,6 +432,6 @@ int main(void)
     test_many_responders();
     test_clock();
     test_clock_there_and_back();
-    make_end(p);
+    sim_end();
     return tap_done();
 }

@@ -2,27 +2,9 @@
 #include "../sim.h"
 #include "../tap.h"
 
-#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
-#define SEC(n) apr_time_from_sec(n)
-#define MINUTE SEC(60)
-#define HOUR SEC(3600)
-#define DAY SEC(86400)
-
-static apr_pool_t *root;
-static make_pki_t *pki;
-
 static const char *const one[] = {"http://a1/", NULL};
 static const char *const two[] = {"http://a1/", "http://a2/", NULL};
 static const char *const list[] = {"http://l1/", "http://l2/", NULL};
-
-static sim_t *make(apr_uint32_t count, const char *const *urls)
-{
-    apr_pool_t *p = NULL;
-
-    apr_pool_clear(root);
-    apr_pool_create(&p, root);
-    return sim_make(p, pki, count, urls);
-}
 
 /* ---- when ---- */
 
@@ -55,7 +37,7 @@ static void test_due(void)
     unsigned i, k;
 
     for (i = 0; i < COUNT(due_rows); i++) {
-        sim_t *sim = make(1, one);
+        sim_t *sim = sim_make(1, one);
         sim_place_t *place = sim_place(sim, "http://a1", SIM_GOOD);
         unsigned wrong = 0;
 
@@ -82,7 +64,7 @@ static void test_due(void)
 /* A responder whose answer never changes, to the end of that answer's life. */
 static void test_repeating(void)
 {
-    sim_t *sim = make(1, one);
+    sim_t *sim = sim_make(1, one);
     sim_place_t *place = sim_place(sim, "http://a1", SIM_FIXED);
     unsigned i, sooner = 0;
 
@@ -99,7 +81,7 @@ static void test_repeating(void)
 
 static void test_week(void)
 {
-    sim_t *sim = make(50, one);
+    sim_t *sim = sim_make(50, one);
     sim_place_t *place = sim_place(sim, "http://a1", SIM_GOOD);
     unsigned hour, unstapled = 0, second, k;
     unsigned per_second = 0, most_per_second = 0;
@@ -129,7 +111,7 @@ static void test_week(void)
 
 static void test_restart(void)
 {
-    sim_t *sim = make(20, one);
+    sim_t *sim = sim_make(20, one);
 
     sim_place(sim, "http://a1", SIM_GOOD);
     sim_run(sim, MINUTE);
@@ -163,7 +145,7 @@ static const struct {
 static sim_t *make_four(staple_action_e action, staple_method_e method,
                         sim_does_e does)
 {
-    sim_t *sim = make(1, two);
+    sim_t *sim = sim_make(1, two);
 
     sim->policy.urls = list;
     sim->policy.action = action;
@@ -234,7 +216,7 @@ static void test_failures(void)
 
     for (i = 0; i < COUNT(failure_rows); i++) {
         const char *name = staple_reason_name(failure_rows[i].reason);
-        sim_t *sim = make(1, two);
+        sim_t *sim = sim_make(1, two);
 
         sim_place(sim, "http://a1", failure_rows[i].does);
         sim_place(sim, "http://a2", SIM_GOOD);
@@ -249,7 +231,7 @@ static void test_failures(void)
 
 static void test_answers(void)
 {
-    sim_t *sim = make(1, two);
+    sim_t *sim = sim_make(1, two);
     staple_record_t record;
 
     sim_place(sim, "http://a1", SIM_REVOKED);
@@ -260,7 +242,7 @@ static void test_answers(void)
     is_int(record.status, STAPLE_CERT_REVOKED, "revoked: is the status");
     ok(sim_is_stapled(sim, 0), "revoked: is stapled");
 
-    sim = make(1, two);
+    sim = sim_make(1, two);
     sim_place(sim, "http://a1", SIM_UNKNOWN);
     sim_place(sim, "http://a2", SIM_HTTP_503);
     sim_run(sim, SEC(4));
@@ -273,7 +255,7 @@ static void test_answers(void)
 
 static void test_older(void)
 {
-    sim_t *sim = make(1, one);
+    sim_t *sim = sim_make(1, one);
     sim_place_t *place = sim_place(sim, "http://a1", SIM_GOOD);
     staple_record_t held, after;
     make_der_t der;
@@ -299,7 +281,7 @@ static void test_older(void)
 
 static void test_nobody(void)
 {
-    sim_t *sim = make(1, two);
+    sim_t *sim = sim_make(1, two);
     make_der_t der;
 
     sim->policy.no_network = 1;
@@ -316,10 +298,7 @@ static void test_nobody(void)
 
 int main(void)
 {
-    apr_pool_t *p = make_begin();
-
-    pki = make_pki(p);
-    apr_pool_create(&root, p);
+    sim_begin();
     test_due();
     test_repeating();
     test_week();
@@ -329,6 +308,6 @@ int main(void)
     test_answers();
     test_older();
     test_nobody();
-    make_end(p);
+    sim_end();
     return tap_done();
 }
