@@ -5,11 +5,13 @@ package Staple::Responder;
 use strict;
 use warnings;
 
-use File::Path ();
 use File::Temp ();
 
 use Staple::PKI ();
-use Staple::Process qw(spawn reap wait_until free_port read_file write_file);
+use Staple::Process qw(wait_until read_file write_file);
+use Staple::Program ();
+
+our @ISA = ('Staple::Program');
 
 #   my $responder = Staple::Responder->new(pki => $pki);
 #   $responder->set('*', 'good', next => 3600);
@@ -21,15 +23,15 @@ use Staple::Process qw(spawn reap wait_until free_port read_file write_file);
 # actions and their keys are in t/tools/README.md.
 sub new {
     my ($class, %opt) = @_;
-    my $self = bless { listen => '127.0.0.1', %opt, owner => $$, rules => [],
-                       number => 0 }, $class;
 
-    $self->{port} //= free_port();
-    $self->{dir} //= File::Temp::tempdir('responder-XXXXXX',
-                                         DIR => $self->{pki}->dir);
-    $self->prepare;
-    $self->start;
-    return $self;
+    return $class->SUPER::new(listen => '127.0.0.1', %opt, rules => [],
+                              number => 0);
+}
+
+sub new_dir {
+    my ($self) = @_;
+
+    return File::Temp::tempdir('responder-XXXXXX', DIR => $self->{pki}->dir);
 }
 
 sub addresses {
@@ -37,8 +39,6 @@ sub addresses {
 
     return ref $self->{listen} ? @{ $self->{listen} } : ($self->{listen});
 }
-
-sub port { return $_[0]{port} }
 
 sub host {
     my ($self) = @_;
@@ -53,46 +53,14 @@ sub url {
     return 'http://' . $self->host . ":$self->{port}" . ($path // '/');
 }
 
-sub file { return "$_[0]{dir}/$_[1]" }
-
 # ---- life ----
 
 sub start {
     my ($self) = @_;
 
-    return $self if $self->{pid};
-    unlink $self->file('port');
-    $self->{pid} = spawn([$self->command], $self->file('output'));
-    my $ready = wait_until(sub {
-        defined reap($self->{pid}, 0) ? 'ended' : $self->is_ready;
-    }, 20, 0.005) // 'late';
-
-    if ($ready eq 'ended' || $ready eq 'late') {
-        delete $self->{pid} if $ready eq 'ended';
-        die ref $self, " does not start: ",
-            read_file($self->file('output')) // '', "\n";
-    }
-    return $self;
+    unlink $self->file('port') if !$self->{pid};
+    return $self->SUPER::start;
 }
-
-# Kills it; its port refuses connections then.
-sub stop {
-    my ($self) = @_;
-    my $pid = delete $self->{pid} or return $self;
-
-    kill 'KILL', $pid;
-    reap($pid, 10);
-    return $self;
-}
-
-sub DESTROY {
-    my ($self) = @_;
-    local ($?, $!, $@);
-
-    $self->stop if $self->{owner} == $$;
-}
-
-# ---- what is special about the scripted one ----
 
 sub prepare {
     my ($self) = @_;
@@ -267,20 +235,11 @@ package Staple::Responder::Port;
 use strict;
 use warnings;
 
-use IO::Socket::INET ();
-
 our @ISA = ('Staple::Responder');
 
 sub prepare { return $_[0] }
 
-sub is_ready {
-    my ($self) = @_;
-
-    return IO::Socket::INET->new(PeerAddr => $self->connect_to,
-                                 PeerPort => $self->{port}) ? 1 : 0;
-}
-
-sub connect_to { return '127.0.0.1' }
+sub is_ready { return $_[0]->Staple::Program::is_ready }
 
 package Staple::Responder::OpenSSL;
 

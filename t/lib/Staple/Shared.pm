@@ -6,11 +6,11 @@ use strict;
 use warnings;
 
 use Exporter 'import';
-use IO::Socket::INET ();
 
-use Staple::Process qw(spawn reap wait_until free_port);
+use Staple::Program ();
 use Staple::Test ();
 
+our @ISA = ('Staple::Program');
 our @EXPORT = qw(fleet start_fleet refreshed);
 
 # $n servers with the same certificates and the same further configuration.
@@ -48,54 +48,8 @@ sub refreshed {
 
 #   my $redis = Staple::Shared::Redis->new;
 #   $redis->signal('STOP');
-sub new {
-    my ($class, %opt) = @_;
-    my $self = bless { %opt, owner => $$, port => free_port(),
-                       dir => Staple::Test::new_dir('store') }, $class;
 
-    return $self->start;
-}
-
-sub port { return $_[0]{port} }
-
-sub connection {
-    my ($self) = @_;
-
-    return IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                                 PeerPort => $self->{port}, Timeout => 5);
-}
-
-sub start {
-    my ($self) = @_;
-
-    $self->{pid} = spawn([$self->command], "$self->{dir}/output");
-    wait_until(sub { $self->connection }, 10)
-        or die ref $self, " does not start\n";
-    return $self;
-}
-
-sub signal {
-    my ($self, $signal) = @_;
-
-    kill $signal, $self->{pid};
-    return $self;
-}
-
-sub stop {
-    my ($self) = @_;
-    my $pid = delete $self->{pid} or return $self;
-
-    kill 'KILL', $pid;
-    reap($pid, 10);
-    return $self;
-}
-
-sub DESTROY {
-    my ($self) = @_;
-    local ($?, $!, $@);
-
-    $self->stop if $self->{owner} == $$;
-}
+sub new_dir { return Staple::Test::new_dir('store') }
 
 package Staple::Shared::Redis;
 
