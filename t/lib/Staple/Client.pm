@@ -51,7 +51,9 @@ sub staple {
         ($result{next_update}) = $text =~ /Next Update: (.*)/;
         ($result{produced_at}) = $text =~ /Produced At: (.*)/;
     }
-    elsif ($text !~ /^OCSP responses?: no responses? sent/m) {
+    # OpenSSL 3.0; 3.6 and TLS 1.3, TLS 1.2.
+    elsif ($text !~ /^OCSP\ responses?:\ no\ responses?\ sent
+                     |^OCSP\ response:\ no\ OCSP\ response\ received/mx) {
         $result{ok} = 0;
     }
     return \%result;

@@ -5,7 +5,7 @@ package Staple::Wire;
 use strict;
 use warnings;
 
-use Staple::Process qw(capture spawn reap wait_until read_file);
+use Staple::Process qw(capture spawn reap wait_until);
 use Staple::Test ();
 
 # Starts to capture what goes over this port; returns when it really does.
@@ -18,9 +18,8 @@ sub new {
     chmod 0777, $dir; # dumpcap drops its privileges
     $self->{pid} = spawn(['tshark', '-q', '-i', 'lo', '-f', "tcp port $port",
                           '-w', $self->{file}], "$dir/tshark.log");
-    my $is_on = wait_until(sub {
-        return (read_file("$dir/tshark.log") // '') =~ /Capture started/;
-    }, 10);
+    # The file begins when the interface and the filter are ready.
+    my $is_on = wait_until(sub { return -s $self->{file} }, 10);
     return $is_on ? $self : undef;
 }
 
