@@ -31,6 +31,7 @@ unit_tests = \
 	t/unit/core/t_staple_refresh \
 	t/unit/core/t_staple_request \
 	t/unit/core/t_staple_responders \
+	t/unit/core/t_staple_response \
 	t/unit/core/t_staple_restore \
 	t/unit/core/t_staple_schedule \
 	t/unit/core/t_staple_share \

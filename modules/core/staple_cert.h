@@ -6,6 +6,7 @@
 #include <apr_pools.h>
 
 #include "staple_openssl.h"
+#include "staple_response.h"
 #include "staple_types.h"
 
 /* An issuer certificate, one object however many certificates it issued. */
@@ -14,6 +15,7 @@ typedef struct staple_issuer_t {
                             the name is known */
     const char *subject; /* RFC 2253, printable ASCII only */
     unsigned char sha256[32];
+    staple_signers_t *signers; /* of responses about what it issued */
 } staple_issuer_t;
 
 /* The issuers seen so far: SHA-256 of the DER -> staple_issuer_t.  To parse

@@ -3,100 +3,18 @@
 
 #include <string.h>
 
+#include "staple_response.h"
+
 /*
  * From this instant on the CA/Browser Forum's Baseline Requirements (7.1.3.2.1)
  * forbid SHA-1 signatures on OCSP responses; older responses stay verifiable.
  */
 #define SHA1_ENDS_AT apr_time_from_sec(1654041600) /* 2022-06-01 */
 
-/* One response on its way through the rules. */
-typedef struct response_t {
-    OCSP_RESPONSE *outer;
-    OCSP_BASICRESP *basic;
-} response_t;
-
 const char *staple_verify_crl_reason(int revocation_reason)
 {
     return revocation_reason < 0 ? "unspecified"
                                  : OCSP_crl_reason_str(revocation_reason);
-}
-
-static staple_reason_e check_responder_status(const OCSP_RESPONSE *outer)
-{
-    switch (OCSP_response_status((OCSP_RESPONSE *)(uintptr_t)outer)) {
-    case OCSP_RESPONSE_STATUS_SUCCESSFUL:
-        return STAPLE_OK;
-    case OCSP_RESPONSE_STATUS_MALFORMEDREQUEST:
-        return STAPLE_STATUS_MALFORMED_REQUEST;
-    case OCSP_RESPONSE_STATUS_INTERNALERROR:
-        return STAPLE_STATUS_INTERNAL_ERROR;
-    case OCSP_RESPONSE_STATUS_TRYLATER:
-        return STAPLE_STATUS_TRY_LATER;
-    case OCSP_RESPONSE_STATUS_SIGREQUIRED:
-        return STAPLE_STATUS_SIG_REQUIRED;
-    case OCSP_RESPONSE_STATUS_UNAUTHORIZED:
-        return STAPLE_STATUS_UNAUTHORIZED;
-    default:
-        return STAPLE_STATUS_OTHER;
-    }
-}
-
-/*
- * The BasicOCSPResponse lies in an OCTET STRING of the outer one.  OpenSSL's
- * unpacking ignores what follows it there, and accepts BER; that the whole
- * encodes back to the very bytes received settles both, and bytes are what a
- * client verifies.
- */
-static staple_reason_e check_encoding(const response_t *response,
-                                      const unsigned char *der,
-                                      apr_size_t der_len)
-{
-    staple_reason_e reason = STAPLE_MALFORMED;
-    OCSP_RESPONSE *again = NULL;
-    unsigned char *out = NULL;
-    int len;
-
-    again =
-        OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, response->basic);
-    len = again != NULL ? i2d_OCSP_RESPONSE(again, &out) : -1;
-    if (len >= 0 && (apr_size_t)len == der_len
-        && memcmp(out, der, der_len) == 0) {
-        reason = STAPLE_OK;
-    }
-    OPENSSL_free(out);
-    OCSP_RESPONSE_free(again);
-    return reason;
-}
-
-/* Parses all of der; the caller frees what is set, also after a failure. */
-static staple_reason_e parse(response_t *response, const unsigned char *der,
-                             apr_size_t der_len)
-{
-    const unsigned char *at = der;
-    staple_reason_e reason;
-
-    if (der_len == 0) {
-        return STAPLE_EMPTY;
-    }
-    if (der_len > STAPLE_MAX_RESPONSE) {
-        return STAPLE_TOO_LARGE;
-    }
-    response->outer = d2i_OCSP_RESPONSE(NULL, &at, (long)der_len);
-    if (response->outer == NULL || at != der + der_len) {
-        return STAPLE_MALFORMED;
-    }
-    reason = check_responder_status(response->outer);
-    if (reason != STAPLE_OK) {
-        return reason;
-    }
-    response->basic = OCSP_response_get1_basic(response->outer);
-    if (response->basic == NULL) {
-        return ERR_GET_REASON(ERR_peek_last_error())
-                       == OCSP_R_NOT_BASIC_RESPONSE
-                   ? STAPLE_NOT_BASIC
-                   : STAPLE_MALFORMED;
-    }
-    return check_encoding(response, der, der_len);
 }
 
 /* Extensions that may be critical because their meaning is known here or is
@@ -395,12 +313,11 @@ static staple_reason_e check_times(staple_verdict_t *verdict,
 }
 
 /* The rules in their order, cheap before costly. */
-static staple_reason_e judge(staple_verdict_t *verdict, response_t *response,
+static staple_reason_e judge(staple_verdict_t *verdict, OCSP_BASICRESP *basic,
                              const staple_cert_t *cert,
                              const unsigned char *nonce,
                              const staple_policy_t *policy, apr_time_t now)
 {
-    OCSP_BASICRESP *basic = response->basic;
     X509 *issuer = cert->issuer->x509;
     apr_time_t signer_ends_at = 0;
     staple_reason_e reason;
@@ -433,20 +350,21 @@ staple_reason_e staple_verify(staple_verdict_t *verdict,
                               const unsigned char *nonce,
                               const staple_policy_t *policy, apr_time_t now)
 {
-    response_t response = {NULL, NULL};
+    staple_signers_t *signers = cert->issuer->signers;
+    staple_response_t response;
     staple_verdict_t judged;
     staple_reason_e reason;
 
     STAPLE_OPENSSL_ENTER();
-    reason = parse(&response, der, der_len);
+    reason = staple_response_parse(&response, signers, der, der_len);
     if (reason == STAPLE_OK) {
-        reason = judge(&judged, &response, cert, nonce, policy, now);
+        reason = judge(&judged, response.basic, cert, nonce, policy, now);
     }
     if (reason == STAPLE_OK) {
         *verdict = judged;
+        staple_response_keep(&response, signers, der, der_len);
     }
-    OCSP_BASICRESP_free(response.basic);
-    OCSP_RESPONSE_free(response.outer);
+    staple_response_free(&response);
     STAPLE_OPENSSL_LEAVE();
     return reason;
 }

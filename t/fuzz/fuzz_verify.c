@@ -122,6 +122,27 @@ static void check_verdict(const staple_verdict_t *verdict,
     FUZZ_CHECK(staple_verify_crl_reason(verdict->revocation_reason) != NULL);
 }
 
+/* The verdict of who has seen no response before. */
+static staple_reason_e judge_cold(const staple_cert_t *cert,
+                                  const unsigned char *der, size_t size,
+                                  int with_nonce, const staple_policy_t *policy,
+                                  apr_time_t now)
+{
+    staple_issuer_t issuer = *cert->issuer;
+    staple_cert_t copy = *cert;
+    staple_verdict_t verdict;
+    staple_reason_e reason;
+    apr_pool_t *own;
+
+    apr_pool_create(&own, NULL);
+    issuer.signers = staple_response_signers_make(own);
+    copy.issuer = &issuer;
+    reason = staple_verify(&verdict, &copy, der, size,
+                           with_nonce ? nonce : NULL, policy, now);
+    apr_pool_destroy(own);
+    return reason;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const make_identity_t *const signers[8] = {
@@ -147,6 +168,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     reason = staple_verify(&verdict, certs[how & 3], der, size,
                            more & 1 ? nonce : NULL, &policy, now);
     FUZZ_CHECK(ERR_peek_error() == 0);
+    FUZZ_CHECK(reason
+               == judge_cold(certs[how & 3], der, size, more & 1, &policy,
+                             now));
     if (reason == STAPLE_OK) {
         check_verdict(&verdict, &policy, now);
         FUZZ_CHECK(signer == NULL || may_sign(how & 3, signer));

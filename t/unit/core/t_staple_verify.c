@@ -27,11 +27,21 @@ static staple_reason_e judge_at(staple_verdict_t *verdict, make_der_t der,
 {
     /* Of its exact size, so that a sanitizer sees any look beyond it. */
     unsigned char *exact = malloc(der.len);
+    staple_issuer_t issuer = *pki->cert->issuer;
+    staple_cert_t cert = *pki->cert;
+    staple_verdict_t cold;
     staple_reason_e reason;
 
+    /* The same certificate, of whose issuer no response was seen so far. */
+    issuer.signers = staple_response_signers_make(p);
+    cert.issuer = &issuer;
     memcpy(exact, der.bytes, der.len);
     reason = staple_verify(verdict, pki->cert, exact, der.len, nonce, policy,
                            now);
+    if (staple_verify(&cold, &cert, exact, der.len, nonce, policy, now)
+        != reason) {
+        ok(0, "a verdict that depends on the responses before");
+    }
     free(exact);
     return reason;
 }
