@@ -84,3 +84,27 @@ void fuzz_pki_print(make_pki_t *pki)
     }
     printf("\n};\n");
 }
+
+staple_reason_e fuzz_pki_judge(staple_verdict_t *verdict,
+                               const staple_cert_t *cert,
+                               const make_der_t *before,
+                               const unsigned char *der, apr_size_t der_len,
+                               const unsigned char *nonce,
+                               const staple_policy_t *policy, apr_time_t now)
+{
+    staple_issuer_t issuer = *cert->issuer;
+    staple_cert_t copy = *cert;
+    staple_reason_e reason;
+    apr_pool_t *p;
+
+    apr_pool_create(&p, NULL);
+    issuer.signers = staple_response_signers_make(p);
+    copy.issuer = &issuer;
+    if (before != NULL) {
+        staple_verify(verdict, &copy, before->bytes, before->len, NULL, policy,
+                      apr_time_from_sec(MAKE_NOW));
+    }
+    reason = staple_verify(verdict, &copy, der, der_len, nonce, policy, now);
+    apr_pool_destroy(p);
+    return reason;
+}

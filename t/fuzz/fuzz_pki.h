@@ -3,9 +3,19 @@
 #define FUZZ_PKI_H
 
 #include "../unit/make_ocsp.h"
+#include "staple_verify.h"
 
 /* The hierarchy of make_pki(), always the same one; in pool p. */
 make_pki_t *fuzz_pki_load(apr_pool_t *p);
+
+/* The verdict of who has seen the response `before` and no other, or none at
+ * all (NULL).  Keeps nothing. */
+staple_reason_e fuzz_pki_judge(staple_verdict_t *verdict,
+                               const staple_cert_t *cert,
+                               const make_der_t *before,
+                               const unsigned char *der, apr_size_t der_len,
+                               const unsigned char *nonce,
+                               const staple_policy_t *policy, apr_time_t now);
 
 /* The identities of a hierarchy, in the order of fuzz_pki_pem.h. */
 #define FUZZ_PKI_COUNT 8

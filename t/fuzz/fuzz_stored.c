@@ -6,7 +6,6 @@
 #include "fuzz_pki.h"
 #include "staple_share.h"
 #include "staple_state.h"
-#include "staple_verify.h"
 
 /*
  * First byte: bit 0, the rest is made whole: magic, certificate, length and
@@ -73,8 +72,8 @@ static void try_stored(const unsigned char *value, size_t size)
     }
     FUZZ_CHECK(der >= value && der + der_len <= value + size);
     check_record(&record, value, size, der, der_len);
-    staple_verify(&verdict, pki->cert, der, der_len, NULL, &policy,
-                  apr_time_from_sec(MAKE_NOW));
+    fuzz_pki_judge(&verdict, pki->cert, NULL, der, der_len, NULL, &policy,
+                   apr_time_from_sec(MAKE_NOW));
 }
 
 static void try_shared(const unsigned char *value, size_t size)

@@ -3,7 +3,6 @@
 
 #include "fuzz.h"
 #include "fuzz_pki.h"
-#include "staple_verify.h"
 
 /*
  * First byte: how the rest becomes a response.
@@ -18,6 +17,7 @@
 static apr_pool_t *p;
 static make_pki_t *pki;
 static staple_cert_t *certs[4];
+static make_der_t usual; /* a response that is right, of certs[0] */
 static const unsigned char nonce[STAPLE_NONCE_LEN] = {1, 2, 3};
 
 static const apr_int64_t nows[8] = {
@@ -33,10 +33,14 @@ static const apr_int64_t nows[8] = {
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
+    make_response_t knobs;
+
     (void)argc;
     (void)argv;
     p = make_begin();
     pki = fuzz_pki_load(p);
+    knobs = make_good(pki);
+    usual = make_response(p, &knobs);
     certs[0] = pki->cert;
     certs[1] = make_staple_cert(p, pki->issuers, pki->sibling.x509,
                                 pki->issuer.x509);
@@ -122,27 +126,6 @@ static void check_verdict(const staple_verdict_t *verdict,
     FUZZ_CHECK(staple_verify_crl_reason(verdict->revocation_reason) != NULL);
 }
 
-/* The verdict of who has seen no response before. */
-static staple_reason_e judge_cold(const staple_cert_t *cert,
-                                  const unsigned char *der, size_t size,
-                                  int with_nonce, const staple_policy_t *policy,
-                                  apr_time_t now)
-{
-    staple_issuer_t issuer = *cert->issuer;
-    staple_cert_t copy = *cert;
-    staple_verdict_t verdict;
-    staple_reason_e reason;
-    apr_pool_t *own;
-
-    apr_pool_create(&own, NULL);
-    issuer.signers = staple_response_signers_make(own);
-    copy.issuer = &issuer;
-    reason = staple_verify(&verdict, &copy, der, size,
-                           with_nonce ? nonce : NULL, policy, now);
-    apr_pool_destroy(own);
-    return reason;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const make_identity_t *const signers[8] = {
@@ -154,7 +137,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     unsigned more = fuzz_byte(&data, &size);
     const make_identity_t *signer = signers[how >> 5];
     apr_time_t now = apr_time_from_sec(nows[how >> 2 & 7]);
-    staple_verdict_t verdict;
+    staple_verdict_t verdict, cold;
     staple_reason_e reason;
     unsigned char *der;
 
@@ -165,12 +148,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     memset(&verdict, 0xa5, sizeof(verdict));
-    reason = staple_verify(&verdict, certs[how & 3], der, size,
-                           more & 1 ? nonce : NULL, &policy, now);
+    reason = fuzz_pki_judge(&verdict, certs[how & 3], &usual, der, size,
+                            more & 1 ? nonce : NULL, &policy, now);
+    FUZZ_CHECK(fuzz_pki_judge(&cold, certs[how & 3], NULL, der, size,
+                              more & 1 ? nonce : NULL, &policy, now)
+               == reason);
     FUZZ_CHECK(ERR_peek_error() == 0);
-    FUZZ_CHECK(reason
-               == judge_cold(certs[how & 3], der, size, more & 1, &policy,
-                             now));
     if (reason == STAPLE_OK) {
         check_verdict(&verdict, &policy, now);
         FUZZ_CHECK(signer == NULL || may_sign(how & 3, signer));
