@@ -69,23 +69,50 @@ static inline int is_same(const staple_key_t *a, const staple_key_t *b)
     return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (u ^ v)) == 0;
 }
 
-/* The slot of a key, or the empty one where it would go.  The keys are digests
- * already: any four bytes of them are a good hash. */
+static apr_uint32_t hash_of(const staple_key_t *key)
+{
+    apr_uint32_t hash;
+
+    memcpy(&hash, key->bytes, sizeof(hash));
+    return hash;
+}
+
+static apr_uint32_t tag_of(const staple_key_t *key)
+{
+    apr_uint32_t tag;
+
+    memcpy(&tag, key->bytes + sizeof(tag), sizeof(tag));
+    return tag;
+}
+
+/* The first slot from slot i on that may be the key's, or the empty one where
+ * it would go.  Keys are digests already: any four bytes of them are a good
+ * hash, and four others tell nearly all of them apart. */
+static inline staple_cache_slot_t *find_tag(const staple_cache_t *cache,
+                                            const staple_key_t *key,
+                                            apr_uint64_t i)
+{
+    staple_cache_slot_t *slots = staple_cache_slots(cache);
+    apr_uint32_t tag = tag_of(key);
+
+    for (i &= cache->slot_mask;
+         slots[i].index_plus_1 != 0 && slots[i].tag != tag;
+         i = (i + 1) & cache->slot_mask) {
+    }
+    return &slots[i];
+}
+
 staple_cache_slot_t *staple_cache_find_slot(const staple_cache_t *cache,
                                             const staple_key_t *key)
 {
     staple_cache_slot_t *slots = staple_cache_slots(cache);
-    apr_uint32_t hash;
-    apr_uint64_t i;
+    staple_cache_slot_t *slot = find_tag(cache, key, hash_of(key));
 
-    memcpy(&hash, key->bytes, sizeof(hash));
-    for (i = hash & cache->slot_mask; slots[i].index_plus_1 != 0;
-         i = (i + 1) & cache->slot_mask) {
-        if (is_same(&slots[i].key, key)) {
-            break;
-        }
+    while (slot->index_plus_1 != 0
+           && !is_same(staple_cache_key(cache, slot->index_plus_1 - 1), key)) {
+        slot = find_tag(cache, key, (apr_uint64_t)(slot - slots) + 1);
     }
-    return &slots[i];
+    return slot;
 }
 
 staple_cache_t *staple_cache_format(void *block, apr_size_t size,
@@ -103,8 +130,9 @@ staple_cache_t *staple_cache_format(void *block, apr_size_t size,
     for (i = 0; i < count; i++) {
         staple_cache_slot_t *slot = staple_cache_find_slot(cache, &keys[i]);
 
+        *staple_cache_key(cache, i) = keys[i];
         if (slot->index_plus_1 == 0) {
-            slot->key = keys[i];
+            slot->tag = tag_of(&keys[i]);
             slot->index_plus_1 = i + 1;
         }
     }
@@ -139,11 +167,10 @@ apr_uint32_t staple_cache_find(const staple_cache_t *cache,
 
 /* ---- readers ---- */
 
-/* Copies what the slot leads to and sets *use_until.  Does not judge it. */
-staple_reason_e staple_cache_read_slot(unsigned char *buf, apr_size_t *len,
-                                       apr_time_t *use_until,
-                                       const staple_cache_t *cache,
-                                       const staple_cache_slot_t *slot)
+static inline staple_reason_e
+read_slot(unsigned char *buf, apr_size_t *len, apr_time_t *use_until,
+          staple_key_t *key, const staple_cache_t *cache,
+          const staple_cache_slot_t *slot)
 {
     const apr_size_t room = *len;
     int turn;
@@ -162,6 +189,7 @@ staple_reason_e staple_cache_read_slot(unsigned char *buf, apr_size_t *len,
         extent = staple_cache_extent(cache, STAPLE_CACHE_WHERE_UNIT(where));
         *use_until = (apr_time_t)staple_cache_load(
             (const apr_uint64_t *)&extent->use_until);
+        staple_cache_copy_out(key, extent->key, sizeof(*key));
         staple_cache_copy_out(buf, extent->der, *len);
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
         if (staple_cache_load(&slot->where) == where) {
@@ -171,19 +199,46 @@ staple_reason_e staple_cache_read_slot(unsigned char *buf, apr_size_t *len,
     return STAPLE_NOT_FOUND;
 }
 
+staple_reason_e staple_cache_read_slot(unsigned char *buf, apr_size_t *len,
+                                       apr_time_t *use_until, staple_key_t *key,
+                                       const staple_cache_t *cache,
+                                       const staple_cache_slot_t *slot)
+{
+    return read_slot(buf, len, use_until, key, cache, slot);
+}
+
+staple_reason_e staple_cache_look_up(unsigned char *buf, apr_size_t *len,
+                                     apr_uint32_t *index,
+                                     const staple_cache_t *cache,
+                                     const staple_key_t *key, apr_time_t now)
+{
+    const staple_cache_slot_t *slot = find_tag(cache, key, hash_of(key));
+    const apr_size_t room = *len;
+    apr_time_t use_until = 0;
+    staple_reason_e reason;
+    staple_key_t whose;
+
+    reason = read_slot(buf, len, &use_until, &whose, cache, slot);
+    if (reason != STAPLE_OK || !is_same(&whose, key)) {
+        /* Nothing to see whose it is by, or another's with the same tag. */
+        slot = staple_cache_find_slot(cache, key);
+        *len = room;
+        reason = read_slot(buf, len, &use_until, &whose, cache, slot);
+        if (reason == STAPLE_OK && !is_same(&whose, key)) {
+            reason = STAPLE_NOT_FOUND;
+        }
+    }
+    *index = slot->index_plus_1 - 1;
+    return reason == STAPLE_OK && now >= use_until ? STAPLE_EXPIRED : reason;
+}
+
 staple_reason_e staple_cache_get(unsigned char *buf, apr_size_t *len,
                                  const staple_cache_t *cache,
                                  const staple_key_t *key, apr_time_t now)
 {
-    const staple_cache_slot_t *slot = staple_cache_find_slot(cache, key);
-    apr_time_t use_until = 0;
-    staple_reason_e reason;
+    apr_uint32_t index;
 
-    if (slot->index_plus_1 == 0) {
-        return STAPLE_NOT_FOUND;
-    }
-    reason = staple_cache_read_slot(buf, len, &use_until, cache, slot);
-    return reason == STAPLE_OK && now >= use_until ? STAPLE_EXPIRED : reason;
+    return staple_cache_look_up(buf, len, &index, cache, key, now);
 }
 
 int staple_cache_get_record(staple_record_t *record,
@@ -233,12 +288,13 @@ int staple_cache_snapshot(staple_stamp_t *stamp, staple_record_t *record,
     apr_time_t use_until = 0;
     staple_reason_e reason;
     staple_stamp_t after;
+    staple_key_t whose;
 
     if (!staple_cache_stamp(stamp, cache, key)) {
         return 0;
     }
     staple_cache_get_record(record, cache, slot->index_plus_1 - 1);
-    reason = staple_cache_read_slot(buf, len, &use_until, cache, slot);
+    reason = read_slot(buf, len, &use_until, &whose, cache, slot);
     if (reason == STAPLE_NOT_FOUND) {
         *len = 0;
     }
@@ -291,6 +347,15 @@ int staple_cache_check(const char **why, const staple_cache_t *cache)
         }
         if (!staple_cache_is_inside(cache, slots[i].where)) {
             *why = "a staple lies outside the arena";
+            return 0;
+        }
+        if (memcmp(staple_cache_extent(cache,
+                                       STAPLE_CACHE_WHERE_UNIT(slots[i].where))
+                       ->key,
+                   staple_cache_key(cache, slots[i].index_plus_1 - 1),
+                   STAPLE_KEY_LEN)
+            != 0) {
+            *why = "a staple is another certificate's";
             return 0;
         }
         if (overlaps(cache, slots, i)) {

@@ -16,18 +16,18 @@
  *   |        | at most half full         | certificate        | units      |
  *   +--------+---------------------------+--------------------+------------+
  *
- *   slot    { key[20], index, where }      32 bytes
- *   record  { turn, two staple_record_t }  the one of the last turn counts
- *   extent  { use_until, DER ... }         in units of 128 bytes
+ *   slot    { tag, index, where }       16 bytes; the tag is part of the key
+ *   record  { turn, two staple_record_t, key }  that of the last turn counts
+ *   extent  { use_until, key, DER ... }    in units of 128 bytes
  *   where   64 bits: generation | first unit | length of the DER; 0 = none
  *
  * Keys and indexes are written once, before any reader exists.  Afterwards
  * exactly one writer at a time changes `where`, `turn` and what they lead to:
  *
  *   put:  (staple_writer.h) find free units; write the extent there; publish
- * with one store to `where`; only then are the old units free. get:  read
- * `where`; copy; read `where` again.  Unchanged: nothing that was copied had
- * been freed, so it is whole.  Changed: once more.
+ *         with one store to `where`; only then are the old units free.
+ *   get:  read `where`; copy; read `where` again.  Unchanged: nothing that was
+ *         copied had been freed, so it is whole.  Changed: once more.
  *
  * Readers write nothing and take no lock.  A writer that is killed half-way
  * has published nothing: what it began is free space to the next writer,
@@ -69,11 +69,18 @@ apr_uint32_t staple_cache_find(const staple_cache_t *cache,
 
 /*
  * Copies the staple of `key` to buf, which has *len bytes, and sets *len to
- * its length.  STAPLE_NOT_FOUND: none held, or no such key; STAPLE_EXPIRED: it
- * must no longer be used at `now`; STAPLE_TOO_LARGE: buf is too small, *len
- * says how much is needed.  Any process, also in the handshake: no lock, no
- * system call, no allocation, writes nothing but buf and *len.
+ * its length and *index to that of the certificate.  STAPLE_NOT_FOUND: none
+ * held, or no such key, which *index == STAPLE_CACHE_NONE tells;
+ * STAPLE_EXPIRED: it must no longer be used at `now`; STAPLE_TOO_LARGE: buf is
+ * too small, *len says how much is needed.  Any process, also in the handshake:
+ * no lock, no system call, no allocation, writes nothing but these three.
  */
+staple_reason_e staple_cache_look_up(unsigned char *buf, apr_size_t *len,
+                                     apr_uint32_t *index,
+                                     const staple_cache_t *cache,
+                                     const staple_key_t *key, apr_time_t now);
+
+/* The same for whom the index is nothing. */
 staple_reason_e staple_cache_get(unsigned char *buf, apr_size_t *len,
                                  const staple_cache_t *cache,
                                  const staple_key_t *key, apr_time_t now);

@@ -6,7 +6,7 @@
 
 #include "staple_cache.h"
 
-#define STAPLE_CACHE_MAGIC 0x3148434c50415453ULL /* "STAPLCH1" */
+#define STAPLE_CACHE_MAGIC 0x3248434c50415453ULL /* "STAPLCH2" */
 #define STAPLE_CACHE_UNIT 128U    /* bytes; an extent is whole units */
 #define STAPLE_CACHE_MAX_TURNS 64 /* looks at a slot that keeps changing */
 
@@ -34,8 +34,10 @@ struct staple_cache_t {
     apr_uint64_t reserved;
 };
 
+/* Small: ten thousand handshakes meet as many slots, in no order, and each miss
+ * of the processor's caches costs as much as half of the copy. */
 typedef struct staple_cache_slot_t {
-    staple_key_t key;
+    apr_uint32_t tag;          /* bytes of the key; the rest is in the pair */
     apr_uint32_t index_plus_1; /* 0: empty */
     apr_uint64_t where;
 } staple_cache_slot_t;
@@ -43,14 +45,18 @@ typedef struct staple_cache_slot_t {
 typedef struct staple_cache_pair_t {
     apr_uint64_t turn;
     staple_record_t records[2];
+    staple_key_t key;
+    apr_uint32_t reserved;
 } staple_cache_pair_t;
 
+/* The key once more: next to the staple it costs a look-up nothing. */
 typedef struct staple_cache_extent_t {
     apr_int64_t use_until;
+    apr_uint64_t key[3];
     apr_uint64_t der[];
 } staple_cache_extent_t;
 
-_Static_assert(sizeof(staple_cache_slot_t) == 32, "two slots to a cache line");
+_Static_assert(sizeof(staple_cache_slot_t) == 16, "four to a cache line");
 _Static_assert(sizeof(staple_record_t) % 8 == 0, "copied by words");
 
 /* ---- words that several processes may touch ---- */
@@ -136,6 +142,12 @@ staple_cache_pair(const staple_cache_t *cache, apr_uint32_t index)
            + index;
 }
 
+static inline staple_key_t *staple_cache_key(const staple_cache_t *cache,
+                                             apr_uint32_t index)
+{
+    return &staple_cache_pair(cache, index)->key;
+}
+
 static inline staple_cache_extent_t *
 staple_cache_extent(const staple_cache_t *cache, apr_size_t unit)
 {
@@ -163,9 +175,10 @@ static inline int staple_cache_is_inside(const staple_cache_t *cache,
 staple_cache_slot_t *staple_cache_find_slot(const staple_cache_t *cache,
                                             const staple_key_t *key);
 
-/* Copies what a slot leads to and sets *use_until.  Does not judge it. */
+/* Copies what a slot leads to, and sets *use_until and *key, whose it is.  Does
+ * not judge it. */
 staple_reason_e staple_cache_read_slot(unsigned char *buf, apr_size_t *len,
-                                       apr_time_t *use_until,
+                                       apr_time_t *use_until, staple_key_t *key,
                                        const staple_cache_t *cache,
                                        const staple_cache_slot_t *slot);
 

@@ -120,6 +120,8 @@ staple_reason_e staple_writer_put(staple_writer_t *writer, apr_uint32_t index,
     __atomic_thread_fence(__ATOMIC_RELEASE);
     staple_cache_store((apr_uint64_t *)&extent->use_until,
                        (apr_uint64_t)use_until);
+    staple_cache_copy_in(extent->key, staple_cache_key(cache, index),
+                         STAPLE_KEY_LEN);
     staple_cache_copy_in(extent->der, der, der_len);
     where = (STAPLE_CACHE_WHERE_GENERATION(old) + 1)
                 << (STAPLE_CACHE_LEN_BITS + STAPLE_CACHE_UNIT_BITS)
@@ -158,20 +160,21 @@ void staple_writer_adopt(staple_writer_t *writer, const staple_cache_t *older)
     staple_record_t record;
 
     for (index = 0; index < writer->cache->count; index++) {
-        const staple_cache_slot_t *slot = writer->slots[index];
+        const staple_key_t *key = staple_cache_key(writer->cache, index);
         apr_size_t len = sizeof(der);
         apr_time_t use_until;
+        staple_key_t whose;
 
-        if (slot == NULL) {
+        if (writer->slots[index] == NULL) {
             continue;
         }
-        old_index = staple_cache_find(older, &slot->key);
+        old_index = staple_cache_find(older, key);
         if (!staple_cache_get_record(&record, older, old_index)) {
             continue;
         }
         staple_writer_put_record(writer, index, &record);
-        if (staple_cache_read_slot(der, &len, &use_until, older,
-                                   staple_cache_find_slot(older, &slot->key))
+        if (staple_cache_read_slot(der, &len, &use_until, &whose, older,
+                                   staple_cache_find_slot(older, key))
             == STAPLE_OK) {
             staple_writer_put(writer, index, der, len, use_until);
         }

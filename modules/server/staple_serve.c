@@ -7,41 +7,47 @@
 /* Nearly every response fits; the few larger ones get a larger stack frame. */
 #define USUAL_RESPONSE 6144
 
-/* Looks up with `room` bytes on the stack and hands the staple on.  Returns
- * STAPLE_TOO_LARGE where the room is too small, and has not called back. */
+/* What a handshake asks for, and the certificate's index. */
+typedef struct ask_t {
+    const staple_cache_t *cache;
+    staple_key_t key;
+    apr_uint32_t index; /* STAPLE_CACHE_NONE: it is not ours */
+    ap_ssl_ocsp_copy_resp *copy;
+    void *userdata;
+} ask_t;
+
+/* Looks up with `room` bytes on the stack and hands the staple on.  Has called
+ * back, unless it returns STAPLE_TOO_LARGE, because the room is too small, or
+ * the certificate is not ours. */
 static inline __attribute__((always_inline)) staple_reason_e
-serve(const staple_cache_t *cache, const staple_key_t *key, unsigned char *der,
-      apr_size_t room, ap_ssl_ocsp_copy_resp *copy, void *userdata)
+serve(ask_t *ask, unsigned char *der, apr_size_t room)
 {
     apr_size_t len = room;
-    staple_reason_e reason = staple_cache_get(der, &len, cache, key,
-                                              apr_time_now());
+    staple_reason_e reason =
+        staple_cache_look_up(der, &len, &ask->index, ask->cache, &ask->key,
+                             apr_time_now());
 
     if (reason == STAPLE_OK) {
-        copy(der, len, userdata);
+        ask->copy(der, len, ask->userdata);
     }
-    else if (reason != STAPLE_TOO_LARGE) {
-        copy(NULL, 0, userdata);
+    else if (reason != STAPLE_TOO_LARGE && ask->index != STAPLE_CACHE_NONE) {
+        ask->copy(NULL, 0, ask->userdata);
     }
     return reason;
 }
 
-static __attribute__((noinline)) staple_reason_e
-serve_large(const staple_cache_t *cache, const staple_key_t *key,
-            ap_ssl_ocsp_copy_resp *copy, void *userdata)
+static __attribute__((noinline)) staple_reason_e serve_large(ask_t *ask)
 {
     unsigned char der[STAPLE_MAX_RESPONSE];
 
-    return serve(cache, key, der, sizeof(der), copy, userdata);
+    return serve(ask, der, sizeof(der));
 }
 
-static __attribute__((noinline)) staple_reason_e
-serve_usual(const staple_cache_t *cache, const staple_key_t *key,
-            ap_ssl_ocsp_copy_resp *copy, void *userdata)
+static __attribute__((noinline)) staple_reason_e serve_usual(ask_t *ask)
 {
     unsigned char der[USUAL_RESPONSE];
 
-    return serve(cache, key, der, sizeof(der), copy, userdata);
+    return serve(ask, der, sizeof(der));
 }
 
 /* What the requests of this connection will want to know, without allocation:
@@ -72,23 +78,22 @@ int staple_serve_response(server_rec *s, conn_rec *c, const char *id,
                           void *userdata)
 {
     const staple_view_t *view = staple_view_get();
+    ask_t ask = {.copy = copy, .userdata = userdata};
     staple_reason_e reason;
-    apr_uint32_t index;
-    staple_key_t key;
 
     if (view == NULL || id_len != STAPLE_KEY_LEN || !staple_config_enabled(s)) {
         return DECLINED;
     }
-    memcpy(&key, id, sizeof(key));
-    index = staple_cache_find(view->cache, &key);
-    if (index == STAPLE_CACHE_NONE) {
+    ask.cache = view->cache;
+    memcpy(&ask.key, id, sizeof(ask.key));
+    reason = serve_usual(&ask);
+    if (reason == STAPLE_TOO_LARGE) {
+        reason = serve_large(&ask);
+    }
+    if (ask.index == STAPLE_CACHE_NONE) {
         return DECLINED;
     }
-    reason = serve_usual(view->cache, &key, copy, userdata);
-    if (reason == STAPLE_TOO_LARGE) {
-        reason = serve_large(view->cache, &key, copy, userdata);
-    }
-    staple_board_count(view->board, index, reason == STAPLE_OK);
-    note(c, index, reason == STAPLE_OK);
+    staple_board_count(view->board, ask.index, reason == STAPLE_OK);
+    note(c, ask.index, reason == STAPLE_OK);
     return OK;
 }

@@ -142,16 +142,17 @@ void stress_read(stress_reader_t *reader)
     unsigned i;
 
     for (i = 0; i < STRESS_COUNT; i++) {
-        staple_key_t key = stress_key(i);
+        staple_key_t key = stress_key(i), whose;
         apr_size_t len = sizeof(reader->buf);
         apr_time_t use_until = 0;
         staple_reason_e reason = staple_cache_read_slot(
-            reader->buf, &len, &use_until, shared->cache,
+            reader->buf, &len, &use_until, &whose, shared->cache,
             staple_cache_find_slot(shared->cache, &key));
 
         if (reason == STAPLE_OK) {
             finds++;
-            faults += !is_right_staple(reader, i, len, use_until);
+            faults += !is_right_staple(reader, i, len, use_until)
+                      || memcmp(&whose, &key, sizeof(key)) != 0;
         }
         else {
             /* Nothing yet is right; nothing any more is not. */

@@ -379,6 +379,49 @@ static void test_wild_slots(void)
     free(buf);
 }
 
+/* Keys that differ in their last bytes only have the same place and tag. */
+static void test_same_tag(void)
+{
+    unsigned char buf[8], der[1] = {0};
+    staple_key_t keys[3] = {{{0}}}, nobody = {{0}};
+    apr_size_t size = staple_cache_size(3, 8192);
+    void *block = make_block(size);
+    staple_cache_t *cache;
+    staple_writer_t *writer;
+    apr_uint32_t index;
+    apr_size_t len;
+    unsigned i;
+
+    for (i = 0; i < 3; i++) {
+        keys[i].bytes[STAPLE_KEY_LEN - 1] = (unsigned char)(i + 1);
+    }
+    cache = staple_cache_format(block, size, keys, 3);
+    writer = staple_writer_make(p, cache);
+    for (i = 0; i < 2; i++) {
+        der[0] = (unsigned char)i;
+        staple_writer_put(writer, i, der, 1, LATER);
+    }
+    for (i = 0; i < 2; i++) {
+        len = sizeof(buf);
+        is_reason(staple_cache_look_up(buf, &len, &index, cache, &keys[i], NOW),
+                  STAPLE_OK, "key %u of three with the same tag", i);
+        ok(index == i && len == 1 && buf[0] == i, "its index, its staple");
+    }
+    len = sizeof(buf);
+    is_reason(staple_cache_look_up(buf, &len, &index, cache, &keys[2], NOW),
+              STAPLE_NOT_FOUND, "the third has none");
+    is_int(index, 2, "but an index");
+    is_reason(staple_cache_look_up(buf, &len, &index, cache, &nobody, NOW),
+              STAPLE_NOT_FOUND, "a key that is not there, of the same tag");
+    is_int(index, STAPLE_CACHE_NONE, "has none");
+    len = 0;
+    is_reason(staple_cache_look_up(buf, &len, &index, cache, &keys[1], NOW),
+              STAPLE_TOO_LARGE, "no room for the second's");
+    ok(index == 1 && len == 1, "its index, its length");
+    ok(is_sound(cache), "sound");
+    free(block);
+}
+
 static int finds_fault(const staple_cache_t *cache)
 {
     const char *why = NULL;
@@ -405,7 +448,13 @@ static void test_check(void)
     ok(is_sound(cache), "check: sound");
     was = second->where;
     second->where = first->where;
+    ok(finds_fault(cache), "check: a staple of another certificate");
+    second->where = was;
+    was = first->where;
+    first->where = was + sizeof(der);
     ok(finds_fault(cache), "check: two staples overlap");
+    first->where = was;
+    was = second->where;
     second->where = was | (apr_uint64_t)1 << 40;
     ok(finds_fault(cache), "check: a staple outside the arena");
     second->where = was;
@@ -430,6 +479,7 @@ int main(void)
     test_get();
     test_records();
     test_wild_slots();
+    test_same_tag();
     test_check();
     apr_pool_destroy(p);
     apr_terminate();
