@@ -5,6 +5,7 @@
 #include <openssl/pem.h>
 #include <string.h>
 
+#include "staple_bare.h"
 #include "staple_parse.h"
 
 #define TLS_FEATURE_STATUS_REQUEST 5 /* RFC 7633 4.1, RFC 6066 8 */
@@ -114,37 +115,53 @@ static const staple_issuer_t *find_issuer(staple_issuers_t *issuers, X509 *x509)
     return issuer;
 }
 
-/* Takes the acceptable OCSP URLs of the AIA, without repeats. */
-static void take_urls(staple_cert_t *cert, apr_pool_t *p, X509 *leaf)
+/* One more OCSP URL of the AIA, if it is acceptable and not there yet. */
+static void take_url(staple_cert_t *cert, const char **urls, apr_pool_t *p,
+                     const ASN1_IA5STRING *uri)
 {
-    STACK_OF(OPENSSL_STRING) *aia = X509_get1_ocsp(leaf);
-    const char *urls[STAPLE_MAX_AIA_URLS];
-    int count = 0;
-    int i, k;
+    const char *url = (const char *)ASN1_STRING_get0_data(uri);
+    apr_size_t len = (apr_size_t)ASN1_STRING_length(uri);
+    int i;
 
-    for (i = 0; i < sk_OPENSSL_STRING_num(aia); i++) {
-        const char *url = sk_OPENSSL_STRING_value(aia, i);
-
-        for (k = 0; k < count && strcmp(urls[k], url) != 0; k++) {
+    for (i = 0; i < cert->url_count; i++) {
+        if (strlen(urls[i]) == len && memcmp(urls[i], url, len) == 0) {
+            return;
         }
-        if (k < count) {
-            continue;
-        }
-        if (count == STAPLE_MAX_AIA_URLS
-            || staple_parse_url(url, strlen(url)) != STAPLE_OK) {
-            cert->refused_url_count++;
-            continue;
-        }
-        urls[count++] = apr_pstrdup(p, url);
     }
-    cert->urls = apr_pmemdup(p, urls, (apr_size_t)count * sizeof(urls[0]));
-    cert->url_count = count;
-    X509_email_free(aia);
+    if (cert->url_count == STAPLE_MAX_AIA_URLS
+        || staple_parse_url(url, len) != STAPLE_OK) {
+        cert->refused_url_count++;
+        return;
+    }
+    urls[cert->url_count++] = apr_pstrmemdup(p, url, len);
 }
 
-int staple_cert_must_staple(X509 *leaf)
+/* Takes the acceptable OCSP URLs in the order of the AIA, without repeats. */
+static void take_urls(staple_cert_t *cert, apr_pool_t *p,
+                      const staple_bare_t *leaf)
 {
-    TLS_FEATURE *features = X509_get_ext_d2i(leaf, NID_tlsfeature, NULL, NULL);
+    AUTHORITY_INFO_ACCESS *aia =
+        X509V3_get_d2i(leaf->extensions, NID_info_access, NULL, NULL);
+    const char *urls[STAPLE_MAX_AIA_URLS];
+    int i;
+
+    for (i = 0; i < sk_ACCESS_DESCRIPTION_num(aia); i++) {
+        const ACCESS_DESCRIPTION *access = sk_ACCESS_DESCRIPTION_value(aia, i);
+
+        if (OBJ_obj2nid(access->method) == NID_ad_OCSP
+            && access->location->type == GEN_URI) {
+            take_url(cert, urls, p, access->location->d.ia5);
+        }
+    }
+    cert->urls =
+        apr_pmemdup(p, urls, (apr_size_t)cert->url_count * sizeof(urls[0]));
+    AUTHORITY_INFO_ACCESS_free(aia);
+}
+
+static int must_staple(const STACK_OF(X509_EXTENSION) * extensions)
+{
+    TLS_FEATURE *features =
+        X509V3_get_d2i(extensions, NID_tlsfeature, NULL, NULL);
     int found = 0;
     int i;
 
@@ -158,10 +175,17 @@ int staple_cert_must_staple(X509 *leaf)
     return found;
 }
 
-static int take_certid(staple_cert_t *cert, apr_pool_t *p, X509 *leaf,
-                       X509 *issuer)
+int staple_cert_must_staple(X509 *x509)
 {
-    OCSP_CERTID *id = OCSP_cert_to_id(EVP_sha1(), leaf, issuer);
+    return must_staple(X509_get0_extensions(x509));
+}
+
+static int take_certid(staple_cert_t *cert, apr_pool_t *p,
+                       const staple_bare_t *leaf, X509 *issuer)
+{
+    OCSP_CERTID *id =
+        OCSP_cert_id_new(EVP_sha1(), leaf->issuer,
+                         X509_get0_pubkey_bitstr(issuer), leaf->serial);
     unsigned char *der = NULL;
     int len = id != NULL ? i2d_OCSP_CERTID(id, &der) : -1;
 
@@ -175,9 +199,9 @@ static int take_certid(staple_cert_t *cert, apr_pool_t *p, X509 *leaf,
 }
 
 /* The serial number in hexadecimal, as every tool prints it. */
-static const char *serial_text(apr_pool_t *p, X509 *leaf)
+static const char *serial_text(apr_pool_t *p, const ASN1_INTEGER *serial)
 {
-    BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(leaf), NULL);
+    BIGNUM *number = ASN1_INTEGER_to_BN(serial, NULL);
     char *hex = number != NULL ? BN_bn2hex(number) : NULL;
     const char *text = hex != NULL ? apr_pstrdup(p, hex) : "";
 
@@ -187,57 +211,99 @@ static const char *serial_text(apr_pool_t *p, X509 *leaf)
 }
 
 /* What the certificate says of itself. */
-static staple_reason_e identify(staple_cert_t *cert, apr_pool_t *p, X509 *leaf)
+static staple_reason_e identify(staple_cert_t *cert, apr_pool_t *p,
+                                const staple_bare_t *leaf,
+                                const unsigned char *der, apr_size_t der_len)
 {
-    if (!staple_cert_key(&cert->key, leaf)
-        || !X509_digest(leaf, EVP_sha256(), cert->sha256, NULL)) {
+    if (!EVP_Digest(der, der_len, cert->key.bytes, NULL, EVP_sha1(), NULL)
+        || !EVP_Digest(der, der_len, cert->sha256, NULL, EVP_sha256(), NULL)) {
         return STAPLE_NO_MEMORY;
     }
-    cert->must_staple = staple_cert_must_staple(leaf) != 0;
-    cert->subject = staple_cert_name(p, X509_get_subject_name(leaf));
-    cert->serial = serial_text(p, leaf);
-    return staple_cert_time(&cert->not_after, X509_get0_notAfter(leaf))
+    cert->must_staple = must_staple(leaf->extensions) != 0;
+    cert->subject = staple_cert_name(p, leaf->subject);
+    cert->serial = serial_text(p, leaf->serial);
+    return staple_cert_time(&cert->not_after, leaf->validity->notAfter)
                ? STAPLE_OK
                : STAPLE_CERT_UNREADABLE;
 }
 
-static staple_reason_e fill(staple_cert_t *cert, apr_pool_t *p,
-                            staple_issuers_t *issuers, X509 *leaf, X509 *issuer,
-                            int url_needed)
+/* Is it the certificate of these bytes? */
+static int is_same(X509 *x509, const unsigned char *der, apr_size_t der_len)
 {
-    if (X509_NAME_cmp(X509_get_subject_name(leaf), X509_get_issuer_name(leaf))
-            == 0
-        && X509_cmp(leaf, issuer) == 0) {
-        return STAPLE_CERT_SELF_SIGNED;
+    unsigned char *own = NULL;
+    int len = i2d_X509(x509, &own);
+    int same = len > 0 && (apr_size_t)len == der_len
+               && memcmp(own, der, der_len) == 0;
+
+    OPENSSL_free(own);
+    return same;
+}
+
+static staple_reason_e fill(staple_cert_t *cert, apr_pool_t *p,
+                            staple_issuers_t *issuers,
+                            const unsigned char *der, apr_size_t der_len,
+                            X509 *issuer, int url_needed)
+{
+    staple_bare_t *leaf = staple_bare_parse(der, der_len);
+    staple_reason_e reason = STAPLE_OK;
+
+    if (leaf == NULL) {
+        return STAPLE_CERT_UNREADABLE;
     }
-    if (X509_NAME_cmp(X509_get_issuer_name(leaf), X509_get_subject_name(issuer))
-        != 0) {
-        return STAPLE_CERT_WRONG_ISSUER;
+    if (X509_NAME_cmp(leaf->subject, leaf->issuer) == 0
+        && is_same(issuer, der, der_len)) {
+        reason = STAPLE_CERT_SELF_SIGNED;
     }
-    take_urls(cert, p, leaf);
-    if (cert->url_count == 0 && url_needed) {
-        return STAPLE_CERT_NO_URL;
+    else if (X509_NAME_cmp(leaf->issuer, X509_get_subject_name(issuer)) != 0) {
+        reason = STAPLE_CERT_WRONG_ISSUER;
     }
-    cert->issuer = find_issuer(issuers, issuer);
-    if (cert->issuer == NULL || !take_certid(cert, p, leaf, issuer)) {
-        return STAPLE_NO_MEMORY;
+    else {
+        take_urls(cert, p, leaf);
     }
-    return identify(cert, p, leaf);
+    if (reason == STAPLE_OK && cert->url_count == 0 && url_needed) {
+        reason = STAPLE_CERT_NO_URL;
+    }
+    if (reason == STAPLE_OK) {
+        cert->issuer = find_issuer(issuers, issuer);
+        reason = cert->issuer != NULL && take_certid(cert, p, leaf, issuer)
+                     ? identify(cert, p, leaf, der, der_len)
+                     : STAPLE_NO_MEMORY;
+    }
+    staple_bare_free(leaf);
+    return reason;
+}
+
+static staple_reason_e from_der(staple_cert_t **cert, apr_pool_t *p,
+                                staple_issuers_t *issuers,
+                                const unsigned char *der, apr_size_t der_len,
+                                X509 *issuer, int url_needed)
+{
+    staple_cert_t *made = apr_pcalloc(p, sizeof(*made));
+    staple_reason_e reason =
+        fill(made, p, issuers, der, der_len, issuer, url_needed);
+
+    if (reason == STAPLE_OK) {
+        *cert = made;
+    }
+    return reason;
 }
 
 staple_reason_e staple_cert_from_x509(staple_cert_t **cert, apr_pool_t *p,
                                       staple_issuers_t *issuers, X509 *leaf,
                                       X509 *issuer, int url_needed)
 {
-    staple_cert_t *made = apr_pcalloc(p, sizeof(*made));
-    staple_reason_e reason;
+    staple_reason_e reason = STAPLE_NO_MEMORY;
+    unsigned char *der = NULL;
+    int len;
 
     STAPLE_OPENSSL_ENTER();
-    reason = fill(made, p, issuers, leaf, issuer, url_needed);
-    STAPLE_OPENSSL_LEAVE();
-    if (reason == STAPLE_OK) {
-        *cert = made;
+    len = i2d_X509(leaf, &der);
+    if (len > 0) {
+        reason = from_der(cert, p, issuers, der, (apr_size_t)len, issuer,
+                          url_needed);
     }
+    OPENSSL_free(der);
+    STAPLE_OPENSSL_LEAVE();
     return reason;
 }
 
@@ -246,12 +312,23 @@ staple_reason_e staple_cert_describe(staple_cert_t **cert, apr_pool_t *p,
 {
     staple_cert_t *made = apr_pcalloc(p, sizeof(*made));
     staple_issuer_t *issuer = apr_pcalloc(p, sizeof(*issuer));
-    staple_reason_e reason;
+    staple_reason_e reason = STAPLE_CERT_UNREADABLE;
+    staple_bare_t *bare = NULL;
+    unsigned char *der = NULL;
+    int len;
 
     STAPLE_OPENSSL_ENTER();
-    reason = identify(made, p, x509);
-    issuer->subject = staple_cert_name(p, X509_get_issuer_name(x509));
-    made->issuer = issuer;
+    len = i2d_X509(x509, &der);
+    if (len > 0) {
+        bare = staple_bare_parse(der, (apr_size_t)len);
+    }
+    if (bare != NULL) {
+        reason = identify(made, p, bare, der, (apr_size_t)len);
+        issuer->subject = staple_cert_name(p, bare->issuer);
+        made->issuer = issuer;
+    }
+    staple_bare_free(bare);
+    OPENSSL_free(der);
     STAPLE_OPENSSL_LEAVE();
     if (reason == STAPLE_OK) {
         *cert = made;
@@ -288,26 +365,30 @@ staple_reason_e staple_cert_make(staple_cert_t **cert, apr_pool_t *p,
 {
     static const char end[] = "-----END CERTIFICATE-----";
     staple_reason_e reason = STAPLE_CERT_UNREADABLE;
-    X509 *leaf = NULL, *issuer = NULL;
+    unsigned char *der = NULL;
+    X509 *issuer = NULL;
     const char *rest;
     BIO *bio = NULL;
+    long len = 0;
 
     STAPLE_OPENSSL_ENTER();
     if (pem_len <= APR_INT32_MAX) {
         bio = BIO_new_mem_buf(pem, (int)pem_len);
     }
-    if (bio != NULL) {
-        leaf = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    }
-    rest = leaf != NULL ? memmem(pem, pem_len, end, sizeof(end) - 1) : NULL;
-    if (rest != NULL) {
-        issuer = read_issuer(issuers, rest, pem_len - (apr_size_t)(rest - pem));
+    if (bio != NULL
+        && PEM_bytes_read_bio(&der, &len, NULL, PEM_STRING_X509, bio, NULL,
+                              NULL)) {
+        rest = memmem(pem, pem_len, end, sizeof(end) - 1);
+        issuer = rest != NULL
+                     ? read_issuer(issuers, rest,
+                                   pem_len - (apr_size_t)(rest - pem))
+                     : NULL;
     }
     if (issuer != NULL) {
-        reason =
-            staple_cert_from_x509(cert, p, issuers, leaf, issuer, url_needed);
+        reason = from_der(cert, p, issuers, der, (apr_size_t)len, issuer,
+                          url_needed);
     }
-    X509_free(leaf);
+    OPENSSL_free(der);
     BIO_free(bio);
     STAPLE_OPENSSL_LEAVE();
     return reason;
