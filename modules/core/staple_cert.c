@@ -244,11 +244,13 @@ static staple_reason_e fill(staple_cert_t *cert, apr_pool_t *p,
                             const unsigned char *der, apr_size_t der_len,
                             X509 *issuer, int url_needed)
 {
+    unsigned long before = ERR_peek_error();
     staple_bare_t *leaf = staple_bare_parse(der, der_len);
     staple_reason_e reason = STAPLE_OK;
 
     if (leaf == NULL) {
-        return STAPLE_CERT_UNREADABLE;
+        return staple_openssl_no_memory(before) ? STAPLE_NO_MEMORY
+                                                : STAPLE_CERT_UNREADABLE;
     }
     if (X509_NAME_cmp(leaf->subject, leaf->issuer) == 0
         && is_same(issuer, der, der_len)) {

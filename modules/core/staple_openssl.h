@@ -19,4 +19,13 @@
 #define STAPLE_OPENSSL_ENTER() ERR_set_mark()
 #define STAPLE_OPENSSL_LEAVE() ERR_pop_to_mark()
 
+/* Between the two, after something failed: was it for want of memory?  The
+ * first error tells, if `before`, what ERR_peek_error() said at the beginning,
+ * was none. */
+static inline int staple_openssl_no_memory(unsigned long before)
+{
+    return before == 0
+           && ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE;
+}
+
 #endif

@@ -77,12 +77,26 @@ static void suspect(staple_responder_t *r, apr_uint32_t index)
     }
 }
 
+static void put_off_probe(staple_responder_t *r, apr_time_t now)
+{
+    r->probe_at =
+        now
+        + staple_schedule_back_off(STAPLE_RESPONDER_PROBE_FIRST,
+                                   STAPLE_RESPONDER_PROBE_LAST, r->probes);
+}
+
 staple_responder_change_e
 staple_responder_ended(staple_responder_t *r, apr_uint32_t index,
                        staple_reason_e reason, int http_status,
                        apr_interval_time_t took, apr_time_t now)
 {
     r->in_flight--;
+    if (reason == STAPLE_NO_MEMORY) { /* here, which says nothing of it */
+        if (r->is_down) {
+            put_off_probe(r, now);
+        }
+        return STAPLE_RESPONDER_SAME;
+    }
     r->latency = took;
     if (reason != STAPLE_OK) {
         r->failures++;
@@ -102,10 +116,7 @@ staple_responder_ended(staple_responder_t *r, apr_uint32_t index,
     else if (r->suspect_count < STAPLE_RESPONDER_SUSPECTS) {
         return STAPLE_RESPONDER_SAME;
     }
-    r->probe_at =
-        now
-        + staple_schedule_back_off(STAPLE_RESPONDER_PROBE_FIRST,
-                                   STAPLE_RESPONDER_PROBE_LAST, r->probes);
+    put_off_probe(r, now);
     if (r->is_down) {
         return STAPLE_RESPONDER_SAME;
     }

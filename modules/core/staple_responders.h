@@ -70,7 +70,7 @@ void staple_responder_started(staple_responder_t *r);
 /* An exchange for certificate `index` ended after `took`.  `reason` is that of
  * the exchange or of the response's status; `http_status` is 0 where there was
  * none.  Only what tells of the responder rather than of the certificate
- * counts against its health. */
+ * counts against its health; a lack of memory here counts for nothing. */
 staple_responder_change_e
 staple_responder_ended(staple_responder_t *r, apr_uint32_t index,
                        staple_reason_e reason, int http_status,

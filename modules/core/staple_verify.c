@@ -111,10 +111,13 @@ static staple_reason_e match(const staple_cert_t *cert,
     ASN1_INTEGER *our_serial = NULL, *their_serial = NULL;
     staple_reason_e reason = STAPLE_NO_MATCH;
 
-    if (ours != NULL && OCSP_id_cmp(ours, theirs) == 0) {
+    if (ours == NULL) {
+        return STAPLE_NO_MEMORY;
+    }
+    if (OCSP_id_cmp(ours, theirs) == 0) {
         reason = STAPLE_OK;
     }
-    else if (ours != NULL) {
+    else {
         OCSP_id_get0_info(NULL, NULL, NULL, &our_serial, ours);
         OCSP_id_get0_info(NULL, NULL, NULL, &their_serial,
                           (OCSP_CERTID *)(uintptr_t)theirs);
@@ -192,6 +195,9 @@ static staple_reason_e find_status(staple_verdict_t *verdict,
         }
         else if (reason == STAPLE_CERT_WRONG_ISSUER) {
             missing = reason;
+        }
+        else if (reason == STAPLE_NO_MEMORY) {
+            return reason; /* what cannot be told may say revoked */
         }
     }
     return found ? STAPLE_OK : missing;
@@ -351,6 +357,7 @@ staple_reason_e staple_verify(staple_verdict_t *verdict,
                               const staple_policy_t *policy, apr_time_t now)
 {
     staple_signers_t *signers = cert->issuer->signers;
+    unsigned long before = ERR_peek_error();
     staple_response_t response;
     staple_verdict_t judged;
     staple_reason_e reason;
@@ -363,6 +370,9 @@ staple_reason_e staple_verify(staple_verdict_t *verdict,
     if (reason == STAPLE_OK) {
         *verdict = judged;
         staple_response_keep(&response, signers, der, der_len);
+    }
+    else if (staple_openssl_no_memory(before)) {
+        reason = STAPLE_NO_MEMORY; /* whatever it looked like */
     }
     staple_response_free(&response);
     STAPLE_OPENSSL_LEAVE();

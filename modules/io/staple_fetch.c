@@ -20,6 +20,7 @@ typedef struct transfer_t {
     unsigned char *body;
     apr_size_t len, room;
     int is_too_large;
+    int is_out_of_memory;             /* for the body */
     staple_http_cache_t cache;
     CURLcode failed_start;            /* where it could not even begin */
     char words[CURL_ERROR_SIZE + 64]; /* about what went wrong */
@@ -76,6 +77,7 @@ static size_t take_body(char *data, size_t size, size_t count, void *baton)
         return 0;
     }
     if (!has_room(transfer, more)) {
+        transfer->is_out_of_memory = 1;
         return 0;
     }
     memcpy(transfer->body + transfer->len, data, more);
@@ -94,18 +96,26 @@ static size_t take_header(char *data, size_t size, size_t count, void *baton)
 /* ---- making ---- */
 
 /* Protocols, as each libcurl wants to hear it. */
-static void allow_http_only(CURL *easy)
+static CURLcode allow_http_only(CURL *easy)
 {
 #if LIBCURL_VERSION_NUM >= 0x075500
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 #else
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS,
-                     (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS,
+                            (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
-#if LIBCURL_VERSION_NUM >= 0x075700
-    /* Giving up on a host name must not wait for the resolver's thread. */
-    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-#endif
+}
+
+/* What libcurl needs memory to keep, and would do in its own way without. */
+static int set_texts(CURL *easy, const staple_fetch_options_t *options)
+{
+    const char *proxy = options->proxy != NULL ? options->proxy : "";
+
+    return allow_http_only(easy) == CURLE_OK
+           && curl_easy_setopt(easy, CURLOPT_NOPROXY, "") == CURLE_OK
+           && curl_easy_setopt(easy, CURLOPT_PROXY, proxy) == CURLE_OK
+           && curl_easy_setopt(easy, CURLOPT_USERAGENT, options->user_agent)
+                  == CURLE_OK;
 }
 
 /* What holds for every exchange of this handle. */
@@ -113,20 +123,20 @@ static CURL *make_easy(const staple_fetch_t *fetch, transfer_t *transfer)
 {
     CURL *easy = curl_easy_init();
 
-    if (easy == NULL) {
+    if (easy == NULL || !set_texts(easy, &fetch->options)) {
+        curl_easy_cleanup(easy);
         return NULL;
     }
-    allow_http_only(easy);
+#if LIBCURL_VERSION_NUM >= 0x075700
+    /* Giving up on a host name must not wait for the resolver's thread. */
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
     curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
     curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-    curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
-    curl_easy_setopt(easy, CURLOPT_PROXY,
-                     fetch->options.proxy != NULL ? fetch->options.proxy : "");
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, fetch->options.user_agent);
     curl_easy_setopt(easy, CURLOPT_MAXFILESIZE, (long)STAPLE_MAX_RESPONSE);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
@@ -214,7 +224,9 @@ static CURLcode begin(staple_fetch_t *fetch, transfer_t *transfer)
     if (easy == NULL) {
         return CURLE_OUT_OF_MEMORY;
     }
-    curl_easy_setopt(easy, CURLOPT_URL, exchange->url);
+    if (curl_easy_setopt(easy, CURLOPT_URL, exchange->url) != CURLE_OK) {
+        return CURLE_OUT_OF_MEMORY;
+    }
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
                      (long)apr_time_as_msec(exchange->timeout));
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
@@ -243,6 +255,7 @@ void staple_fetch_start(staple_fetch_t *fetch, staple_exchange_t *exchange)
     transfer->exchange = exchange;
     transfer->len = 0;
     transfer->is_too_large = 0;
+    transfer->is_out_of_memory = 0;
     transfer->words[0] = '\0';
     staple_http_cache_clear(&transfer->cache);
     transfer->failed_start = begin(fetch, transfer);
@@ -325,6 +338,10 @@ static staple_reason_e judge(transfer_t *transfer, CURLcode code,
     if (transfer->is_too_large) {
         transfer->words[0] = '\0';
         return STAPLE_TOO_LARGE;
+    }
+    if (transfer->is_out_of_memory) {
+        code = CURLE_OUT_OF_MEMORY;
+        transfer->words[0] = '\0';
     }
     if (code != CURLE_OK) {
         if (transfer->words[0] == '\0') {

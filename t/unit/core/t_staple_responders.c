@@ -145,6 +145,29 @@ static void test_going_down(void)
            "a third: down");
 }
 
+static void test_no_memory(void)
+{
+    staple_responder_t *r = make();
+    unsigned i;
+
+    for (i = 0; i < 9; i++) {
+        exchange(r, i, STAPLE_NO_MEMORY, NOW);
+    }
+    is_int(r->is_down, 0, "no memory here: not down for that");
+    is_int(r->failures, 0, "no memory here: not its failure");
+    is_int(r->in_flight, 0, "no memory here: the exchanges have ended");
+    is_int(r->window, STAPLE_RESPONDER_WINDOW_FIRST,
+           "no memory here: the window is as it was");
+    for (i = 0; i < 3; i++) {
+        exchange(r, i, STAPLE_TIMEOUT, NOW);
+    }
+    is_int(exchange(r, 1, STAPLE_NO_MEMORY, at(60)), STAPLE_RESPONDER_SAME,
+           "no memory for a probe: no news of it");
+    is_int(r->is_down, 1, "no memory for a probe: down as before");
+    is_int(r->probe_at, at(60) + STAPLE_RESPONDER_PROBE_FIRST,
+           "no memory for a probe: the next one is not at once");
+}
+
 static void test_probing(void)
 {
     staple_responder_t *r = make_down();
@@ -386,6 +409,7 @@ int main(void)
     test_window();
     test_window_limits();
     test_going_down();
+    test_no_memory();
     test_probing();
     test_coming_up();
     test_late_failures();
