@@ -81,7 +81,8 @@ t/unit/%.o t/unit/%.lo t/fuzz/%.o: AM_CFLAGS += -Wno-cast-qual
 server_tools = t/tools/handshakes t/tools/responder t/tools/testpki
 
 t_tools_handshakes_SOURCES = t/tools/handshakes.c \
-	t/tools/hs_judge.c t/tools/hs_judge.h
+	t/tools/hs_judge.c t/tools/hs_judge.h \
+	t/tools/hs_names.c t/tools/hs_names.h
 t_tools_handshakes_LDADD = $(OPENSSL_LIBS)
 t_tools_testpki_SOURCES = t/tools/testpki.c \
 	t/tools/pki_cert.c t/tools/pki_cert.h \
