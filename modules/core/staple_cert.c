@@ -181,11 +181,11 @@ int staple_cert_must_staple(X509 *x509)
 }
 
 static int take_certid(staple_cert_t *cert, apr_pool_t *p,
-                       const staple_bare_t *leaf, X509 *issuer)
+                       const staple_bare_t *leaf)
 {
-    OCSP_CERTID *id =
-        OCSP_cert_id_new(EVP_sha1(), leaf->issuer,
-                         X509_get0_pubkey_bitstr(issuer), leaf->serial);
+    OCSP_CERTID *id = OCSP_cert_id_new(
+        EVP_sha1(), leaf->issuer, X509_get0_pubkey_bitstr(cert->issuer->x509),
+        leaf->serial);
     unsigned char *der = NULL;
     int len = id != NULL ? i2d_OCSP_CERTID(id, &der) : -1;
 
@@ -240,12 +240,12 @@ static int is_same(X509 *x509, const unsigned char *der, apr_size_t der_len)
 }
 
 static staple_reason_e fill(staple_cert_t *cert, apr_pool_t *p,
-                            staple_issuers_t *issuers,
                             const unsigned char *der, apr_size_t der_len,
-                            X509 *issuer, int url_needed)
+                            int url_needed)
 {
     unsigned long before = ERR_peek_error();
     staple_bare_t *leaf = staple_bare_parse(der, der_len);
+    X509 *issuer = cert->issuer->x509;
     staple_reason_e reason = STAPLE_OK;
 
     if (leaf == NULL) {
@@ -266,8 +266,7 @@ static staple_reason_e fill(staple_cert_t *cert, apr_pool_t *p,
         reason = STAPLE_CERT_NO_URL;
     }
     if (reason == STAPLE_OK) {
-        cert->issuer = find_issuer(issuers, issuer);
-        reason = cert->issuer != NULL && take_certid(cert, p, leaf, issuer)
+        reason = take_certid(cert, p, leaf)
                      ? identify(cert, p, leaf, der, der_len)
                      : STAPLE_NO_MEMORY;
     }
@@ -276,14 +275,15 @@ static staple_reason_e fill(staple_cert_t *cert, apr_pool_t *p,
 }
 
 static staple_reason_e from_der(staple_cert_t **cert, apr_pool_t *p,
-                                staple_issuers_t *issuers,
+                                const staple_issuer_t *issuer,
                                 const unsigned char *der, apr_size_t der_len,
-                                X509 *issuer, int url_needed)
+                                int url_needed)
 {
     staple_cert_t *made = apr_pcalloc(p, sizeof(*made));
-    staple_reason_e reason =
-        fill(made, p, issuers, der, der_len, issuer, url_needed);
+    staple_reason_e reason;
 
+    made->issuer = issuer;
+    reason = fill(made, p, der, der_len, url_needed);
     if (reason == STAPLE_OK) {
         *cert = made;
     }
@@ -295,14 +295,15 @@ staple_reason_e staple_cert_from_x509(staple_cert_t **cert, apr_pool_t *p,
                                       X509 *issuer, int url_needed)
 {
     staple_reason_e reason = STAPLE_NO_MEMORY;
+    const staple_issuer_t *known;
     unsigned char *der = NULL;
     int len;
 
     STAPLE_OPENSSL_ENTER();
+    known = find_issuer(issuers, issuer);
     len = i2d_X509(leaf, &der);
-    if (len > 0) {
-        reason = from_der(cert, p, issuers, der, (apr_size_t)len, issuer,
-                          url_needed);
+    if (known != NULL && len > 0) {
+        reason = from_der(cert, p, known, der, (apr_size_t)len, url_needed);
     }
     OPENSSL_free(der);
     STAPLE_OPENSSL_LEAVE();
@@ -338,27 +339,31 @@ staple_reason_e staple_cert_describe(staple_cert_t **cert, apr_pool_t *p,
     return reason;
 }
 
-/* The certificate of a PEM text, owned by the table; NULL: it has none. */
-static X509 *read_issuer(staple_issuers_t *issuers, const char *pem,
-                         apr_size_t pem_len)
+/* The issuer of a PEM text; NULL: it has none. */
+static const staple_issuer_t *read_issuer(staple_issuers_t *issuers,
+                                          const char *pem, apr_size_t pem_len)
 {
-    X509 *x509 = apr_hash_get(issuers->by_text, pem, (apr_ssize_t)pem_len);
+    const staple_issuer_t *issuer =
+        apr_hash_get(issuers->by_text, pem, (apr_ssize_t)pem_len);
+    X509 *x509;
     BIO *bio;
 
-    if (x509 != NULL) {
-        return x509;
+    if (issuer != NULL) {
+        return issuer;
     }
     bio = BIO_new_mem_buf(pem, (int)pem_len);
     x509 = bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
     BIO_free(bio);
     if (x509 != NULL) {
-        apr_pool_cleanup_register(issuers->pool, x509, free_x509,
-                                  apr_pool_cleanup_null);
+        issuer = find_issuer(issuers, x509);
+        X509_free(x509);
+    }
+    if (issuer != NULL) {
         apr_hash_set(issuers->by_text,
                      apr_pstrmemdup(issuers->pool, pem, pem_len),
-                     (apr_ssize_t)pem_len, x509);
+                     (apr_ssize_t)pem_len, issuer);
     }
-    return x509;
+    return issuer;
 }
 
 staple_reason_e staple_cert_make(staple_cert_t **cert, apr_pool_t *p,
@@ -367,8 +372,8 @@ staple_reason_e staple_cert_make(staple_cert_t **cert, apr_pool_t *p,
 {
     static const char end[] = "-----END CERTIFICATE-----";
     staple_reason_e reason = STAPLE_CERT_UNREADABLE;
+    const staple_issuer_t *issuer = NULL;
     unsigned char *der = NULL;
-    X509 *issuer = NULL;
     const char *rest;
     BIO *bio = NULL;
     long len = 0;
@@ -387,8 +392,7 @@ staple_reason_e staple_cert_make(staple_cert_t **cert, apr_pool_t *p,
                      : NULL;
     }
     if (issuer != NULL) {
-        reason = from_der(cert, p, issuers, der, (apr_size_t)len, issuer,
-                          url_needed);
+        reason = from_der(cert, p, issuer, der, (apr_size_t)len, url_needed);
     }
     OPENSSL_free(der);
     BIO_free(bio);

@@ -24,7 +24,7 @@ typedef struct staple_issuer_t {
 typedef struct staple_issuers_t {
     apr_pool_t *pool;
     apr_hash_t *by_digest;
-    apr_hash_t *by_text; /* PEM -> X509 *, owned by the pool */
+    apr_hash_t *by_text; /* PEM -> the same */
 } staple_issuers_t;
 
 /*
