@@ -143,9 +143,9 @@ static void fail_each(const char *name, call_t *call, const make_der_t *der,
     ok(tally.calls > 0 && tally.no_memory > 0,
        "%s: of %u allocations one fails%s: %u times no memory", name,
        tally.calls, for_good ? ", and all after it" : "", tally.no_memory);
-    /* OpenSSL does not always keep why it failed. */
-    ok(tally.others <= tally.calls / 4,
-       "%s: and rarely another reason than that (%u)", name, tally.others);
+    /* OpenSSL forgets why it could not decode a key. */
+    ok(tally.others <= tally.calls / 2,
+       "%s: mostly no other reason than that (%u)", name, tally.others);
     is_int(tally.wrong, 0, "%s: never taken wrongly", name);
     is_int(tally.left_errors, 0, "%s: no errors are left behind", name);
 }
