@@ -1,6 +1,7 @@
 /* The thread that writes to the store what changed in the cache. */
 #include "staple_saver.h"
 
+#include <openssl/crypto.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -305,6 +306,9 @@ static void *run(void *data)
         leave(saver);
         look(saver, is_last);
     }
+    /* Whoever waits for this may go on to exit(), where OpenSSL cleans up: what
+     * it has of this thread must be gone by then, and not freed by both. */
+    OPENSSL_thread_stop();
     enter(saver);
     saver->has_ended = 1;
     pthread_cond_broadcast(&saver->wake);

@@ -41,10 +41,12 @@ sub read_file {
     return scalar <$file> // '';
 }
 
-# Under another name first, so that nobody reads half of it.
+# Under another name first, so that nobody reads half of it; not instead of a
+# device.
 sub write_file {
     my ($path, $content) = @_;
 
+    die "$path: not a file\n" if -e $path && !-f _;
     open my $file, '>:raw', "$path.new" or die "$path.new: $!\n";
     print {$file} $content or die "$path.new: $!\n";
     close $file or die "$path.new: $!\n";
