@@ -8,6 +8,9 @@
 /* The hierarchy of make_pki(), always the same one; in pool p. */
 make_pki_t *fuzz_pki_load(apr_pool_t *p);
 
+/* Shows the certificate's issuer, which a pool owns, to LeakSanitizer. */
+void fuzz_pki_hold(const staple_cert_t *cert);
+
 /* The verdict of who has seen the response `before` and no other, or none at
  * all (NULL).  Keeps nothing. */
 staple_reason_e fuzz_pki_judge(staple_verdict_t *verdict,

@@ -34,6 +34,7 @@ static const apr_int64_t nows[8] = {
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     make_response_t knobs;
+    unsigned i;
 
     (void)argc;
     (void)argv;
@@ -48,6 +49,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
                                 pki->root.x509);
     certs[3] = make_staple_cert(p, pki->issuers, pki->stranger.x509,
                                 pki->other.x509);
+    for (i = 0; i < 4; i++) {
+        fuzz_pki_hold(certs[i]);
+    }
     return 0;
 }
 
