@@ -167,6 +167,8 @@ apr_uint32_t staple_cache_find(const staple_cache_t *cache,
 
 /* ---- readers ---- */
 
+/* Without a call, too: staple_cache_read_slot() in its place makes a look-up
+ * five hundredths slower. */
 static inline staple_reason_e
 read_slot(unsigned char *buf, apr_size_t *len, apr_time_t *use_until,
           staple_key_t *key, const staple_cache_t *cache,

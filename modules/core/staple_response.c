@@ -70,28 +70,39 @@ static int is_tail(const tail_t *tail, const unsigned char *der,
                   == 0;
 }
 
+/* That of a response with these certificates; NULL: it has none, or there is
+ * no memory. */
+static tail_t *make_tail(const STACK_OF(X509) * certs, const unsigned char *der,
+                         apr_size_t der_len)
+{
+    apr_size_t len = tail_len(certs);
+    tail_t *tail = NULL;
+
+    if (len > 0 && len < der_len) {
+        tail = OPENSSL_malloc(sizeof(*tail) + len);
+    }
+    if (tail == NULL) {
+        return NULL;
+    }
+    tail->certs = X509_chain_up_ref((STACK_OF(X509) *)(uintptr_t)certs);
+    tail->der_len = len;
+    memcpy(tail->der, der + der_len - len, len);
+    if (tail->certs == NULL) {
+        free_tail(tail);
+        return NULL;
+    }
+    return tail;
+}
+
 void staple_response_keep(const staple_response_t *response,
                           staple_signers_t *signers, const unsigned char *der,
                           apr_size_t der_len)
 {
-    const STACK_OF(X509) *certs = OCSP_resp_get0_certs(response->basic);
     tail_t *tail = swap_tail(signers, NULL);
-    apr_size_t len;
 
     if (tail == NULL || !is_tail(tail, der, der_len)) {
-        len = tail_len(certs);
         free_tail(tail);
-        tail = len > 0 && len < der_len ? OPENSSL_malloc(sizeof(*tail) + len)
-                                        : NULL;
-        if (tail != NULL) {
-            tail->certs = X509_chain_up_ref((STACK_OF(X509) *)(uintptr_t)certs);
-            tail->der_len = len;
-            memcpy(tail->der, der + der_len - len, len);
-        }
-        if (tail != NULL && tail->certs == NULL) {
-            free_tail(tail);
-            tail = NULL;
-        }
+        tail = make_tail(OCSP_resp_get0_certs(response->basic), der, der_len);
     }
     free_tail(swap_tail(signers, tail));
 }
