@@ -87,12 +87,15 @@ t_tools_handshakes_LDADD = $(OPENSSL_LIBS)
 t_tools_testpki_SOURCES = t/tools/testpki.c \
 	t/tools/pki_cert.c t/tools/pki_cert.h \
 	t/tools/pki_dir.c t/tools/pki_dir.h \
+	t/tools/pki_explicit.c t/tools/pki_explicit.h \
 	t/tools/pki_name.c t/tools/pki_name.h \
+	t/tools/tool_der.c t/tools/tool_der.h \
 	t/tools/tool_util.c t/tools/tool_util.h
 t_tools_testpki_LDADD = $(OPENSSL_LIBS)
 t_tools_responder_SOURCES = t/tools/responder.c \
 	t/tools/pki_name.c t/tools/pki_name.h \
 	t/tools/resp_answer.c t/tools/resp_answer.h \
+	t/tools/resp_basic.c t/tools/resp_basic.h \
 	t/tools/resp_conn.c t/tools/resp_conn.h \
 	t/tools/resp_gzip.c t/tools/resp_gzip.h \
 	t/tools/resp_http.c t/tools/resp_http.h \
@@ -103,6 +106,7 @@ t_tools_responder_SOURCES = t/tools/responder.c \
 	t/tools/resp_rule.c t/tools/resp_rule.h \
 	t/tools/resp_script.c t/tools/resp_script.h \
 	t/tools/resp_server.c t/tools/resp_server.h \
+	t/tools/tool_der.c t/tools/tool_der.h \
 	t/tools/tool_util.c t/tools/tool_util.h
 t_tools_responder_LDADD = $(OPENSSL_LIBS)
 

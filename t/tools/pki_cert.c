@@ -1,6 +1,7 @@
 /* Makes one test certificate of any shape. */
 #include "pki_cert.h"
 
+#include "pki_explicit.h"
 #include "pki_name.h"
 #include "tool_util.h"
 
@@ -8,6 +9,7 @@
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
+#include <stdlib.h>
 #include <string.h>
 
 EVP_PKEY *pki_cert_key(const char *kind)
@@ -17,11 +19,17 @@ EVP_PKEY *pki_cert_key(const char *kind)
     if (strcmp(kind, "ec") == 0) {
         key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
     }
+    else if (strncmp(kind, "ec:", 3) == 0) {
+        key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", kind + 3);
+    }
     else if (strcmp(kind, "rsa") == 0) {
         key = EVP_RSA_gen(2048);
     }
-    else if (strcmp(kind, "ed25519") == 0) {
-        key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    else if (strncmp(kind, "rsa:", 4) == 0) {
+        key = EVP_RSA_gen((size_t)atol(kind + 4));
+    }
+    else {
+        key = EVP_PKEY_Q_keygen(NULL, NULL, kind);
     }
     if (key == NULL) {
         tool_die("cannot make a key of kind %s", kind);
@@ -117,9 +125,10 @@ static ASN1_OCTET_STRING *key_id(const X509 *cert)
     return id;
 }
 
-static void add_key_ids(X509 *cert, const X509 *issuer)
+/* own: whose key identifier cert claims. */
+static void add_key_ids(X509 *cert, const X509 *own, const X509 *issuer)
 {
-    ASN1_OCTET_STRING *subject_id = key_id(cert);
+    ASN1_OCTET_STRING *subject_id = key_id(own);
     AUTHORITY_KEYID *authority = AUTHORITY_KEYID_new();
 
     TOOL_MUST(authority != NULL);
@@ -207,7 +216,7 @@ static void add_extensions(X509 *cert, const pki_spec_t *spec,
     else if (!spec->is_ca) {
         add_extended_key_usage(cert, NID_server_auth);
     }
-    add_key_ids(cert, issuer);
+    add_key_ids(cert, spec->key_id != NULL ? spec->key_id : cert, issuer);
     add_authority_info(cert, spec);
     add_alternative_names(cert, &spec->sans);
     if (spec->must_staple) {
@@ -217,14 +226,25 @@ static void add_extensions(X509 *cert, const pki_spec_t *spec,
 
 /* ---- the whole ---- */
 
+/* The digest for a signature by key; NULL where the key brings its own. */
+static const EVP_MD *digest_for(EVP_PKEY *key, const char *name)
+{
+    const EVP_MD *md = name != NULL ? EVP_get_digestbyname(name)
+                                    : EVP_sha256();
+
+    if (md == NULL) {
+        tool_die("no such digest: %s", name);
+    }
+    return EVP_PKEY_is_a(key, "EC") || EVP_PKEY_is_a(key, "RSA") ? md : NULL;
+}
+
 X509 *pki_cert_make(const pki_spec_t *spec, EVP_PKEY *key, X509 *issuer,
                     EVP_PKEY *issuer_key)
 {
     X509 *cert = X509_new();
     X509_NAME *name = pki_name_parse(spec->subject);
     EVP_PKEY *signer = issuer != NULL ? issuer_key : key;
-    const EVP_MD *md
-        = EVP_PKEY_is_a(signer, "ED25519") ? NULL : EVP_sha256();
+    const EVP_MD *md = digest_for(signer, spec->md);
 
     TOOL_MUST(cert != NULL);
     TOOL_MUST(X509_set_version(cert, X509_VERSION_3));
@@ -234,8 +254,13 @@ X509 *pki_cert_make(const pki_spec_t *spec, EVP_PKEY *key, X509 *issuer,
         cert, issuer != NULL ? X509_get_subject_name(issuer) : name));
     TOOL_MUST(ASN1_TIME_set(X509_getm_notBefore(cert), spec->not_before));
     TOOL_MUST(ASN1_TIME_set(X509_getm_notAfter(cert), spec->not_after));
-    TOOL_MUST(X509_set_pubkey(cert, key));
-    add_extensions(cert, spec, issuer != NULL ? issuer : cert);
+    if (spec->explicit_key) {
+        pki_explicit_set(cert);
+    }
+    else {
+        TOOL_MUST(X509_set_pubkey(cert, key));
+        add_extensions(cert, spec, issuer != NULL ? issuer : cert);
+    }
     TOOL_MUST(X509_sign(cert, signer, md) > 0);
     X509_NAME_free(name);
     return cert;

@@ -22,11 +22,14 @@ typedef struct {
     int is_ca;
     int is_delegate;          /* OCSPSigning and nocheck */
     int must_staple;
+    const char *md;           /* of the signature; NULL: SHA-256 */
+    const X509 *key_id;       /* whose key identifier it claims, or NULL */
+    int explicit_key;         /* see pki_explicit_set */
 } pki_spec_t;
 
-/* A key of kind "ec", "rsa" or "ed25519". */
+/* A key of kind "ec", "ec:CURVE", "rsa", "rsa:BITS" or any that OpenSSL makes
+ * by its name alone, such as "ed25519". */
 EVP_PKEY *pki_cert_key(const char *kind);
-
 
 /* issuer NULL: signed by itself. */
 X509 *pki_cert_make(const pki_spec_t *spec, EVP_PKEY *key, X509 *issuer,

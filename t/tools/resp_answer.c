@@ -59,8 +59,8 @@ static const char *make_body(tool_buf_t *body, const rule_t *rule,
     case VIA_ENDLESS_CHUNKS:
     case VIA_INFORMATIONAL:
     case VIA_EMPTY: break;
-    case VIA_PLAIN: case VIA_REFUSE: case VIA_RESET: case VIA_CLOSE:
-    case VIA_HANG: case VIA_HANG_CONNECT: case VIA_HANG_AFTER_HEADERS:
+    case VIA_PLAIN: case VIA_REFUSE: case VIA_SILENT: case VIA_RESET:
+    case VIA_CLOSE: case VIA_HANG: case VIA_HANG_CONNECT: case VIA_HANG_AFTER_HEADERS:
     case VIA_HANG_HALF_BODY: case VIA_TRICKLE: case VIA_SHORT:
     case VIA_LONG: case VIA_HTTP09: case VIA_BIG_HEADERS:
         tool_buf_add(body, ocsp->data, ocsp->len);
@@ -237,6 +237,7 @@ static void set_course(answer_t *answer, const rule_t *rule, size_t head,
     case VIA_REFUSE: answer->then = THEN_RESET; break;
     case VIA_CLOSE: answer->then = THEN_CLOSE; break;
     case VIA_HANG:
+    case VIA_SILENT:
     case VIA_HANG_CONNECT: answer->then = THEN_HANG; break;
     case VIA_HANG_AFTER_HEADERS:
         answer->out.len = head;
@@ -274,7 +275,7 @@ static void set_course(answer_t *answer, const rule_t *rule, size_t head,
 static int is_silent(const rule_t *rule)
 {
     return rule->via == VIA_RESET || rule->via == VIA_REFUSE
-           || rule->via == VIA_CLOSE || rule->via == VIA_HANG
+           || rule->via == VIA_SILENT || rule->via == VIA_CLOSE || rule->via == VIA_HANG
            || rule->via == VIA_HANG_CONNECT
            || rule->via == VIA_INFORMATIONAL;
 }

@@ -133,16 +133,17 @@ static identity_t *read_identity(const resp_index_t *index, const char *base)
     BIO *key = BIO_new_file(key_path, "r");
     identity_t *identity = tool_alloc(sizeof(*identity));
 
-    if (cert != NULL && key != NULL) {
+    if (cert != NULL) {
         identity->cert = PEM_read_bio_X509(cert, NULL, NULL, NULL);
+    }
+    if (key != NULL) {
         identity->key = PEM_read_bio_PrivateKey(key, NULL, NULL, NULL);
     }
     BIO_free(cert);
     BIO_free(key);
     free(cert_path);
     free(key_path);
-    if (identity->cert == NULL || identity->key == NULL) {
-        X509_free(identity->cert);
+    if (identity->cert == NULL) {
         EVP_PKEY_free(identity->key);
         free(identity);
         ERR_clear_error();
@@ -152,7 +153,8 @@ static identity_t *read_identity(const resp_index_t *index, const char *base)
     return identity;
 }
 
-const identity_t *resp_index_identity(resp_index_t *index, const char *base)
+/* BASE.pem, with its key if it has one. */
+static identity_t *find_identity(resp_index_t *index, const char *base)
 {
     identity_t *identity = index->identities;
 
@@ -167,6 +169,20 @@ const identity_t *resp_index_identity(resp_index_t *index, const char *base)
         }
     }
     return identity;
+}
+
+const identity_t *resp_index_identity(resp_index_t *index, const char *base)
+{
+    const identity_t *identity = find_identity(index, base);
+
+    return identity != NULL && identity->key != NULL ? identity : NULL;
+}
+
+X509 *resp_index_cert(resp_index_t *index, const char *base)
+{
+    const identity_t *identity = find_identity(index, base);
+
+    return identity != NULL ? identity->cert : NULL;
 }
 
 void resp_index_forget(resp_index_t *index)

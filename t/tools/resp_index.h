@@ -17,7 +17,7 @@ typedef struct entry_t {
     unsigned long fixed_at;     /* generation of the script */
 } entry_t;
 
-/* A certificate with its key. */
+/* A certificate with its key, if there is one. */
 typedef struct identity_t {
     struct identity_t *next;
     char *base;
@@ -43,6 +43,9 @@ entry_t *resp_index_find(resp_index_t *index, const char *serial);
 /* BASE.pem with BASE.key, kept until resp_index_forget; NULL when they cannot
  * be read. */
 const identity_t *resp_index_identity(resp_index_t *index, const char *base);
+
+/* The certificate of BASE.pem, kept as long; NULL when it cannot be read. */
+X509 *resp_index_cert(resp_index_t *index, const char *base);
 
 /* Files may have changed: read the identities again when needed. */
 void resp_index_forget(resp_index_t *index);

@@ -1,6 +1,8 @@
 /* OCSP requests and the responses that the script asks for. */
 #include "resp_ocsp.h"
 
+#include "resp_basic.h"
+
 #include <openssl/bn.h>
 #include <openssl/err.h>
 #include <openssl/rand.h>
@@ -70,6 +72,28 @@ static void change_byte(ASN1_OCTET_STRING *text)
     free(data);
 }
 
+/* The same CertID, but its SHA-1 (1.3.14.3.2.26) is called 1.3.14.3.2.127, which
+ * nobody knows. */
+static OCSP_CERTID *unknown_hash(OCSP_CERTID *asked)
+{
+    static const unsigned char sha1[] = {0x2b, 0x0e, 0x03, 0x02, 0x1a};
+    unsigned char *der = NULL;
+    const unsigned char *at;
+    int len = i2d_OCSP_CERTID(asked, &der);
+    OCSP_CERTID *id;
+
+    for (int i = 0; i + (int)sizeof(sha1) <= len; i++) {
+        if (memcmp(der + i, sha1, sizeof(sha1)) == 0) {
+            der[i + (int)sizeof(sha1) - 1] = 127;
+            break;
+        }
+    }
+    at = der;
+    id = d2i_OCSP_CERTID(NULL, &at, len);
+    OPENSSL_free(der);
+    return id;
+}
+
 /* The same certificate named with another hash algorithm. */
 static OCSP_CERTID *rehash(const work_t *work, OCSP_CERTID *asked)
 {
@@ -79,6 +103,9 @@ static OCSP_CERTID *rehash(const work_t *work, OCSP_CERTID *asked)
         = resp_index_identity(work->index, entry->issuer);
     ASN1_INTEGER *serial;
 
+    if (strcmp(work->rule->certid_hash, "unknown") == 0) {
+        return unknown_hash(asked);
+    }
     if (issuer == NULL) {
         return OCSP_CERTID_dup(asked);
     }
@@ -238,27 +265,6 @@ static const identity_t *signer_of(const work_t *work)
     return resp_index_identity(work->index, base);
 }
 
-/* The certificates beside the signer's: ca and root in turn. */
-static STACK_OF(X509) *extra_certs(const work_t *work)
-{
-    STACK_OF(X509) *certs = sk_X509_new_null();
-    long count = 0;
-
-    TOOL_MUST(certs != NULL);
-    if (work->rule->certs != NULL) {
-        tool_number(&count, work->rule->certs);
-    }
-    for (long i = 0; i < count; i++) {
-        const identity_t *extra
-            = resp_index_identity(work->index, i % 2 == 0 ? "ca" : "root");
-
-        if (extra != NULL) {
-            TOOL_MUST(sk_X509_push(certs, extra->cert) > 0);
-        }
-    }
-    return certs;
-}
-
 /* OpenSSL has a reader for producedAt only. */
 static void set_produced(const work_t *work, time_t t)
 {
@@ -286,35 +292,28 @@ static void flip(const work_t *work, time_t produced)
     }
 }
 
-static int sign(const work_t *work)
+/* Signs, by signer; resp_basic_add puts in the certificates. */
+static int sign(const work_t *work, const identity_t *signer)
 {
     const rule_t *rule = work->rule;
-    const identity_t *signer = signer_of(work);
-    const EVP_MD *md
-        = rule->md != NULL ? EVP_get_digestbyname(rule->md) : EVP_sha256();
     time_t produced = time_of(&rule->produced, work->now, 0);
-    unsigned long flags = OCSP_NOTIME;
-    STACK_OF(X509) *certs;
+    unsigned long flags = OCSP_NOTIME | OCSP_NOCERTS;
+    EVP_MD_CTX *context;
     int ok;
 
     if (signer == NULL) {
         fprintf(stderr, "responder: no signer for: %s\n", rule->line);
         return 0;
     }
-    if (EVP_PKEY_is_a(signer->key, "ED25519")) {
-        md = NULL;
-    }
     if (rule->responder_key) {
         flags |= OCSP_RESPID_KEY;
     }
-    if (rule->certs != NULL && strcmp(rule->certs, "none") == 0) {
-        flags |= OCSP_NOCERTS;
-    }
     set_produced(work, produced);
-    certs = extra_certs(work);
-    ok = OCSP_basic_sign(work->basic, signer->cert, signer->key, md, certs,
-                         flags);
-    sk_X509_free(certs);
+    context = resp_basic_sign_context(signer, rule);
+    ok = context != NULL
+         && OCSP_basic_sign_ctx(work->basic, signer->cert, context, NULL,
+                                flags);
+    EVP_MD_CTX_free(context);
     if (!ok) {
         fprintf(stderr, "responder: cannot sign for: %s\n", rule->line);
         ERR_print_errors_fp(stderr);
@@ -335,22 +334,14 @@ static void add_error(tool_buf_t *body, long status)
 
 static void add_response(tool_buf_t *body, work_t *work)
 {
-    OCSP_RESPONSE *response = NULL;
-    unsigned char *der = NULL;
-    int len;
+    const identity_t *signer = signer_of(work);
 
     work->basic = OCSP_BASICRESP_new();
     TOOL_MUST(work->basic != NULL);
     add_singles(work);
     add_extensions(work);
-    if (sign(work)) {
-        response = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL,
-                                        work->basic);
-        len = i2d_OCSP_RESPONSE(response, &der);
-        TOOL_MUST(len > 0);
-        tool_buf_add(body, der, (size_t)len);
-        OPENSSL_free(der);
-        OCSP_RESPONSE_free(response);
+    if (sign(work, signer)) {
+        resp_basic_add(body, work->basic, work->index, signer, work->rule);
     }
     else {
         add_error(body, OCSP_RESPONSE_STATUS_INTERNALERROR);

@@ -23,6 +23,7 @@ static const struct {
     {"unauthorized", CONTENT_ERROR, VIA_PLAIN, 6},
     {"status", CONTENT_ERROR, VIA_PLAIN, -1},   /* status=N */
     {"refuse", CONTENT_NONE, VIA_REFUSE, 0},
+    {"silent", CONTENT_NONE, VIA_SILENT, 0},
     {"reset", CONTENT_NONE, VIA_RESET, 0},
     {"close", CONTENT_NONE, VIA_CLOSE, 0},
     {"hang", CONTENT_NONE, VIA_HANG, 0},
@@ -70,6 +71,12 @@ static const struct {
     {"md", TEXT, offsetof(rule_t, md), NULL},
     {"certidhash", TEXT, offsetof(rule_t, certid_hash), NULL},
     {"certs", TEXT, offsetof(rule_t, certs), NULL},
+    {"extra", TEXT, offsetof(rule_t, extra), NULL},
+    {"vary", FLAG, offsetof(rule_t, vary), NULL},
+    {"signerat", CHOICE, offsetof(rule_t, signer_last), "first last"},
+    {"padding", CHOICE, offsetof(rule_t, pss), "pkcs1 pss"},
+    {"version", NUMBER, offsetof(rule_t, version), NULL},
+    {"sigparams", NUMBER, offsetof(rule_t, sig_params), NULL},
     {"two", TEXT, offsetof(rule_t, two), NULL},
     {"nonce", CHOICE, offsetof(rule_t, nonce), "echo other none"},
     {"responderid", CHOICE, offsetof(rule_t, responder_key), "name key"},
@@ -251,6 +258,7 @@ static int check(rule_t *rule)
     }
     return (rule->md == NULL || EVP_get_digestbyname(rule->md) != NULL)
            && (rule->certid_hash == NULL
+               || strcmp(rule->certid_hash, "unknown") == 0
                || EVP_get_digestbyname(rule->certid_hash) != NULL);
 }
 
@@ -265,6 +273,7 @@ rule_t *resp_rule_parse(tool_buf_t *wrong, const char *line)
     rule->line = tool_strdup(line);
     rule->count = rule->after = rule->delay = rule->ms = rule->bytes = -1;
     rule->keepalive = -1;
+    rule->version = rule->sig_params = -1;
     rule->cl = 1;
     ok = word != NULL;
     if (ok) {

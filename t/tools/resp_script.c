@@ -166,6 +166,7 @@ rule_t *resp_script_connection(const script_t *script)
         if (strcmp(rule->selector, "*") == 0 && rule->method == NULL
             && rule->path == NULL && !is_used_up(rule)) {
             int is_connection = rule->via == VIA_REFUSE
+                                || rule->via == VIA_SILENT
                                 || rule->via == VIA_HANG_CONNECT;
 
             return is_connection ? rule : NULL;

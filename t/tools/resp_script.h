@@ -18,6 +18,7 @@ typedef enum {
 typedef enum {
     VIA_PLAIN,
     VIA_REFUSE,
+    VIA_SILENT,
     VIA_RESET,
     VIA_CLOSE,
     VIA_HANG,
@@ -63,10 +64,12 @@ typedef struct {
     long count, after;      /* holds for requests after+1 .. after+count */
 
     moment_t this_update, next_update, produced, time;
-    char *reason, *signer, *md, *certid_hash, *certs, *two;
+    char *reason, *signer, *md, *certid_hash, *certs, *two, *extra;
     int responder_key, serial_other, issuer_other, fixed, nonce, critical;
     int flip;
     long pad, trailing;
+    int pss, vary, signer_last;
+    long version, sig_params;   /* -1 where not given */
 
     long delay, ms, bytes;  /* -1 where not given */
     int keepalive;          /* -1: what the client asks */
@@ -107,7 +110,7 @@ void resp_script_acknowledge(const script_t *script);
 /* The last rule that holds for target; counts. */
 rule_t *resp_script_match(script_t *script, const target_t *target);
 
-/* The last rule for connections, refuse or hang-connect, when no later rule
+/* The last rule for connections, refuse, silent or hang-connect, when no later rule
  * for all requests hides it; NULL without one.  Does not count. */
 rule_t *resp_script_connection(const script_t *script);
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define BACKLOG 4096
+#define FILLERS (sizeof(((listener_t *)0)->filler) / sizeof(int))
 
 /* ---- listening ---- */
 
@@ -28,6 +29,10 @@ static int bound_socket(const listener_t *listener)
     TOOL_MUST(fd >= 0);
     TOOL_MUST(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on))
               == 0);
+    if (listener->is_lo
+        && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2) != 0) {
+        tool_die("cannot bind to the interface lo");
+    }
     if (family == AF_INET6) {
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     }
@@ -52,8 +57,23 @@ static void accept_all(source_t *source, uint32_t events)
     }
 }
 
+static void end(listener_t *listener)
+{
+    if (listener->source.fd >= 0) {
+        close(listener->source.fd);
+        listener->source.fd = -1;
+    }
+    for (size_t i = 0; listener->is_silent && i < FILLERS; i++) {
+        close(listener->filler[i]);
+    }
+    listener->is_silent = 0;
+}
+
 static void begin(server_t *server, listener_t *listener)
 {
+    if (listener->is_silent) {
+        end(listener);
+    }
     if (listener->source.fd < 0) {
         listener->source.fd = bound_socket(listener);
         listener->source.ready = accept_all;
@@ -62,11 +82,27 @@ static void begin(server_t *server, listener_t *listener)
     }
 }
 
-static void end(listener_t *listener)
+/* Listens with a queue that is full, so that the kernel drops whatever else
+ * wants to connect, as a packet filter does: each host of this port is silent. */
+static void begin_silence(listener_t *listener)
 {
-    if (listener->source.fd >= 0) {
-        close(listener->source.fd);
-        listener->source.fd = -1;
+    if (listener->is_silent) {
+        return;
+    }
+    end(listener);
+    listener->source.fd = bound_socket(listener);
+    listener->is_silent = 1;
+    TOOL_MUST(listen(listener->source.fd, 0) == 0);
+    for (size_t i = 0; i < FILLERS; i++) {
+        int kind = SOCK_STREAM | SOCK_CLOEXEC | (i > 0 ? SOCK_NONBLOCK : 0);
+        int fd = socket(listener->address.ss_family, kind, 0);
+
+        TOOL_MUST(fd >= 0);
+        listener->filler[i] = fd;
+        TOOL_MUST(connect(fd, (const struct sockaddr *)&listener->address,
+                          listener->address_len)
+                      == 0
+                  || errno == EINPROGRESS);
     }
 }
 
@@ -77,6 +113,7 @@ void resp_server_listen(server_t *server, const char *where)
     struct addrinfo *found;
     char *host = tool_strdup(where);
     char *port = strrchr(host, ':');
+    char any[] = "0.0.0.0";
     char *name = host;
     listener_t *listener = &server->listener[server->listeners++];
 
@@ -88,6 +125,10 @@ void resp_server_listen(server_t *server, const char *where)
     if (*name == '[') {
         name++;
         name[strcspn(name, "]")] = '\0';
+    }
+    if (strcmp(name, "lo") == 0) {
+        listener->is_lo = 1;
+        name = any;
     }
     if (getaddrinfo(name, port, &hints, &found) != 0) {
         tool_die("no address: %s", where);
@@ -118,25 +159,36 @@ int resp_server_port(const listener_t *listener)
 
 /* ---- the script ---- */
 
+/* Listens, or not, as the rule for connections says; NULL: there is none. */
+static void set_listening(server_t *server, const rule_t *rule)
+{
+    int refuses = rule != NULL && rule->via == VIA_REFUSE;
+    int is_silent = rule != NULL && rule->via == VIA_SILENT;
+
+    for (int i = 0; i < server->listeners; i++) {
+        listener_t *listener = &server->listener[i];
+
+        if (refuses) {
+            end(listener);
+        }
+        else if (is_silent) {
+            begin_silence(listener);
+        }
+        else {
+            begin(server, listener);
+        }
+    }
+    if (refuses || is_silent) {
+        resp_conn_close_idle(server);
+    }
+}
+
 void resp_server_update(server_t *server)
 {
-    const rule_t *rule;
-
     if (resp_script_changed(&server->script)) {
         resp_script_read(&server->script);
         resp_index_forget(&server->index);
-        rule = resp_script_connection(&server->script);
-        for (int i = 0; i < server->listeners; i++) {
-            if (rule != NULL && rule->via == VIA_REFUSE) {
-                end(&server->listener[i]);
-            }
-            else {
-                begin(server, &server->listener[i]);
-            }
-        }
-        if (rule != NULL && rule->via == VIA_REFUSE) {
-            resp_conn_close_idle(server);
-        }
+        set_listening(server, resp_script_connection(&server->script));
         resp_script_acknowledge(&server->script);
     }
 }

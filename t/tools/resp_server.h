@@ -19,6 +19,9 @@ typedef struct {
     struct sockaddr_storage address;
     socklen_t address_len;
     int holder;                 /* bound to the port, never listens */
+    int is_lo;                  /* bound to the interface lo */
+    int is_silent;              /* listens, and nobody takes what comes */
+    int filler[2];              /* fill the queue of a silent one */
 } listener_t;
 
 typedef struct server_t {
@@ -50,7 +53,8 @@ typedef struct {
     const char *headers;
 } log_line_t;
 
-/* "ADDRESS:PORT" or "[ADDRESS]:PORT"; port 0 takes a free one. */
+/* "ADDRESS:PORT" or "[ADDRESS]:PORT"; port 0 takes a free one.  "lo:PORT" is all
+ * of 127.0.0.0/8, and reached from this machine alone. */
 void resp_server_listen(server_t *server, const char *where);
 
 /* The port of a listener. */

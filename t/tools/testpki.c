@@ -15,7 +15,8 @@
 static void usage(void)
 {
     fputs("testpki ca DIR [--key ec|rsa]\n"
-          "testpki cert DIR NAME [--key ec|rsa|ed25519] [--url URL]...\n"
+          "testpki cert DIR NAME [--key ec[:CURVE]|rsa[:BITS]|ed25519|explicit]\n"
+          "    [--url URL]... [--md DIGEST] [--key-id BASE]\n"
           "    [--ca-issuers URL]... [--must-staple] [--self-signed]\n"
           "    [--subject CN|RFC4514] [--san NAME]... [--days N]\n"
           "    [--not-before EPOCH] [--not-after EPOCH] [--issuer BASE]\n"
@@ -104,6 +105,7 @@ typedef struct {
     const char *name;
     const char *kind;
     const char *issuer;    /* NULL: signed by itself */
+    const char *key_id;    /* whose key identifier is claimed, or NULL */
     const char *sans[MAX_ITEMS];
     const char *urls[MAX_ITEMS];
     const char *issuer_urls[MAX_ITEMS];
@@ -114,6 +116,7 @@ typedef struct {
 /* What stays the same from one certificate of a job to the next. */
 typedef struct {
     pki_issuer_t issuer;
+    pki_issuer_t claimed;  /* see job_t.key_id */
     EVP_PKEY *key;
     tool_buf_t key_pem;
     tool_buf_t index;
@@ -134,6 +137,7 @@ static void make_cert(bench_t *bench, const job_t *job, const char *name)
     X509 *cert;
     size_t line = bench->index.len;
 
+    spec.key_id = bench->claimed.cert;
     if (spec.subject == NULL) {
         spec.subject = name;
     }
@@ -168,6 +172,9 @@ static int run_cert(const job_t *job)
     if (job->issuer != NULL) {
         pki_dir_load(&bench.issuer, job->dir, job->issuer);
     }
+    if (job->key_id != NULL) {
+        pki_dir_load(&bench.claimed, job->dir, job->key_id);
+    }
     if (job->count == 0) {
         make_cert(&bench, job, job->name);
     }
@@ -180,6 +187,7 @@ static int run_cert(const job_t *job)
     }
     pki_dir_index(job->dir, &bench.index);
     pki_issuer_free(&bench.issuer);
+    pki_issuer_free(&bench.claimed);
     EVP_PKEY_free(bench.key);
     tool_buf_free(&bench.key_pem);
     tool_buf_free(&bench.index);
@@ -191,7 +199,8 @@ static int run_cert(const job_t *job)
 typedef enum {
     OPT_KEY = 1, OPT_URL, OPT_CA_ISSUERS, OPT_MUST_STAPLE, OPT_SELF_SIGNED,
     OPT_SUBJECT, OPT_SAN, OPT_DAYS, OPT_NOT_BEFORE, OPT_NOT_AFTER,
-    OPT_ISSUER, OPT_SERIAL, OPT_CA, OPT_DELEGATE, OPT_COUNT, OPT_SAME_KEY
+    OPT_ISSUER, OPT_SERIAL, OPT_CA, OPT_DELEGATE, OPT_COUNT, OPT_SAME_KEY,
+    OPT_MD, OPT_KEY_ID
 } option_e;
 
 static const struct option options[] = {
@@ -211,6 +220,8 @@ static const struct option options[] = {
     {"delegate", no_argument, NULL, OPT_DELEGATE},
     {"count", required_argument, NULL, OPT_COUNT},
     {"same-key", no_argument, NULL, OPT_SAME_KEY},
+    {"md", required_argument, NULL, OPT_MD},
+    {"key-id", required_argument, NULL, OPT_KEY_ID},
     {NULL, 0, NULL, 0}};
 
 static void push(const char **items, pki_list_t *list, const char *item)
@@ -232,12 +243,20 @@ static long number(const char *text)
     return value;
 }
 
+/* "explicit": the certificate's key is that of pki_explicit_set, its key file
+ * has another one. */
+static void set_kind(job_t *job, const char *kind)
+{
+    job->spec.explicit_key = strcmp(kind, "explicit") == 0;
+    job->kind = job->spec.explicit_key ? "ec" : kind;
+}
+
 static void set_option(job_t *job, option_e option, const char *value)
 {
     pki_spec_t *spec = &job->spec;
 
     switch (option) {
-    case OPT_KEY: job->kind = value; break;
+    case OPT_KEY: set_kind(job, value); break;
     case OPT_URL: push(job->urls, &spec->urls, value); break;
     case OPT_CA_ISSUERS:
         push(job->issuer_urls, &spec->issuer_urls, value);
@@ -257,6 +276,8 @@ static void set_option(job_t *job, option_e option, const char *value)
     case OPT_DELEGATE: spec->is_delegate = 1; break;
     case OPT_COUNT: job->count = number(value); break;
     case OPT_SAME_KEY: job->same_key = 1; break;
+    case OPT_MD: spec->md = value; break;
+    case OPT_KEY_ID: job->key_id = value; break;
     default: usage();
     }
 }

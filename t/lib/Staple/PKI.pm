@@ -64,7 +64,8 @@ sub issuer_file { return $_[0]->file(base($_[1]) // 'ca') }
 sub base { return ref $_[0] ? $_[0]{name} : $_[0] }
 
 # Options of cert() that testpki takes: with a value, with several, with none.
-my @VALUES = qw(key subject days not_before not_after issuer serial count);
+my @VALUES = qw(key subject days not_before not_after issuer serial count md
+                key_id);
 my @LISTS = qw(url san ca_issuers);
 my @FLAGS = qw(must_staple self_signed ca delegate same_key);
 
@@ -73,7 +74,9 @@ sub make {
     my @arguments;
 
     $opt{key} //= $self->{key};
-    $opt{issuer} = base($opt{issuer}) if defined $opt{issuer};
+    for my $option (qw(issuer key_id)) {
+        $opt{$option} = base($opt{$option}) if defined $opt{$option};
+    }
     for my $option (@VALUES, @LISTS) {
         my $value = delete $opt{$option} // next;
 
@@ -99,7 +102,8 @@ sub describe {
 
 # One certificate.  Options, all as in t/tools/README.md: key, url, san and
 # ca_issuers (each one or several), must_staple, self_signed, subject, days,
-# not_before, not_after, issuer (name or certificate), serial, ca, delegate.
+# not_before, not_after, issuer (name or certificate), serial, ca, delegate, md,
+# key_id (name or certificate).
 sub cert {
     my ($self, $name, %opt) = @_;
     my ($line) = $self->make($name, %opt);

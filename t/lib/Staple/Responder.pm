@@ -19,7 +19,8 @@ our @ISA = ('Staple::Program');
 #   $responder->wait_for(sub { $responder->count(name => 'a.example') }, 10);
 #
 # It answers when new() returns, and a rule holds when set() returns.  'listen'
-# is an address or several, which share one port; 'dir' keeps its files.  The
+# is an address or several, which share one port, or 'lo', all of 127.0.0.0/8;
+# 'dir' keeps its files.  The
 # actions and their keys are in t/tools/README.md.
 sub new {
     my ($class, %opt) = @_;
@@ -44,6 +45,7 @@ sub host {
     my ($self) = @_;
     my ($address) = $self->addresses;
 
+    return '127.0.0.1' if $address eq 'lo';
     return $address =~ /:/ ? "[$address]" : $address;
 }
 
@@ -51,6 +53,16 @@ sub url {
     my ($self, $path) = @_;
 
     return 'http://' . $self->host . ":$self->{port}" . ($path // '/');
+}
+
+# The same on a host of its own for each number from 0 on, which nobody needs to
+# configure; the responder has to listen on 'lo'.
+sub url_at {
+    my ($self, $number, $path) = @_;
+    my $host = join '.', 127, 100 + int($number / 62500),
+                         1 + int($number / 250) % 250, 1 + $number % 250;
+
+    return "http://$host:$self->{port}" . ($path // '/');
 }
 
 # ---- life ----
