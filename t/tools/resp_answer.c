@@ -60,7 +60,8 @@ static const char *make_body(tool_buf_t *body, const rule_t *rule,
     case VIA_INFORMATIONAL:
     case VIA_EMPTY: break;
     case VIA_PLAIN: case VIA_REFUSE: case VIA_SILENT: case VIA_RESET:
-    case VIA_CLOSE: case VIA_HANG: case VIA_HANG_CONNECT: case VIA_HANG_AFTER_HEADERS:
+    case VIA_CLOSE: case VIA_HANG: case VIA_HANG_CONNECT:
+    case VIA_HANG_AFTER_HEADERS:
     case VIA_HANG_HALF_BODY: case VIA_TRICKLE: case VIA_SHORT:
     case VIA_LONG: case VIA_HTTP09: case VIA_BIG_HEADERS:
         tool_buf_add(body, ocsp->data, ocsp->len);
@@ -275,7 +276,8 @@ static void set_course(answer_t *answer, const rule_t *rule, size_t head,
 static int is_silent(const rule_t *rule)
 {
     return rule->via == VIA_RESET || rule->via == VIA_REFUSE
-           || rule->via == VIA_SILENT || rule->via == VIA_CLOSE || rule->via == VIA_HANG
+           || rule->via == VIA_SILENT || rule->via == VIA_CLOSE
+           || rule->via == VIA_HANG
            || rule->via == VIA_HANG_CONNECT
            || rule->via == VIA_INFORMATIONAL;
 }

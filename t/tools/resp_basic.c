@@ -1,4 +1,4 @@
-/* A signed response put together from its parts, some of them as no CA would. */
+/* A signed response put together from its parts, some as no CA would. */
 #include "resp_basic.h"
 
 #include "tool_der.h"

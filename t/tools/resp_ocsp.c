@@ -72,8 +72,8 @@ static void change_byte(ASN1_OCTET_STRING *text)
     free(data);
 }
 
-/* The same CertID, but its SHA-1 (1.3.14.3.2.26) is called 1.3.14.3.2.127, which
- * nobody knows. */
+/* The same CertID, but its SHA-1 (1.3.14.3.2.26) is called 1.3.14.3.2.127,
+ * which nobody knows. */
 static OCSP_CERTID *unknown_hash(OCSP_CERTID *asked)
 {
     static const unsigned char sha1[] = {0x2b, 0x0e, 0x03, 0x02, 0x1a};

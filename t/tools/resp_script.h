@@ -110,8 +110,8 @@ void resp_script_acknowledge(const script_t *script);
 /* The last rule that holds for target; counts. */
 rule_t *resp_script_match(script_t *script, const target_t *target);
 
-/* The last rule for connections, refuse, silent or hang-connect, when no later rule
- * for all requests hides it; NULL without one.  Does not count. */
+/* The last rule for connections (refuse, silent, hang-connect), when no later
+ * rule for all requests hides it; NULL without one.  Does not count. */
 rule_t *resp_script_connection(const script_t *script);
 
 #endif

@@ -83,7 +83,7 @@ static void begin(server_t *server, listener_t *listener)
 }
 
 /* Listens with a queue that is full, so that the kernel drops whatever else
- * wants to connect, as a packet filter does: each host of this port is silent. */
+ * wants to connect, as a packet filter does: each host of it is silent. */
 static void begin_silence(listener_t *listener)
 {
     if (listener->is_silent) {

@@ -53,8 +53,8 @@ typedef struct {
     const char *headers;
 } log_line_t;
 
-/* "ADDRESS:PORT" or "[ADDRESS]:PORT"; port 0 takes a free one.  "lo:PORT" is all
- * of 127.0.0.0/8, and reached from this machine alone. */
+/* "ADDRESS:PORT" or "[ADDRESS]:PORT"; port 0 takes a free one.  "lo:PORT" is
+ * all of 127.0.0.0/8, and reached from this machine alone. */
 void resp_server_listen(server_t *server, const char *where);
 
 /* The port of a listener. */

@@ -15,8 +15,8 @@
 static void usage(void)
 {
     fputs("testpki ca DIR [--key ec|rsa]\n"
-          "testpki cert DIR NAME [--key ec[:CURVE]|rsa[:BITS]|ed25519|explicit]\n"
-          "    [--url URL]... [--md DIGEST] [--key-id BASE]\n"
+          "testpki cert DIR NAME [--url URL]... [--md DIGEST] [--key-id BASE]\n"
+          "    [--key ec[:CURVE]|rsa[:BITS]|ed25519|explicit]\n"
           "    [--ca-issuers URL]... [--must-staple] [--self-signed]\n"
           "    [--subject CN|RFC4514] [--san NAME]... [--days N]\n"
           "    [--not-before EPOCH] [--not-after EPOCH] [--issuer BASE]\n"
