@@ -18,7 +18,8 @@ help:
 	@echo ''
 	@echo 'From the clone; most say more with --help:'
 	@echo 'build/demo            watch it staple'
-	@echo 'build/test            every test, from a fresh clone; --quick: without httpd'
+	@echo 'build/test            every test, from a fresh clone; --quick: without httpd;'
+	@echo '                      --all: with Java, Go and NSS as clients, too'
 	@echo 'build/bench           benchmarks, next to others where they are installed'
 	@echo 'build/lint            static analysis'
 	@echo 'build/sanitize        tests under sanitizers and valgrind'
@@ -33,6 +34,10 @@ check-server: all
 	HTTPD_SBINDIR='$(HTTPD_SBINDIR)' HTTPD_PROGNAME='$(HTTPD_PROGNAME)' \
 	    srcdir='$(srcdir)' builddir='$(builddir)' \
 	    $(srcdir)/t/run-server-tests $(SERVER_TESTS)
+
+# What Staple::Clients compiles.
+clean-local:
+	rm -rf t/clients/made
 
 # What formatting and tooling look at.
 c_files = cd $(srcdir) && find mod_ocspstaple.c modules t -name '*.[ch]'
@@ -62,7 +67,7 @@ compile_commands.json: Makefile
 
 CLEANFILES += compile_commands.json compile_commands.json.tmp
 
-.PHONY: help check-server format format-check
+.PHONY: help check-server clean-local format format-check
 
 # ---- packages ----
 

@@ -92,9 +92,13 @@ static void add_basic_constraints(X509 *cert, int is_ca)
 static void add_key_usage(X509 *cert, int is_ca)
 {
     ASN1_BIT_STRING *value = ASN1_BIT_STRING_new();
+    int is_rsa = EVP_PKEY_is_a(X509_get0_pubkey(cert), "RSA");
 
     TOOL_MUST(value != NULL);
     TOOL_MUST(ASN1_BIT_STRING_set_bit(value, 0, 1)); /* digitalSignature */
+    if (is_rsa && !is_ca) {
+        TOOL_MUST(ASN1_BIT_STRING_set_bit(value, 2, 1)); /* keyEncipherment */
+    }
     if (is_ca) {
         TOOL_MUST(ASN1_BIT_STRING_set_bit(value, 5, 1)); /* keyCertSign */
         TOOL_MUST(ASN1_BIT_STRING_set_bit(value, 6, 1)); /* cRLSign */

@@ -81,7 +81,7 @@ sub gnutls_cli {
     my ($text, $status) = capture([
         'gnutls-cli', '--priority', $version, '--sni-hostname', $name,
         '--verify-hostname', $name, $opt{ca} ? ("--x509cafile=$opt{ca}") : (),
-        '-p', $server->port, '127.0.0.1']);
+        '-p', $server->port, '127.0.0.1'], timeout => $opt{timeout} // 10);
 
     return {
         text => $text, ok => $status eq '0' && $text =~ /Handshake was completed/,
@@ -97,7 +97,8 @@ sub curl_cert_status {
     my ($text, $status) = capture([
         'curl', '-sS', '--noproxy', '*', '--cert-status', '--cacert', $opt{ca},
         $opt{tls} ? ("--tlsv$opt{tls}", '--tls-max', $opt{tls}) : (),
-        '--resolve', "$name:$port:127.0.0.1", "https://$name:$port/"]);
+        @{ $opt{args} || [] }, '--resolve', "$name:$port:127.0.0.1",
+        "https://$name:$port/"], timeout => $opt{timeout} // 10);
 
     return wantarray ? ($status, $text) : $status;
 }
