@@ -12,6 +12,12 @@ use warnings;
 #   -gives  'nothing': what was held stays, and what has nothing gets nothing
 #           (usual); 'revoked' or 'good': that is what is to be stapled, and
 #           the log need not complain
+#   -held   action and keys of the response that is held, instead of a good one
+#   -new    what may be stapled where nothing was held, beside what it gives
+#   -make   certificates for extra= and signer=: name and options, as of
+#           Staple::PKI::make
+#   -others so many hosts more that this responder is, each asked for a
+#           certificate; it listens on 'lo'
 #   -own    this responder is one of its own: what it does concerns connections
 #   -host   the name by which it is asked; -listen, the address where it is
 #   -url    instead of the responder's
@@ -171,7 +177,7 @@ sub rows {
     return map {
         my ($name, $fault, $log, $action, %keys) = @$_;
         my %row = (name => $name, fault => $fault, log => $log,
-                   gives => 'nothing');
+                   gives => 'nothing', new => '');
 
         for my $key (grep { /^-/ } keys %keys) {
             $row{ substr $key, 1 } = delete $keys{$key};
