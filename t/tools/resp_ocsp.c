@@ -2,6 +2,7 @@
 #include "resp_ocsp.h"
 
 #include "resp_basic.h"
+#include "tool_der.h"
 
 #include <openssl/bn.h>
 #include <openssl/err.h>
@@ -13,6 +14,7 @@
 /* Below the arc that is set apart for documentation. */
 #define OID_PAD "1.3.6.1.4.1.32473.1"
 #define OID_CRITICAL "1.3.6.1.4.1.32473.2"
+#define OID_DIGEST "1.3.6.1.4.1.32473.3"
 
 /* What a response is made of. */
 typedef struct {
@@ -72,46 +74,66 @@ static void change_byte(ASN1_OCTET_STRING *text)
     free(data);
 }
 
-/* The same CertID, but its SHA-1 (1.3.14.3.2.26) is called 1.3.14.3.2.127,
- * which nobody knows. */
-static OCSP_CERTID *unknown_hash(OCSP_CERTID *asked)
+/* The same CertID, hashes and all, but of another algorithm's name. */
+static OCSP_CERTID *rename_hash(OCSP_CERTID *asked, const ASN1_OBJECT *name)
 {
-    static const unsigned char sha1[] = {0x2b, 0x0e, 0x03, 0x02, 0x1a};
-    unsigned char *der = NULL;
+    ASN1_OCTET_STRING *name_hash, *key_hash;
+    ASN1_INTEGER *serial;
+    unsigned char *number = NULL;
+    tool_buf_t part = {0}, all = {0};
     const unsigned char *at;
-    int len = i2d_OCSP_CERTID(asked, &der);
     OCSP_CERTID *id;
+    int len;
 
-    for (int i = 0; i + (int)sizeof(sha1) <= len; i++) {
-        if (memcmp(der + i, sha1, sizeof(sha1)) == 0) {
-            der[i + (int)sizeof(sha1) - 1] = 127;
-            break;
-        }
-    }
-    at = der;
-    id = d2i_OCSP_CERTID(NULL, &at, len);
-    OPENSSL_free(der);
+    OCSP_id_get0_info(&name_hash, NULL, &key_hash, &serial, asked);
+    tool_der_add(&part, V_ASN1_OBJECT, OBJ_get0_data(name), OBJ_length(name));
+    tool_der_add(&part, V_ASN1_NULL, "", 0);
+    tool_der_wrap(&all, TOOL_DER_SEQUENCE, &part);
+    tool_der_add(&all, V_ASN1_OCTET_STRING, ASN1_STRING_get0_data(name_hash),
+                 (size_t)ASN1_STRING_length(name_hash));
+    tool_der_add(&all, V_ASN1_OCTET_STRING, ASN1_STRING_get0_data(key_hash),
+                 (size_t)ASN1_STRING_length(key_hash));
+    len = i2d_ASN1_INTEGER(serial, &number);
+    TOOL_MUST(len > 0);
+    tool_buf_add(&all, number, (size_t)len);
+    OPENSSL_free(number);
+    tool_der_wrap(&part, TOOL_DER_SEQUENCE, &all);
+    at = (const unsigned char *)part.data;
+    id = d2i_OCSP_CERTID(NULL, &at, (long)part.len);
+    tool_buf_free(&part);
+    tool_buf_free(&all);
     return id;
 }
 
-/* The same certificate named with another hash algorithm. */
+/* The same certificate named with another hash algorithm, or with the name of
+ * one that cannot be had. */
 static OCSP_CERTID *rehash(const work_t *work, OCSP_CERTID *asked)
 {
     const EVP_MD *md = EVP_get_digestbyname(work->rule->certid_hash);
-    const entry_t *entry = work->query->entry;
     const identity_t *issuer
-        = resp_index_identity(work->index, entry->issuer);
+        = resp_index_identity(work->index, work->query->entry->issuer);
+    ASN1_OBJECT *unknown;
     ASN1_INTEGER *serial;
+    OCSP_CERTID *id = NULL;
 
-    if (strcmp(work->rule->certid_hash, "unknown") == 0) {
-        return unknown_hash(asked);
+    if (md == NULL) {
+        unknown = OBJ_txt2obj(OID_DIGEST, 1);
+        TOOL_MUST(unknown != NULL);
+        id = rename_hash(asked, unknown);
+        ASN1_OBJECT_free(unknown);
+        return id;
     }
     if (issuer == NULL) {
         return OCSP_CERTID_dup(asked);
     }
     OCSP_id_get0_info(NULL, NULL, NULL, &serial, asked);
-    return OCSP_cert_id_new(md, X509_get_subject_name(issuer->cert),
-                            X509_get0_pubkey_bitstr(issuer->cert), serial);
+    id = OCSP_cert_id_new(md, X509_get_subject_name(issuer->cert),
+                          X509_get0_pubkey_bitstr(issuer->cert), serial);
+    if (id == NULL) {
+        ERR_clear_error();
+        id = rename_hash(asked, OBJ_nid2obj(EVP_MD_get_type(md)));
+    }
+    return id;
 }
 
 static OCSP_CERTID *answered_id(const work_t *work, OCSP_CERTID *asked)

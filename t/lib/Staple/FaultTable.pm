@@ -14,7 +14,7 @@ use warnings;
 #           the log need not complain
 #   -held   action and keys of the response that is held, instead of a good one
 #   -new    what may be stapled where nothing was held, beside what it gives
-#   -make   certificates for extra= and signer=: name and options, as of
+#   -make   a certificate for extra= or signer=: name and options, as of
 #           Staple::PKI::make
 #   -others so many hosts more that this responder is, each asked for a
 #           certificate; it listens on 'lo'
@@ -76,6 +76,10 @@ my %groups = (
          part => 'body'],
         [notls => 'is asked by https and speaks http',
          qr/TLS connection|in time/, 'good', -scheme => 'https'],
+        [silent => 'does not answer when it is connected to', qr/in time/,
+         'silent', -own => 1],
+        [silents => 'is one of a hundred hosts that do not answer',
+         qr/in time/, 'silent', -own => 1, -listen => 'lo', -others => 100],
     ],
     response => [
         [malformed => 'says malformedRequest', qr/says malformedRequest/,
@@ -119,6 +123,8 @@ my %groups = (
         [epoch => 'sends a nextUpdate of the first second of 1970',
          qr/cannot be read or contradict/, 'good', this => '@0',
          next => '@0'],
+        [older => 'replays that it did not know the certificate',
+         qr/does not know|older than the one held/, 'unknown', this => -86400],
     ],
     signature => [
         [signature => 'sends a wrong signature',
@@ -143,6 +149,8 @@ my %groups = (
         [sha1 => 'signs by SHA-1', qr/no longer trusted/, 'good',
          md => 'sha1'],
         [md5 => 'signs by MD5', qr/no longer trusted/, 'good', md => 'md5'],
+        [parameters => 'adds 3000 bytes to the name of the algorithm', '',
+         'good', sigparams => 3000, -gives => 'good'],
     ],
     names => [
         [noname => 'has a name that does not resolve', qr/does not resolve/,

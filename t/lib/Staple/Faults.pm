@@ -13,7 +13,7 @@ use Test::More ();
 use Staple::Client;
 use Staple::FaultTable;
 use Staple::PKI ();
-use Staple::Process qw(read_file write_file wait_until);
+use Staple::Process qw(read_file scale write_file wait_until);
 use Staple::Responder ();
 use Staple::Server ();
 use Staple::Test;
@@ -103,7 +103,7 @@ sub prepare_more {
     my ($self, $row) = @_;
     my $pki = $self->{pki};
 
-    $pki->make(@$_) for @{ $row->{make} || [] };
+    $pki->make(@{ $row->{make} }) if $row->{make};
     if (my ($action, %keys) = @{ $row->{held} || [] }) {
         push @{ $self->{rules}{ $self->{responder}->host } },
             ["held-$row->{name}.example", $action, path => '/well/', %keys];
@@ -130,7 +130,7 @@ sub config {
 
     return (
         lines => "OCSPStapleRetryInterval 1\nOCSPStapleMaxTries 1000\n"
-               . "OCSPStapleTimeout 2\n"
+               . 'OCSPStapleTimeout ' . scale(2) . "\n"
                . ($asks{held} eq 'fault' ? $self->{lines} // '' : ''),
         vhosts => [map {
             my ($kind) = $_->{name} =~ /^(\w+)-/;
