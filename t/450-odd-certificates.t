@@ -36,12 +36,13 @@ my %odd = (
     'zero.example' => [serial => '0', url => $url],
     'urls.example' => [url => [(map { long_url($dead, 2041 + $_) } 1 .. 7),
                                long_url($alive, 2048)]],
+    'many.example' => [url => [$url, map { "$url$_/" } 1 .. 240]],
     'tail.example' => [url => [long_url($dead, 9000), $url]],
 );
 my @names = sort keys %odd;
 my %cert = map { $_ => $pki->cert($_, @{ $odd{$_} }) } @names;
 
-plan tests => 7 + @names;
+plan tests => 8 + @names;
 
 my $server = Staple::Server->new(
     lines => "OCSPStapleRetryInterval 1\n",
@@ -64,5 +65,7 @@ for my $name (@names) {
 
     ok($lines, "$name: one line of the log says so");
 }
+cmp_ok($responder->count(name => 'many.example'), '<=', 2,
+       'of 241 URLs no more is asked than of one');
 is($server->log_lines(qr/.{8000}/), 0, 'no line of the log is without end');
 is(join("\n", $server->bad_lines), '', 'nothing bad in the log');

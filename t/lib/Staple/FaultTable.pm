@@ -20,7 +20,8 @@ use warnings;
 #           certificate; it listens on 'lo'
 #   -own    this responder is one of its own: what it does concerns connections
 #   -host   the name by which it is asked; -listen, the address where it is
-#   -url    instead of the responder's
+#   -scheme https: that of its URL
+#   -asked  what the request is for, where that is not the URL or its path
 my %groups = (
     http => [
         [http302 => 'redirects (302)',
@@ -169,6 +170,36 @@ my %groups = (
         [unreachable => 'is there by IPv6 only, and nobody listens',
          qr/no connection/, 'refuse', -host => 'ipv6.example',
          -listen => '::1', -own => 1],
+    ],
+    proxies => [
+        [passes => 'answers for the responder', '', 'good',
+         -host => 'passes.example', -gives => 'good'],
+        [hangs => 'reads the request and never answers', qr/in time/, 'hang',
+         -host => 'hangs.example'],
+        [closes => 'closes the connection', qr/connection broke/, 'close',
+         -host => 'closes.example'],
+        [portal => 'answers with a page of its own',
+         qr/not of type application\/ocsp-response \(text\/html/, 'html',
+         -host => 'portal.example'],
+        [gateway => 'says 502', qr/HTTP status other than 200/, 'http=502',
+         -host => 'gateway.example'],
+        [login => 'wants to know who asks (407)',
+         qr/HTTP status other than 200/, 'http=407',
+         header => 'Proxy-Authenticate: Basic realm="x"',
+         -host => 'login.example'],
+        [elsewhere => 'redirects (302)', qr/HTTP status other than 200/,
+         'http=302', location => 'http://127.0.0.1:9/',
+         -host => 'elsewhere.example'],
+        [bytes => 'sends bytes that are no OCSP',
+         qr/not a well-formed OCSP response/, 'junk',
+         -host => 'bytes.example'],
+        [tunnel => 'makes no tunnel for https (403)', qr/CONNECT/,
+         'http=403', -scheme => 'https', -host => 'tunnel.example',
+         -asked => 'tunnel.example:'],
+        [broken => 'makes a tunnel and says nothing in it',
+         qr/TLS connection|in time|connection broke/, 'hang-after-headers',
+         -scheme => 'https', -host => 'broken.example',
+         -asked => 'broken.example:'],
     ],
     proxy => [
         [proxy => 'is asked through a proxy that is down', qr/no connection/,

@@ -29,7 +29,8 @@ use Staple::Test;
 # that answers well.
 #
 # Options: key (of the CA, 'ec'), lines (of the server, while the faults are
-# on), need (as for plan).
+# on), proxy (the responder is one, which is asked for all URLs), need (as for
+# plan).
 sub show {
     my ($group, %opt) = @_;
     my @rows = Staple::FaultTable::rows($group);
@@ -84,7 +85,9 @@ sub prepare {
                 "$kind-$row->{name}.example", url => $url, key => 'ec');
         }
         my ($action, %keys) = @{ $row->{action} };
-        $keys{path} = "/$row->{name}/" if !$row->{own};
+        $keys{path} = $row->{asked} // ($self->{proxy} ? $url
+                                                       : "/$row->{name}/")
+            if !$row->{own};
         $row->{own} ? $responder->set('*', $action, %keys)
                     : push @{ $self->{rules}{ $responder->host } },
                         ['*', $action, %keys];
@@ -93,6 +96,8 @@ sub prepare {
         my $rules = $self->{rules}{ $responder->host } or next;
         $responder->set_all(['*', 'good', next => 86400], @$rules);
     }
+    $self->{lines} .= 'OCSPStapleProxy ' . $self->{responder}->url . "\n"
+        if $self->{proxy};
     $self->{server} = Staple::Server->new($self->config(held => 'well', new => 'nobody'));
     return;
 }
