@@ -51,6 +51,7 @@ static void register_hooks(apr_pool_t *p)
     APR_OPTIONAL_HOOK(ap, status_hook, staple_status_section, NULL, NULL,
                       APR_HOOK_MIDDLE);
     ap_hook_child_init(staple_shared_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(staple_serve_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(staple_lifecycle_child_init, NULL, watchdog,
                        APR_HOOK_FIRST);
     ap_hook_child_init(staple_watchdog_child_init, watchdog, NULL,

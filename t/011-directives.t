@@ -37,6 +37,8 @@ my @rows = (
      'give a number from 0.0 to 5.0 with at most one decimal'],
     ['OCSPStapleConcurrency', ['0', '1001', 'many'],
      'give a whole number from 1 to 1000'],
+    ['OCSPStapleMaxSize', ['4095', '65528', '16k', 'none'],
+     'give a whole number from 4096 to 65527'],
     ['OCSPStapleResponder',
      ['ftp://a.example/', 'a.example', 'http://', 'http://u:p@a.example/',
       'http://u@a.example/', 'http://a.example:0/', 'http://a.example:65536/',
@@ -155,6 +157,7 @@ configtest(<<'MAIN', <<'VHOST');
 OCSPStaple On
 OCSPStapleInterval 2h
 OCSPStapleConcurrency 7
+OCSPStapleMaxSize 20000
 OCSPStapleProxy http://127.0.0.1:3128/
 OCSPStapleEventLog events.log
 OCSPStapleEventCommand /bin/echo one "two three"
@@ -189,6 +192,7 @@ is_deeply(\%main, {
     OCSPStapleNonce => 'Off', OCSPStapleClockSkew => 300,
     OCSPStapleMaxAge => 604800, OCSPStapleIssuerCheck => 'On',
     OCSPStapleRevokedScore => '0.0', OCSPStapleConcurrency => 7,
+    OCSPStapleMaxSize => 20000,
     OCSPStapleResponder => 'http://127.0.0.1:1/ http://127.0.0.1:2/',
     OCSPStapleResponseFile => 'none', OCSPStapleChainFile => 'none',
     OCSPStapleLogExclude => 'all', OCSPStapleEventLog => "$root/events.log",

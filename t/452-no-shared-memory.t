@@ -9,12 +9,13 @@ use Staple::Server;
 
 plan tests => 5, need { 'no prlimit' => have_tool('prlimit') };
 
-# The segment for 64 certificates has 4 MiB and more.
+# The segment for 64 certificates has 8 MiB of addresses.
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my @certs = $pki->certs(64, prefix => 'v', same_key => 1,
                         url => 'http://127.0.0.1:9/');
-my $server = Staple::Server->new(mpm => 'prefork', vhosts => [
-    Staple::Server->stapled(@certs)])->start;
+my $server = Staple::Server->new(
+    mpm => 'prefork', lines => "OCSPStapleMaxSize 65527\n",
+    vhosts => [Staple::Server->stapled(@certs)])->start;
 my ($kb) = (read_file('/proc/' . $server->pid . '/status') // '')
     =~ /VmSize:\s*(\d+)/;
 

@@ -24,7 +24,8 @@ my @short = $pki->certs(60, prefix => 'short', same_key => 1,
                         url => $responder->url('/short/'));
 my @names = map { $_->{name} } @held;
 my $server = Staple::Server->new(
-    lines => "OCSPStapleRetryInterval 1\nOCSPStapleMaxTries 10000\n",
+    lines => "OCSPStapleRetryInterval 1\nOCSPStapleMaxTries 10000\n"
+           . "OCSPStapleMaxSize 65527\n",
     vhosts => [map { { name => $_->{name}, certs => [$_],
                        lines => "OCSPStaple On\n" } } @held, @short]);
 

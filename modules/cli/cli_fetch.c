@@ -26,6 +26,7 @@ typedef struct wish_t {
     const char *proxy;
     const char *out;
     int json;
+    apr_int64_t max_size;
     staple_policy_t policy;
 } wish_t;
 
@@ -87,6 +88,11 @@ static int read_options(wish_t *wish, const cli_command_t *command,
          .to = &wish->policy.nonce},
         CLI_OPTION_SKEW(&wish->policy.clock_skew),
         CLI_OPTION_MAX_AGE(&wish->policy.max_age),
+        {.name = "max-size", .value = "BYTES", .kind = CLI_OPTION_NUMBER,
+         .help = "of a response that is stapled, as OCSPStapleMaxSize\n"
+                 "says (default: 16380)",
+         .to = &wish->max_size, .min = STAPLE_LEAST_MAX_SIZE,
+         .max = STAPLE_MAX_RESPONSE},
         {.name = "out", .value = "FILE", .kind = CLI_OPTION_TEXT,
          .help = "write the response here, as DER, once it is verified\n"
                  "as good or revoked",
@@ -170,10 +176,11 @@ static void take_report(void *baton, const staple_report_t *report)
 /* What the module has in shared memory, in memory of this process. */
 static int make_cache(job_t *job, const staple_cert_t *cert)
 {
-    apr_size_t size = staple_cache_size(1, staple_cache_arena_bytes(1));
+    apr_size_t max_len = (apr_size_t)job->wish->max_size;
+    apr_size_t size = staple_cache_size(1, max_len);
     void *block = apr_pcalloc(job->pool, size);
 
-    job->cache = staple_cache_format(block, size, &cert->key, 1);
+    job->cache = staple_cache_format(block, size, &cert->key, 1, max_len);
     return job->cache != NULL;
 }
 
@@ -339,7 +346,8 @@ static int write_out(const cli_command_t *command, const job_t *job,
 int cli_fetch_run(const cli_command_t *command, apr_pool_t *p,
                   const char *const *args)
 {
-    wish_t wish = {.policy = STAPLE_POLICY_DEFAULT};
+    wish_t wish = {.max_size = STAPLE_USUAL_MAX_SIZE,
+                   .policy = STAPLE_POLICY_DEFAULT};
     job_t job = {.pool = p, .wish = &wish};
     cli_verdict_t verdict = {.cert = NULL};
     staple_cert_t *cert = NULL;

@@ -1,6 +1,16 @@
 /* A verified response that is not older than the one held -> the cache. */
 #include "staple_adopt.h"
 
+#include <apr_strings.h>
+
+/* How long it is, and may be. */
+static void note_sizes(staple_record_t *record, apr_size_t len, apr_size_t max)
+{
+    apr_snprintf(record->detail, sizeof(record->detail),
+                 "%" APR_SIZE_T_FMT " bytes; OCSPStapleMaxSize is %"
+                 APR_SIZE_T_FMT, len, max);
+}
+
 staple_reason_e staple_adopt(staple_record_t *record, staple_writer_t *writer,
                              apr_uint32_t index, const staple_cert_t *cert,
                              const staple_policy_t *policy,
@@ -21,6 +31,9 @@ staple_reason_e staple_adopt(staple_record_t *record, staple_writer_t *writer,
         return STAPLE_OLDER;
     }
     reason = staple_writer_put(writer, index, der, der_len, verdict.use_until);
+    if (reason == STAPLE_STAPLE_TOO_LARGE) {
+        note_sizes(record, der_len, staple_writer_max_len(writer));
+    }
     if (reason != STAPLE_OK) {
         return reason;
     }

@@ -11,7 +11,8 @@
  * *record what it says; the caller completes the record and publishes that.
  * `record` comes in as the certificate's present record.  Whatever is wrong,
  * the response held stays: STAPLE_UNKNOWN for a verified `unknown`,
- * STAPLE_OLDER, STAPLE_CACHE_FULL, or why verification refused it.
+ * STAPLE_OLDER, STAPLE_STAPLE_TOO_LARGE (*record then has the sizes in its
+ * detail), or why verification refused it.
  */
 staple_reason_e staple_adopt(staple_record_t *record, staple_writer_t *writer,
                              apr_uint32_t index, const staple_cert_t *cert,

@@ -13,47 +13,43 @@ static apr_uint64_t slots_for(apr_uint32_t count)
     return slots;
 }
 
+/* Units of the arena; why so many, is in the header. */
+static apr_uint64_t units_for(apr_uint32_t count, apr_size_t max_len)
+{
+    return (2 * (apr_uint64_t)count + 1) * staple_cache_units(max_len);
+}
+
 /* Sets every number of the header; returns the whole size, 0 = too large. */
 static apr_size_t lay_out(staple_cache_t *header, apr_uint32_t count,
-                          apr_size_t arena_bytes)
+                          apr_size_t max_len)
 {
     apr_uint64_t slots = slots_for(count);
-    apr_uint64_t units = arena_bytes / STAPLE_CACHE_UNIT;
 
-    if (count >= STAPLE_CACHE_NONE / 4
-        || units >= 1U << STAPLE_CACHE_UNIT_BITS) {
+    if (count >= STAPLE_CACHE_NONE / 4 || max_len == 0
+        || max_len > STAPLE_MAX_RESPONSE
+        || units_for(count, max_len) >= 1U << STAPLE_CACHE_UNIT_BITS) {
         return 0;
     }
     header->magic = STAPLE_CACHE_MAGIC;
     header->record_size = sizeof(staple_record_t);
     header->count = count;
     header->slot_mask = slots - 1;
-    header->units = units;
+    header->max_len = max_len;
+    header->units = units_for(count, max_len);
     header->records_at =
         sizeof(staple_cache_t) + slots * sizeof(staple_cache_slot_t);
     header->arena_at = header->records_at + count * sizeof(staple_cache_pair_t);
     header->arena_at = (header->arena_at + STAPLE_CACHE_UNIT - 1)
                        / STAPLE_CACHE_UNIT * STAPLE_CACHE_UNIT;
-    header->size = header->arena_at + units * STAPLE_CACHE_UNIT;
-    header->reserved = 0;
+    header->size = header->arena_at + header->units * STAPLE_CACHE_UNIT;
     return header->size;
 }
 
-apr_size_t staple_cache_size(apr_uint32_t count, apr_size_t arena_bytes)
+apr_size_t staple_cache_size(apr_uint32_t count, apr_size_t max_len)
 {
     staple_cache_t header;
 
-    return lay_out(&header, count, arena_bytes);
-}
-
-apr_size_t staple_cache_arena_bytes(apr_uint32_t count)
-{
-    const apr_size_t largest =
-        staple_cache_units(STAPLE_MAX_RESPONSE) * STAPLE_CACHE_UNIT;
-    apr_size_t wanted = (apr_size_t)count * 8192;
-    apr_size_t least = (count < 64 ? count + 1 : 65) * largest;
-
-    return wanted > least ? wanted : least;
+    return lay_out(&header, count, max_len);
 }
 
 /* Without a call: a handshake's look-up is mostly this and the copy. */
@@ -117,16 +113,16 @@ staple_cache_slot_t *staple_cache_find_slot(const staple_cache_t *cache,
 
 staple_cache_t *staple_cache_format(void *block, apr_size_t size,
                                     const staple_key_t *keys,
-                                    apr_uint32_t count)
+                                    apr_uint32_t count, apr_size_t max_len)
 {
     staple_cache_t *cache = block;
-    apr_size_t without_arena = staple_cache_size(count, 0);
+    apr_size_t needed = staple_cache_size(count, max_len);
     apr_uint32_t i;
 
-    if (without_arena == 0 || size < without_arena
-        || lay_out(cache, count, size - without_arena) == 0) {
+    if (needed == 0 || size < needed) {
         return NULL;
     }
+    lay_out(cache, count, max_len);
     for (i = 0; i < count; i++) {
         staple_cache_slot_t *slot = staple_cache_find_slot(cache, &keys[i]);
 
@@ -146,8 +142,7 @@ staple_cache_t *staple_cache_attach(void *block, apr_size_t size)
 
     if (size < sizeof(*cache) || cache->magic != STAPLE_CACHE_MAGIC
         || cache->record_size != sizeof(staple_record_t) || cache->size > size
-        || lay_out(&expected, cache->count, cache->units * STAPLE_CACHE_UNIT)
-               != cache->size
+        || lay_out(&expected, cache->count, cache->max_len) != cache->size
         || memcmp(&expected, cache, sizeof(expected)) != 0) {
         return NULL;
     }
@@ -157,6 +152,11 @@ staple_cache_t *staple_cache_attach(void *block, apr_size_t size)
 apr_uint32_t staple_cache_count(const staple_cache_t *cache)
 {
     return cache->count;
+}
+
+apr_size_t staple_cache_max_len(const staple_cache_t *cache)
+{
+    return (apr_size_t)cache->max_len;
 }
 
 apr_uint32_t staple_cache_find(const staple_cache_t *cache,

@@ -38,14 +38,21 @@ typedef struct staple_cache_t staple_cache_t;
 /* The index that staple_cache_find() gives for a key that is not there. */
 #define STAPLE_CACHE_NONE 0xffffffffU
 
-/* Bytes of a block for `count` certificates with room for `arena_bytes` of
- * staples; 0 where that does not fit into a block. */
-apr_size_t staple_cache_size(apr_uint32_t count, apr_size_t arena_bytes);
-
-/* The room for staples that `count` certificates want: 8 KiB each (a response
- * with its delegate's certificate has 2 KiB), never less than lets 64 of them
- * be of the largest size. Untouched room costs address space, not memory. */
-apr_size_t staple_cache_arena_bytes(apr_uint32_t count);
+/*
+ * Bytes of a block for `count` certificates with staples of at most `max_len`
+ * bytes, 1 to STAPLE_MAX_RESPONSE; 0 where there is no such block, because it
+ * would have more than 32 GiB.
+ *
+ * The arena has room for 2 n + 1 staples of that length, n being `count`: a new
+ * one always finds a free run of units, whatever came and went before, so that
+ * no certificate takes another's room.  For at most n staples are published at
+ * any time, none longer than C units.  They leave (2n + 1) C - n C = (n + 1) C
+ * units free, and cut those into at most n + 1 runs: one of them has C or more.
+ *
+ * Most of that is never touched (low units are used first), and costs
+ * addresses, not memory.
+ */
+apr_size_t staple_cache_size(apr_uint32_t count, apr_size_t max_len);
 
 /*
  * Makes a cache in `block` of `size` zeroed bytes (8-byte aligned) for these
@@ -54,7 +61,7 @@ apr_size_t staple_cache_arena_bytes(apr_uint32_t count);
  */
 staple_cache_t *staple_cache_format(void *block, apr_size_t size,
                                     const staple_key_t *keys,
-                                    apr_uint32_t count);
+                                    apr_uint32_t count, apr_size_t max_len);
 
 /* The cache in a block that staple_cache_format() made, perhaps of another
  * version of this module: NULL where it is not ours to read. */
@@ -62,6 +69,9 @@ staple_cache_t *staple_cache_attach(void *block, apr_size_t size);
 
 /* Number of certificates. */
 apr_uint32_t staple_cache_count(const staple_cache_t *cache);
+
+/* Bytes of the longest staple that it takes. */
+apr_size_t staple_cache_max_len(const staple_cache_t *cache);
 
 /* The certificate's index, or STAPLE_CACHE_NONE.  Any process, any time. */
 apr_uint32_t staple_cache_find(const staple_cache_t *cache,

@@ -6,7 +6,7 @@
 
 #include "staple_cache.h"
 
-#define STAPLE_CACHE_MAGIC 0x3248434c50415453ULL /* "STAPLCH2" */
+#define STAPLE_CACHE_MAGIC 0x3348434c50415453ULL /* "STAPLCH3" */
 #define STAPLE_CACHE_UNIT 128U    /* bytes; an extent is whole units */
 #define STAPLE_CACHE_MAX_TURNS 64 /* looks at a slot that keeps changing */
 
@@ -27,11 +27,11 @@ struct staple_cache_t {
         record_size;    /* of staple_record_t: another version's differs */
     apr_uint32_t count; /* certificates */
     apr_uint64_t slot_mask;
+    apr_uint64_t max_len;    /* of a staple, in bytes */
     apr_uint64_t units;      /* of the arena */
     apr_uint64_t records_at; /* offsets from the start of the block */
     apr_uint64_t arena_at;
     apr_uint64_t size; /* of the whole block */
-    apr_uint64_t reserved;
 };
 
 /* Small: ten thousand handshakes meet as many slots, in no order, and each miss
@@ -166,7 +166,7 @@ static inline int staple_cache_is_inside(const staple_cache_t *cache,
 {
     apr_size_t len = STAPLE_CACHE_WHERE_LEN(where);
 
-    return len > 0 && len <= STAPLE_MAX_RESPONSE
+    return len > 0 && len <= cache->max_len
            && STAPLE_CACHE_WHERE_UNIT(where) + staple_cache_units(len)
                   <= cache->units;
 }

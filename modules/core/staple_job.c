@@ -158,7 +158,8 @@ void staple_job_succeeded(staple_refresh_t *refresh, apr_uint32_t index,
 }
 
 /* Uses a response if it is to be used, and says when to ask again. */
-staple_reason_e staple_job_take_response(staple_refresh_t *refresh,
+staple_reason_e staple_job_take_response(char *detail,
+                                         staple_refresh_t *refresh,
                                          apr_uint32_t index,
                                          const staple_answer_t *answer,
                                          const unsigned char *nonce,
@@ -172,6 +173,9 @@ staple_reason_e staple_job_take_response(staple_refresh_t *refresh,
     reason =
         staple_adopt(&record, refresh->writer, index, entry->cert,
                      entry->policy, answer->der, answer->der_len, nonce, now);
+    if (reason == STAPLE_STAPLE_TOO_LARGE) {
+        apr_cpystrn(detail, record.detail, STAPLE_RECORD_DETAIL);
+    }
     if (reason != STAPLE_OK) {
         return reason;
     }

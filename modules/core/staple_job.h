@@ -40,8 +40,11 @@ apr_time_t staple_job_next_at(staple_refresh_t *refresh, apr_uint32_t index,
 void staple_job_succeeded(staple_refresh_t *refresh, apr_uint32_t index,
                           staple_record_t *record, apr_time_t now);
 
-/* Uses a response if it is to be used (staple_adopt.h); the job ends then. */
-staple_reason_e staple_job_take_response(staple_refresh_t *refresh,
+/* Uses a response if it is to be used (staple_adopt.h); the job ends then.
+ * Where its length is why it is not, `detail`, of STAPLE_RECORD_DETAIL bytes,
+ * gets the numbers. */
+staple_reason_e staple_job_take_response(char *detail,
+                                         staple_refresh_t *refresh,
                                          apr_uint32_t index,
                                          const staple_answer_t *answer,
                                          const unsigned char *nonce,

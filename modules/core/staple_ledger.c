@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define MAGIC 0x315247444c505453ULL /* "STPLDGR1" */
+
 typedef struct line_t {
     staple_stamp_t stamp; /* of what was stored last */
     apr_time_t at;        /* when; 0 = never */
@@ -12,6 +14,8 @@ typedef struct line_t {
 enum { WORKS, FAILED_BEFORE, FAILS };
 
 struct staple_ledger_t {
+    apr_uint64_t magic;
+    apr_uint64_t line_size; /* another version's differs */
     apr_uint32_t count;
     apr_uint32_t is_restored;
     apr_uint64_t token; /* of the store; 0 = not known yet */
@@ -21,15 +25,28 @@ struct staple_ledger_t {
 
 apr_size_t staple_ledger_size(apr_uint32_t count)
 {
-    return sizeof(staple_ledger_t) + count * sizeof(line_t);
+    return sizeof(staple_ledger_t) + (apr_size_t)count * sizeof(line_t);
 }
 
 staple_ledger_t *staple_ledger_format(void *block, apr_uint32_t count)
 {
     staple_ledger_t *ledger = block;
 
+    ledger->magic = MAGIC;
+    ledger->line_size = sizeof(line_t);
     ledger->count = count;
     return ledger;
+}
+
+const staple_ledger_t *staple_ledger_attach(const void *block, apr_size_t size)
+{
+    const staple_ledger_t *ledger = block;
+
+    return size >= sizeof(*ledger) && ledger->magic == MAGIC
+                   && ledger->line_size == sizeof(line_t)
+                   && staple_ledger_size(ledger->count) <= size
+               ? ledger
+               : NULL;
 }
 
 staple_ledger_due_e staple_ledger_due(const staple_ledger_t *ledger,

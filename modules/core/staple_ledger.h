@@ -30,6 +30,10 @@ apr_size_t staple_ledger_size(apr_uint32_t count);
  * stored yet. */
 staple_ledger_t *staple_ledger_format(void *block, apr_uint32_t count);
 
+/* The ledger in a block that staple_ledger_format() made, perhaps in another
+ * version of this module: NULL where it is not ours to read. */
+const staple_ledger_t *staple_ledger_attach(const void *block, apr_size_t size);
+
 /* What is to be stored of certificate `index`, whose stamp is this one now. */
 staple_ledger_due_e staple_ledger_due(const staple_ledger_t *ledger,
                                       apr_uint32_t index,

@@ -103,8 +103,8 @@
     X(STAPLE_NOT_FOUND, "not_found", "there is no such certificate or staple") \
     X(STAPLE_DAMAGED, "damaged",                                               \
       "what was stored is damaged or of another certificate")                  \
-    X(STAPLE_CACHE_FULL, "cache_full",                                         \
-      "the shared memory has no room for a response of this size")             \
+    X(STAPLE_STAPLE_TOO_LARGE, "staple_too_large",                             \
+      "the response is longer than OCSPStapleMaxSize lets a staple be")        \
     X(STAPLE_NO_MEMORY, "no_memory", "no memory could be had")
 
 typedef enum {

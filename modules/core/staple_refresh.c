@@ -218,11 +218,13 @@ static void take_response(staple_refresh_t *refresh,
     apr_uint32_t index = exchange->index;
     staple_entry_t *entry = &refresh->entries[index];
     staple_reason_e reason = answer->reason;
+    char detail[STAPLE_RECORD_DETAIL];
 
+    apr_cpystrn(detail, answer->detail, sizeof(detail));
     if (reason == STAPLE_OK
         && !staple_follow_is_stopped(refresh->follow, index)) {
         reason = staple_job_take_response(
-            refresh, index, answer,
+            detail, refresh, index, answer,
             exchange->has_nonce ? exchange->nonce : NULL, now);
         if (reason == STAPLE_OK) {
             staple_look_share(refresh, index, answer, now);
@@ -237,8 +239,7 @@ static void take_response(staple_refresh_t *refresh,
         if (exchange->responder->is_down) {
             entry->skipped = exchange->responder;
         }
-        staple_job_attempt_failed(refresh, index, exchange, reason,
-                                  answer->detail);
+        staple_job_attempt_failed(refresh, index, exchange, reason, detail);
         entry->attempt++;
         if (reason == STAPLE_UNKNOWN) {
             /* An answer; but another responder may know better. */
@@ -274,8 +275,10 @@ staple_reason_e staple_refresh_offer(staple_refresh_t *refresh,
 {
     const staple_answer_t answer = {
         .der = der, .der_len = der_len, .detail = ""};
+    char detail[STAPLE_RECORD_DETAIL];
 
-    return staple_job_take_response(refresh, index, &answer, NULL, now);
+    return staple_job_take_response(detail, refresh, index, &answer, NULL,
+                                    now);
 }
 
 /* ---- making and looking ---- */

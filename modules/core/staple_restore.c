@@ -77,8 +77,8 @@ static void complete(staple_record_t *record, const staple_record_t *stored,
 int staple_restore_is_honest(staple_reason_e reason)
 {
     return reason == STAPLE_EXPIRED || reason == STAPLE_NOT_YET_VALID
-           || reason == STAPLE_SIGNER_EXPIRED || reason == STAPLE_CACHE_FULL
-           || reason == STAPLE_NO_MEMORY;
+           || reason == STAPLE_SIGNER_EXPIRED
+           || reason == STAPLE_STAPLE_TOO_LARGE || reason == STAPLE_NO_MEMORY;
 }
 
 staple_reason_e staple_restore(staple_writer_t *writer, apr_uint32_t index,

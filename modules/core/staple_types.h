@@ -16,6 +16,13 @@
  * 4.4.2); OpenSSL fails the handshake where there are more. */
 #define STAPLE_MAX_RESPONSE 65527
 
+/* A staple, DER, unless OCSPStapleMaxSize says otherwise: OpenSSL's clients end
+ * a handshake of TLS 1.2 whose CertificateStatus message has more than 16384
+ * bytes, four of which go to its type and the response's length (RFC 6066
+ * 8). */
+#define STAPLE_USUAL_MAX_SIZE 16380
+#define STAPLE_LEAST_MAX_SIZE 4096 /* what may be said at least */
+
 #define STAPLE_MAX_REQUEST 512    /* an OCSP request, DER, nonce included */
 #define STAPLE_MAX_URL 2048       /* one responder URL */
 #define STAPLE_MAX_AIA_URLS 8     /* OCSP URLs taken from one certificate */

@@ -4,11 +4,12 @@
 #include "staple_cache_int.h"
 
 struct staple_writer_t {
+    apr_pool_t *pool;
     staple_cache_t *cache;
     staple_cache_slot_t **slots; /* by index; NULL for a repeated key */
-    apr_uint64_t *taken;         /* one bit per unit */
-    apr_size_t taken_words;
-    apr_size_t first_free; /* no free unit lies below this word */
+    apr_uint64_t *taken;    /* one bit per unit; those above were never */
+    apr_size_t taken_words; /* of that: as many as were needed so far */
+    apr_size_t first_free;  /* no free unit lies below this word */
     apr_size_t used_units;
 };
 
@@ -17,12 +18,32 @@ static int is_taken(const staple_writer_t *writer, apr_size_t unit)
     return (int)(writer->taken[unit / 64] >> (unit % 64) & 1);
 }
 
+/* Nearly all of a large arena stays untouched, and so do its bits. */
+static void grow(staple_writer_t *writer, apr_size_t words)
+{
+    apr_uint64_t *taken;
+
+    if (words <= writer->taken_words) {
+        return;
+    }
+    if (words < 2 * writer->taken_words) {
+        words = 2 * writer->taken_words;
+    }
+    taken = apr_pcalloc(writer->pool, words * sizeof(*taken));
+    if (writer->taken_words > 0) {
+        memcpy(taken, writer->taken, writer->taken_words * sizeof(*taken));
+    }
+    writer->taken = taken;
+    writer->taken_words = words;
+}
+
 static void mark(staple_writer_t *writer, apr_size_t unit, apr_size_t count,
                  int taken)
 {
     apr_size_t end = unit + count;
 
     if (taken) {
+        grow(writer, (end + 63) / 64);
         writer->used_units += count;
     }
     else {
@@ -47,14 +68,14 @@ static void mark(staple_writer_t *writer, apr_size_t unit, apr_size_t count,
  * was never needed is never touched.  STAPLE_CACHE_NONE: there is none. */
 static apr_size_t find_free(staple_writer_t *writer, apr_size_t count)
 {
-    apr_size_t units = writer->cache->units;
+    apr_size_t known = writer->taken_words * 64;
     apr_size_t unit, run = 0;
 
     while (writer->first_free < writer->taken_words
            && writer->taken[writer->first_free] == ~(apr_uint64_t)0) {
         writer->first_free++;
     }
-    for (unit = writer->first_free * 64; unit < units; unit++) {
+    for (unit = writer->first_free * 64; unit < known; unit++) {
         if (unit % 64 == 0 && writer->taken[unit / 64] == ~(apr_uint64_t)0) {
             run = 0;
             unit += 63;
@@ -62,10 +83,13 @@ static apr_size_t find_free(staple_writer_t *writer, apr_size_t count)
         }
         run = is_taken(writer, unit) ? 0 : run + 1;
         if (run == count) {
-            return unit + 1 - count;
+            unit++;
+            break;
         }
     }
-    return STAPLE_CACHE_NONE;
+    /* Where the known ones came to their end, all others are free. */
+    return unit - run + count <= writer->cache->units ? unit - run
+                                                      : STAPLE_CACHE_NONE;
 }
 
 staple_writer_t *staple_writer_make(apr_pool_t *p, staple_cache_t *cache)
@@ -74,9 +98,8 @@ staple_writer_t *staple_writer_make(apr_pool_t *p, staple_cache_t *cache)
     staple_cache_slot_t *slots = staple_cache_slots(cache);
     apr_uint64_t i;
 
+    writer->pool = p;
     writer->cache = cache;
-    writer->taken_words = (apr_size_t)(cache->units + 63) / 64;
-    writer->taken = apr_pcalloc(p, writer->taken_words * 8 + 8);
     writer->slots =
         apr_pcalloc(p, (cache->count + 1) * sizeof(staple_cache_slot_t *));
     for (i = 0; i <= cache->slot_mask; i++) {
@@ -105,12 +128,12 @@ staple_reason_e staple_writer_put(staple_writer_t *writer, apr_uint32_t index,
     if (index >= cache->count || writer->slots[index] == NULL) {
         return STAPLE_NOT_FOUND;
     }
-    if (der_len == 0 || der_len > STAPLE_MAX_RESPONSE) {
-        return STAPLE_TOO_LARGE;
+    if (der_len == 0 || der_len > cache->max_len) {
+        return der_len == 0 ? STAPLE_EMPTY : STAPLE_STAPLE_TOO_LARGE;
     }
     unit = find_free(writer, staple_cache_units(der_len));
     if (unit == STAPLE_CACHE_NONE) {
-        return STAPLE_CACHE_FULL;
+        return STAPLE_NO_MEMORY; /* somebody scribbled over the slots */
     }
     slot = writer->slots[index];
     old = slot->where;
@@ -153,15 +176,26 @@ void staple_writer_put_record(staple_writer_t *writer, apr_uint32_t index,
     __atomic_store_n(&pair->turn, turn, __ATOMIC_RELEASE);
 }
 
-void staple_writer_adopt(staple_writer_t *writer, const staple_cache_t *older)
+/* As if nobody had ever asked about it: that will be done at once. */
+static void begin_anew(staple_record_t *record)
 {
-    unsigned char der[STAPLE_MAX_RESPONSE];
-    apr_uint32_t index, old_index;
+    const staple_record_t anew = {.requests = record->requests,
+                                  .failed = record->failed};
+
+    *record = anew;
+}
+
+apr_uint32_t staple_writer_adopt(staple_writer_t *writer,
+                                 const staple_cache_t *older)
+{
+    apr_size_t room = staple_cache_max_len(older);
+    unsigned char *der = apr_palloc(writer->pool, room);
+    apr_uint32_t index, old_index, too_long = 0;
     staple_record_t record;
 
     for (index = 0; index < writer->cache->count; index++) {
         const staple_key_t *key = staple_cache_key(writer->cache, index);
-        apr_size_t len = sizeof(der);
+        apr_size_t len = room;
         apr_time_t use_until;
         staple_key_t whose;
 
@@ -172,13 +206,22 @@ void staple_writer_adopt(staple_writer_t *writer, const staple_cache_t *older)
         if (!staple_cache_get_record(&record, older, old_index)) {
             continue;
         }
-        staple_writer_put_record(writer, index, &record);
         if (staple_cache_read_slot(der, &len, &use_until, &whose, older,
                                    staple_cache_find_slot(older, key))
-            == STAPLE_OK) {
-            staple_writer_put(writer, index, der, len, use_until);
+                == STAPLE_OK
+            && staple_writer_put(writer, index, der, len, use_until)
+                   == STAPLE_STAPLE_TOO_LARGE) {
+            begin_anew(&record);
+            too_long++;
         }
+        staple_writer_put_record(writer, index, &record);
     }
+    return too_long;
+}
+
+apr_size_t staple_writer_max_len(const staple_writer_t *writer)
+{
+    return staple_cache_max_len(writer->cache);
 }
 
 apr_size_t staple_writer_used(const staple_writer_t *writer)

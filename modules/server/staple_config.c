@@ -58,7 +58,10 @@ static const char *const retry_words[] = {"auto", NULL};
     X(REVOKED_SCORE, "OCSPStapleRevokedScore", TENTHS, 0, 50, 0, NULL, 0,      \
       "the score of a revoked certificate, 0.0 to 5.0")                        \
     X(CONCURRENCY, "OCSPStapleConcurrency", NUMBER, 1, 1000, 64, NULL, 1,      \
-      "OCSP exchanges in flight at most")
+      "OCSP exchanges in flight at most")                                      \
+    X(MAX_SIZE, "OCSPStapleMaxSize", NUMBER, STAPLE_LEAST_MAX_SIZE,            \
+      STAPLE_MAX_RESPONSE, STAPLE_USUAL_MAX_SIZE, NULL, 1,                     \
+      "bytes of the longest response that is stapled")
 
 static row_t rows[STAPLE_SET_COUNT] = {
 #define ROW(setting, name, kind, min, max, initial, words, server_only, help)  \

@@ -22,6 +22,7 @@ typedef enum {
     STAPLE_SET_ISSUER_CHECK,
     STAPLE_SET_REVOKED_SCORE, /* in tenths */
     STAPLE_SET_CONCURRENCY,
+    STAPLE_SET_MAX_SIZE, /* of a staple, in bytes */
     STAPLE_SET_COUNT
 } staple_setting_e;
 

@@ -22,23 +22,46 @@
  * configuration wants.  The parent keeps the newest mapped in a pool that
  * outlives pconf, so that the next generation can copy what it still needs.
  */
-#define RETAINED_KEY "mod_ocspstaple"
+#define RETAINED_KEY "mod_ocspstaple.generation"
+#define RETAINED_MAGIC 0x31304e474c505453ULL /* "STPLGN01": of this layout */
 
 typedef struct retained_t {
+    /* the same in every version, so that each frees what another one left */
+    apr_uint64_t magic;
     apr_pool_t *pool; /* of the segment; NULL: none */
-    void *block;             /* begins with the board */
-    staple_ledger_t *ledger; /* in it, behind the board */
-    void *cache;             /* in it, behind the ledger */
-    apr_size_t size;         /* of the block, later of the cache */
+    /* as RETAINED_MAGIC says */
+    void *block;            /* begins with the board */
+    void *ledger;           /* in it, behind the board */
+    void *cache;            /* in it, behind the ledger */
+    apr_size_t ledger_size; /* in bytes, as the next */
+    apr_size_t cache_size;
 } retained_t;
 
+static void forget(retained_t *segment)
+{
+    if (segment->pool != NULL) {
+        apr_pool_destroy(segment->pool);
+    }
+    memset(segment, 0, sizeof(*segment));
+    segment->magic = RETAINED_MAGIC;
+}
+
+/* What the last generation left; nothing, where that was another version of
+ * this module, as after an upgrade: it may have meant something else. */
 static retained_t *get_retained(void)
 {
     retained_t *retained = ap_retained_data_get(RETAINED_KEY);
 
-    return retained != NULL
-               ? retained
-               : ap_retained_data_create(RETAINED_KEY, sizeof(*retained));
+    if (retained != NULL && retained->magic == RETAINED_MAGIC) {
+        return retained;
+    }
+    if (retained != NULL && retained->pool != NULL) {
+        apr_pool_destroy(retained->pool);
+        retained->pool = NULL;
+    }
+    retained = ap_retained_data_create(RETAINED_KEY, sizeof(*retained));
+    retained->magic = RETAINED_MAGIC;
+    return retained;
 }
 
 static apr_status_t make_segment(retained_t *segment, apr_pool_t *parent,
@@ -59,31 +82,36 @@ static apr_status_t make_segment(retained_t *segment, apr_pool_t *parent,
         return status;
     }
     segment->block = apr_shm_baseaddr_get(shm);
-    segment->size = size;
     return APR_SUCCESS;
-}
-
-static void forget(retained_t *segment)
-{
-    if (segment->pool != NULL) {
-        apr_pool_destroy(segment->pool);
-    }
-    memset(segment, 0, sizeof(*segment));
 }
 
 /* What the last generation knows of the certificates of this one. */
 static void take_over(const staple_view_t *view, const retained_t *last,
                       const staple_key_t *keys, apr_pool_t *ptemp)
 {
-    staple_cache_t *older = last->pool != NULL
-                                ? staple_cache_attach(last->cache, last->size)
-                                : NULL;
+    staple_cache_t *older =
+        last->pool != NULL ? staple_cache_attach(last->cache, last->cache_size)
+                           : NULL;
+    const staple_ledger_t *ledger =
+        older != NULL ? staple_ledger_attach(last->ledger, last->ledger_size)
+                      : NULL;
+    apr_uint32_t too_long;
 
-    if (older != NULL) {
-        staple_board_adopt(view->board, last->block);
-        staple_writer_adopt(staple_writer_make(ptemp, view->cache), older);
-        staple_ledger_adopt(view->ledger, view->cache, last->ledger, older,
-                            keys);
+    if (older == NULL) {
+        return;
+    }
+    staple_board_adopt(view->board, last->block);
+    too_long = staple_writer_adopt(staple_writer_make(ptemp, view->cache),
+                                   older);
+    if (too_long > 0) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, view->main_server,
+                     STAPLE_LOGNO(0131)
+                     "%u staples are longer than OCSPStapleMaxSize allows now "
+                     "(%" APR_SIZE_T_FMT " bytes): they are served no more",
+                     too_long, staple_cache_max_len(view->cache));
+    }
+    if (ledger != NULL) {
+        staple_ledger_adopt(view->ledger, view->cache, ledger, older, keys);
     }
 }
 
@@ -92,42 +120,66 @@ static apr_size_t rounded(apr_size_t size)
     return (size + 127) / 128 * 128;
 }
 
+/* The segment: board, ledger, cache.  Returns 0 after an error line. */
+static int lay_out(retained_t *fresh, server_rec *s, apr_uint32_t count,
+                   apr_size_t max_len)
+{
+    apr_size_t board_size = rounded(staple_board_size(count));
+    apr_size_t size;
+    apr_status_t status;
+
+    fresh->ledger_size = rounded(staple_ledger_size(count));
+    fresh->cache_size = staple_cache_size(count, max_len);
+    if (fresh->cache_size == 0) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                     STAPLE_LOGNO(0130)
+                     "%u certificates with OCSPStapleMaxSize %" APR_SIZE_T_FMT
+                     " need more than the 32 GiB of addresses that there can "
+                     "be: lower OCSPStapleMaxSize",
+                     count, max_len);
+        return 0;
+    }
+    size = board_size + fresh->ledger_size + fresh->cache_size;
+    status = make_segment(fresh, s->process->pool, size);
+    if (status != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
+                     STAPLE_LOGNO(0020)
+                     "no shared memory of %" APR_SIZE_T_FMT
+                     " bytes of addresses, two staples of up to %"
+                     APR_SIZE_T_FMT " bytes (OCSPStapleMaxSize) for each of %u "
+                     "certificates: raise the limit of address space or "
+                     "memory of httpd, or lower OCSPStapleMaxSize",
+                     size, max_len, count);
+        return 0;
+    }
+    fresh->ledger = (char *)fresh->block + board_size;
+    fresh->cache = (char *)fresh->ledger + fresh->ledger_size;
+    return 1;
+}
+
 /* Shared memory for the certificates of the view: board, ledger, and a cache
  * with what is known of them.  Returns 0 after an error line. */
 static int make_shared(staple_view_t *view, apr_pool_t *ptemp, server_rec *s)
 {
     const apr_array_header_t *certs = view->certs;
     apr_uint32_t count = (apr_uint32_t)certs->nelts;
-    apr_size_t board_size = rounded(staple_board_size(count));
-    apr_size_t ledger_size = rounded(staple_ledger_size(count));
-    apr_size_t size = staple_cache_size(count, staple_cache_arena_bytes(count));
+    apr_size_t max_len =
+        (apr_size_t)staple_config_value(s, STAPLE_SET_MAX_SIZE);
     staple_key_t *keys = apr_palloc(ptemp, (count + 1) * sizeof(*keys));
     retained_t *retained = get_retained();
-    retained_t fresh = {NULL, NULL, NULL, NULL, 0};
-    apr_status_t status;
+    retained_t fresh = {.magic = RETAINED_MAGIC};
     apr_uint32_t i;
 
-    status = make_segment(&fresh, s->process->pool,
-                          board_size + ledger_size + size);
-    if (status != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
-                     STAPLE_LOGNO(0020)
-                     "no shared memory of %" APR_SIZE_T_FMT
-                     " bytes for the OCSP responses of %u certificates: raise "
-                     "the limit of address space or memory of httpd",
-                     board_size + ledger_size + size, count);
+    if (!lay_out(&fresh, s, count, max_len)) {
         return 0;
     }
     for (i = 0; i < count; i++) {
         keys[i] = APR_ARRAY_IDX(certs, i, staple_refresh_cert_t).cert->key;
     }
     view->board = staple_board_format(fresh.block, count);
-    view->ledger = staple_ledger_format((char *)fresh.block + board_size,
-                                        count);
-    fresh.ledger = view->ledger;
-    fresh.cache = (char *)fresh.block + board_size + ledger_size;
-    fresh.size = size;
-    view->cache = staple_cache_format(fresh.cache, fresh.size, keys, count);
+    view->ledger = staple_ledger_format(fresh.ledger, count);
+    view->cache = staple_cache_format(fresh.cache, fresh.cache_size, keys,
+                                      count, max_len);
     take_over(view, retained, keys, ptemp);
     forget(retained);
     *retained = fresh;

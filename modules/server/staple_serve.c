@@ -1,10 +1,13 @@
 /* ssl_ocsp_get_resp hook: look up, copy, call back; no decision, no I/O. */
 #include "staple_serve.h"
 
+#include <ap_mpm.h>
+
 #include "staple_config.h"
 #include "staple_view.h"
 
-/* Nearly every response fits; the few larger ones get a larger stack frame. */
+/* Nearly every response fits, and into every thread's stack: ThreadStackSize
+ * may be as small as 64 KiB. */
 #define USUAL_RESPONSE 6144
 
 /* What a handshake asks for, and the certificate's index. */
@@ -16,7 +19,83 @@ typedef struct ask_t {
     void *userdata;
 } ask_t;
 
-/* Looks up with `room` bytes on the stack and hands the staple on.  Has called
+/* ---- room for the large ones ---- */
+
+/*
+ * Of this child, made in child_init: as many buffers as there are threads that
+ * shake hands, so there is always a free one.  Low ones first: what was never
+ * needed is never touched.
+ */
+static struct {
+    unsigned char *bytes; /* NULL: every staple is a usual one */
+    apr_size_t room;      /* of each */
+    apr_uint64_t *taken;  /* one bit each */
+    unsigned words;
+} buffers;
+
+void staple_serve_child_init(apr_pool_t *pchild, server_rec *s)
+{
+    const staple_view_t *view = staple_view_get();
+    int threads = 1;
+
+    (void)s;
+    if (view == NULL || staple_cache_max_len(view->cache) <= USUAL_RESPONSE) {
+        return;
+    }
+    if (ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads) != APR_SUCCESS
+        || threads < 1) {
+        threads = 1;
+    }
+    buffers.words = ((unsigned)threads + 63) / 64;
+    buffers.room = staple_cache_max_len(view->cache);
+    buffers.taken = apr_pcalloc(pchild, buffers.words * sizeof(apr_uint64_t));
+    if (threads % 64 != 0) { /* the last word has bits of no buffer */
+        buffers.taken[threads / 64] = ~(apr_uint64_t)0 << threads % 64;
+    }
+    buffers.bytes = apr_palloc(pchild, (apr_size_t)threads * buffers.room);
+}
+
+/* A free bit of a word, which is taken then, or -1. */
+static int take_bit(apr_uint64_t *word)
+{
+    apr_uint64_t taken = __atomic_load_n(word, __ATOMIC_RELAXED);
+    int bit;
+
+    do {
+        if (~taken == 0) {
+            return -1;
+        }
+        bit = __builtin_ctzll(~taken);
+    } while (!__atomic_compare_exchange_n(word, &taken,
+                                          taken | (apr_uint64_t)1 << bit, 0,
+                                          __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+    return bit;
+}
+
+/* The number of a buffer that is this thread's now, or -1. */
+static int take_buffer(void)
+{
+    unsigned i;
+    int bit;
+
+    for (i = 0; i < buffers.words; i++) {
+        bit = take_bit(&buffers.taken[i]);
+        if (bit >= 0) {
+            return (int)i * 64 + bit;
+        }
+    }
+    return -1;
+}
+
+static void give_back(int number)
+{
+    __atomic_fetch_and(&buffers.taken[number / 64],
+                       ~((apr_uint64_t)1 << number % 64), __ATOMIC_RELEASE);
+}
+
+/* ---- the handshake ---- */
+
+/* Looks up with `room` bytes at `der` and hands the staple on.  Has called
  * back, unless it returns STAPLE_TOO_LARGE, because the room is too small, or
  * the certificate is not ours. */
 static inline __attribute__((always_inline)) staple_reason_e
@@ -36,11 +115,20 @@ serve(ask_t *ask, unsigned char *der, apr_size_t room)
     return reason;
 }
 
-static __attribute__((noinline)) staple_reason_e serve_large(ask_t *ask)
+/* Outside of the stack, which need not have that much. */
+static staple_reason_e serve_large(ask_t *ask)
 {
-    unsigned char der[STAPLE_MAX_RESPONSE];
+    int number = take_buffer();
+    staple_reason_e reason;
 
-    return serve(ask, der, sizeof(der));
+    if (number < 0) { /* some thread that httpd does not count */
+        ask->copy(NULL, 0, ask->userdata);
+        return STAPLE_NO_MEMORY;
+    }
+    reason = serve(ask, buffers.bytes + (apr_size_t)number * buffers.room,
+                   buffers.room);
+    give_back(number);
+    return reason;
 }
 
 static __attribute__((noinline)) staple_reason_e serve_usual(ask_t *ask)

@@ -18,6 +18,10 @@ int staple_serve_response(server_rec *s, conn_rec *c, const char *id,
                           apr_size_t id_len, ap_ssl_ocsp_copy_resp *copy,
                           void *userdata);
 
+/* child_init hook: room for staples that are too large for a thread's stack.
+ * Runs in: each child. */
+void staple_serve_child_init(apr_pool_t *pchild, server_rec *s);
+
 /* The certificate for which the handshake of this connection asked, and
  * whether it carried a staple.  Returns 0 where none was asked for: the client
  * does not want one, or resumed a session.  Runs in: any child. */

@@ -54,6 +54,7 @@ typedef struct watchdog_t {
     staple_errands_t *errands; /* to the shared store; NULL: there is none */
     staple_reporter_t *reporter;
     staple_files_t *files; /* OCSPStapleResponseFile */
+    unsigned char *file;   /* room for what is in one */
     apr_time_t files_at;   /* when they are looked at again */
     staple_board_t board;  /* as published last */
     apr_time_t shown_at;
@@ -83,6 +84,7 @@ static void watch_files(watchdog_t *w)
     int i;
 
     w->files = staple_files_make(w->pool);
+    w->file = apr_palloc(w->pool, STAPLE_MAX_RESPONSE);
     for (i = 0; i < w->view->certs->nelts; i++) {
         path = APR_ARRAY_IDX(w->view->certs, i, staple_refresh_cert_t)
                    .policy->files;
@@ -113,7 +115,6 @@ static staple_reason_e offer_file(watchdog_t *w, const staple_file_t *file,
 
 static void look_at_files(watchdog_t *w)
 {
-    unsigned char der[STAPLE_MAX_RESPONSE];
     apr_time_t now = apr_time_now();
     const staple_file_t *file;
     staple_reason_e reason;
@@ -125,8 +126,9 @@ static void look_at_files(watchdog_t *w)
     }
     w->files_at = now + LOOK_AT_FILES;
     staple_files_rewind(w->files);
-    while ((file = staple_files_next(w->files, der, &len, &status)) != NULL) {
-        reason = status == APR_SUCCESS ? offer_file(w, file, der, len)
+    while ((file = staple_files_next(w->files, w->file, &len, &status))
+           != NULL) {
+        reason = status == APR_SUCCESS ? offer_file(w, file, w->file, len)
                                        : STAPLE_NOT_FOUND;
         staple_report_file(w->reporter, file->path, reason, status);
     }

@@ -107,10 +107,10 @@ static void fill(apr_pool_t *p, apr_size_t der_len, apr_size_t *size)
     apr_uint32_t i;
     void *block;
 
-    *size =
-        staple_cache_size(bench.count, staple_cache_arena_bytes(bench.count));
+    *size = staple_cache_size(bench.count, STAPLE_USUAL_MAX_SIZE);
     block = map(*size);
-    bench.cache = staple_cache_format(block, *size, bench.keys, bench.count);
+    bench.cache = staple_cache_format(block, *size, bench.keys, bench.count,
+                                      STAPLE_USUAL_MAX_SIZE);
     bench.writer = staple_writer_make(p, bench.cache);
     memset(der, 7, sizeof(der));
     for (i = 0; i < bench.count; i++) {

@@ -61,8 +61,7 @@ static void make_certs(apr_pool_t *p)
 static staple_cache_t *make_cache(apr_pool_t *p)
 {
     staple_key_t *keys = apr_palloc(p, bench.count * sizeof(*keys));
-    apr_size_t size =
-        staple_cache_size(bench.count, staple_cache_arena_bytes(bench.count));
+    apr_size_t size = staple_cache_size(bench.count, STAPLE_USUAL_MAX_SIZE);
     void *block = mmap(NULL, size, PROT_READ | PROT_WRITE,
                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     apr_uint32_t i;
@@ -73,7 +72,8 @@ static staple_cache_t *make_cache(apr_pool_t *p)
     for (i = 0; i < bench.count; i++) {
         keys[i] = bench.certs[i].cert->key;
     }
-    return staple_cache_format(block, size, keys, bench.count);
+    return staple_cache_format(block, size, keys, bench.count,
+                               STAPLE_USUAL_MAX_SIZE);
 }
 
 /* The responder: a good response of this very second. */

@@ -6,8 +6,7 @@
 #include "staple_writer.h"
 
 #define COUNT 6
-#define ARENA (40 * 128)
-#define MAX_LEN 1200
+#define MAX_LEN 1000 /* of a staple that is taken */
 
 /* What the cache should hold. */
 typedef struct model_t {
@@ -47,10 +46,10 @@ static staple_cache_t *make_cache(void **block, apr_size_t *size)
     for (i = 0; i < COUNT; i++) {
         keys[i] = make_key(i);
     }
-    *size = staple_cache_size(COUNT, ARENA);
+    *size = staple_cache_size(COUNT, MAX_LEN);
     *block = calloc(1, *size);
     FUZZ_CHECK(*block != NULL);
-    return staple_cache_format(*block, *size, keys, COUNT);
+    return staple_cache_format(*block, *size, keys, COUNT, MAX_LEN);
 }
 
 static void check_one(const staple_cache_t *cache, const model_t *model,
@@ -117,8 +116,8 @@ static void put(staple_writer_t *writer, model_t *model, unsigned i,
     }
     else {
         FUZZ_CHECK((reason == STAPLE_NOT_FOUND && i >= COUNT)
-                   || (reason == STAPLE_TOO_LARGE && len == 0)
-                   || reason == STAPLE_CACHE_FULL);
+                   || (reason == STAPLE_EMPTY && len == 0)
+                   || (reason == STAPLE_STAPLE_TOO_LARGE && len > MAX_LEN));
     }
     free(der);
 }
@@ -200,7 +199,9 @@ static void try_garbage(apr_pool_t *p, const uint8_t *data, size_t size)
         staple_cache_get(buf, &len, cache, &key, 0);
         staple_cache_get_record(&record, cache, data[size - 1]);
         staple_writer_put_record(writer, data[size - 1], &record);
-        staple_writer_put(writer, data[size - 1], buf, 1 + data[size - 1], 1);
+        FUZZ_CHECK(staple_writer_put(writer, data[size - 1], buf,
+                                     1 + data[size - 1], 1)
+                   != STAPLE_NO_MEMORY);
         FUZZ_CHECK(staple_cache_check(&why, cache));
     }
     free(block);

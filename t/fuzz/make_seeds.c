@@ -236,7 +236,7 @@ static void seed_parse(void)
 static void seed_cache(void)
 {
     staple_key_t keys[4] = {{{0}}, {{1}}, {{0, 1}}, {{1, 1}}};
-    make_der_t block = {NULL, staple_cache_size(4, 1024)};
+    make_der_t block = {NULL, staple_cache_size(4, 300)};
     staple_writer_t *writer;
     staple_cache_t *cache;
 
@@ -248,7 +248,7 @@ static void seed_cache(void)
          text("\3\1\377\1\3\2\377\2\3\3\377\3\3\4\377\4\3\5\377\5\3\1\377\6"
               "\3\2\1\7\3\6\1\1"));
     block.bytes = apr_pcalloc(p, block.len);
-    cache = staple_cache_format(block.bytes, block.len, keys, 4);
+    cache = staple_cache_format(block.bytes, block.len, keys, 4, 300);
     seed("fuzz_cache", "block-empty", "\1", 1, block);
     writer = staple_writer_make(p, cache);
     staple_writer_put(writer, 1, keys[0].bytes, 20, 99);

@@ -5,8 +5,6 @@
 
 #include "staple_cache_int.h"
 
-#define ARENA (5 * 65536)
-
 /* xorshift64 (Marsaglia 2003) */
 static apr_uint64_t next(apr_uint64_t *state)
 {
@@ -33,7 +31,7 @@ staple_key_t stress_key(unsigned index)
 
 apr_size_t stress_block_size(void)
 {
-    return staple_cache_size(STRESS_COUNT, ARENA);
+    return staple_cache_size(STRESS_COUNT, STAPLE_MAX_RESPONSE);
 }
 
 void stress_begin(stress_t *shared, void *block)
@@ -46,7 +44,7 @@ void stress_begin(stress_t *shared, void *block)
         keys[i] = stress_key(i);
     }
     shared->cache = staple_cache_format(block, stress_block_size(), keys,
-                                        STRESS_COUNT);
+                                        STRESS_COUNT, STAPLE_MAX_RESPONSE);
 }
 
 /* Mostly some KiB, now and then the largest that there is. */

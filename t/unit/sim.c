@@ -72,7 +72,7 @@ void sim_end(void)
 
 sim_t *sim_make(apr_uint32_t count, const char *const *urls)
 {
-    apr_size_t size = staple_cache_size(count, staple_cache_arena_bytes(count));
+    apr_size_t size = staple_cache_size(count, SIM_MAX_LEN);
     staple_key_t *keys;
     apr_uint32_t i;
     sim_t *sim;
@@ -98,7 +98,7 @@ sim_t *sim_make(apr_uint32_t count, const char *const *urls)
         sim_set(sim, i, urls, &sim->policy);
     }
     sim->cache = staple_cache_format(apr_pcalloc(pool, size), size, keys,
-                                     count);
+                                     count, SIM_MAX_LEN);
     return sim;
 }
 

@@ -12,6 +12,7 @@
 #define DAY SEC(86400)
 
 #define SIM_MAX_ASKED 200000 /* exchanges that are noted */
+#define SIM_MAX_LEN 4096     /* bytes of a staple */
 #define SIM_FLIGHT    1000   /* exchanges in flight at most */
 #define SIM_PLACES    16     /* responders */
 

@@ -62,7 +62,7 @@ static int run(const staple_cache_t *cache, staple_board_block_t *board,
 
 int main(void)
 {
-    apr_size_t size = staple_cache_size(CERTS, staple_cache_arena_bytes(CERTS));
+    apr_size_t size = staple_cache_size(CERTS, STAPLE_MAX_RESPONSE);
     staple_board_block_t *board;
     staple_writer_t *writer;
     staple_cache_t *cache;
@@ -75,7 +75,8 @@ int main(void)
     for (i = 0; i < CERTS; i++) {
         memset(&keys[i], (int)i + 1, sizeof(keys[i]));
     }
-    cache = staple_cache_format(calloc(1, size), size, keys, CERTS);
+    cache = staple_cache_format(calloc(1, size), size, keys, CERTS,
+                                STAPLE_MAX_RESPONSE);
     board = staple_board_format(calloc(1, staple_board_size(CERTS)), CERTS);
     writer = staple_writer_make(p, cache);
     for (i = 0; i < CERTS; i++) {

@@ -22,13 +22,14 @@ typedef struct held_t {
     unsigned char buf[STAPLE_MAX_RESPONSE];
 } held_t;
 
-static void begin(held_t *held, apr_size_t arena)
+static void begin(held_t *held, apr_size_t max_len)
 {
-    apr_size_t size = staple_cache_size(1, arena);
+    apr_size_t size = staple_cache_size(1, max_len);
 
     memset(held, 0, sizeof(*held));
     held->block = calloc(1, size);
-    held->cache = staple_cache_format(held->block, size, &pki->cert->key, 1);
+    held->cache =
+        staple_cache_format(held->block, size, &pki->cert->key, 1, max_len);
     held->writer = staple_writer_make(p, held->cache);
     held->record.failures = 7;
     held->record.requests = 42;
@@ -198,20 +199,29 @@ static void test_refused(void)
     }
 }
 
-static void test_full(void)
+/* OCSPStapleMaxSize: to the byte, and the words say both numbers. */
+static void test_too_large(void)
 {
-    make_der_t first = make_status(V_OCSP_CERTSTATUS_GOOD, 100);
-    make_der_t second = make_status(V_OCSP_CERTSTATUS_GOOD, 50);
-    staple_record_t before;
+    make_der_t first = make_status(V_OCSP_CERTSTATUS_GOOD, MAKE_DAY);
+    make_response_t response = make_good(pki);
+    make_der_t second;
+    char words[80];
     held_t held;
 
-    begin(&held, first.len + 300);
-    is_reason(adopt(&held, first), STAPLE_OK, "room for one");
-    before = held.record;
-    is_reason(adopt(&held, second), STAPLE_CACHE_FULL, "none for its heir");
-    ok(holds(&held, first), "full: the one held stays");
-    ok(memcmp(&before, &held.record, sizeof(before)) == 0,
-       "full: the record still speaks of it");
+    response.extension = "1.3.6.1.4.1.55555.1";
+    response.extension_bytes = 200;
+    second = make_response(p, &response);
+    ok(second.len > first.len, "the successor is longer");
+    begin(&held, first.len);
+    is_reason(adopt(&held, first), STAPLE_OK, "one of the greatest length");
+    is_reason(adopt(&held, second), STAPLE_STAPLE_TOO_LARGE,
+              "one that is longer");
+    snprintf(words, sizeof(words), "%d bytes; OCSPStapleMaxSize is %d",
+             (int)second.len, (int)first.len);
+    is_str(held.record.detail, words, "too large: the sizes");
+    ok(holds(&held, first), "too large: the one held stays");
+    is_int(held.record.der_len, first.len,
+           "too large: the record still speaks of it");
     free(held.block);
 }
 
@@ -248,7 +258,7 @@ int main(void)
     test_revoked();
     test_order();
     test_refused();
-    test_full();
+    test_too_large();
     test_nonce();
     make_end(p);
     return tap_done();

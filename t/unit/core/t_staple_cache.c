@@ -2,6 +2,7 @@
 #include "../tap.h"
 
 #include <apr_general.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "staple_cache_int.h"
@@ -62,63 +63,36 @@ static void test_sizes(void)
     static const struct {
         const char *name;
         apr_uint32_t count;
-        apr_size_t arena;
+        apr_size_t max_len;
         int fits;
     } rows[] = {
-        {"nobody, no arena", 0, 0, 1},
-        {"one, no arena", 1, 0, 1},
-        {"one, one unit", 1, 128, 1},
-        {"a million", 1000000, 1 << 20, 1},
-        {"an arena of 32 GiB less a unit", 1, ((apr_size_t)32 << 30) - 128,
-         1},
-        {"an arena of 32 GiB", 1, (apr_size_t)32 << 30, 0},
-        {"the largest arena", 1, ~(apr_size_t)0, 0},
-        {"the most certificates", STAPLE_CACHE_NONE / 4, 0, 0},
+        {"nobody", 0, 1, 1},
+        {"one, a byte", 1, 1, 1},
+        {"one, the usual staple", 1, STAPLE_USUAL_MAX_SIZE, 1},
+        {"one, the largest staple", 1, STAPLE_MAX_RESPONSE, 1},
+        {"one, a byte more", 1, STAPLE_MAX_RESPONSE + 1, 0},
+        {"one, no staple at all", 1, 0, 0},
+        {"one, a length that overflows", 1, ~(apr_size_t)0, 0},
+        {"ten thousand, the largest", 10000, STAPLE_MAX_RESPONSE, 1},
+        /* 129 units of 128 bytes each: 2 n + 1 of those below 32 GiB */
+        {"a million, the usual", 1000000, STAPLE_USUAL_MAX_SIZE, 1},
+        {"just below 32 GiB", 1040447, STAPLE_USUAL_MAX_SIZE, 1},
+        {"just above", 1040448, STAPLE_USUAL_MAX_SIZE, 0},
+        {"a million, the largest", 1000000, STAPLE_MAX_RESPONSE, 0},
+        {"the most certificates", STAPLE_CACHE_NONE / 4, 1, 0},
         {"all numbers there are", 0xffffffffU, ~(apr_size_t)0, 0},
     };
     unsigned i;
 
     for (i = 0; i < COUNT(rows); i++) {
-        apr_size_t size = staple_cache_size(rows[i].count, rows[i].arena);
+        apr_size_t size = staple_cache_size(rows[i].count, rows[i].max_len);
 
         is_int(size != 0, rows[i].fits, "size: %s", rows[i].name);
-        ok(size == 0 || size >= rows[i].arena / 128 * 128,
-           "size: %s: room for the arena", rows[i].name);
+        ok(size == 0
+               || size >= (2 * (apr_size_t)rows[i].count + 1)
+                              * rows[i].max_len,
+           "size: %s: two for each, and one more", rows[i].name);
         is_int(size % 8, 0, "size: %s: whole words", rows[i].name);
-    }
-    ok(staple_cache_arena_bytes(10000) == 10000 * 8192,
-       "8 KiB for each of many");
-    ok(staple_cache_arena_bytes(0) >= STAPLE_MAX_RESPONSE,
-       "room for one even for nobody");
-}
-
-/* The room wanted holds 64 staples of the largest size, and their
- * successors, one after the other. */
-static void test_arena_bytes(void)
-{
-    static const apr_uint32_t counts[] = {1, 2, 63, 64, 65, 300, 1000};
-    static unsigned char der[STAPLE_MAX_RESPONSE];
-    unsigned i, k;
-
-    for (i = 0; i < COUNT(counts); i++) {
-        apr_uint32_t count = counts[i];
-        apr_size_t size
-            = staple_cache_size(count, staple_cache_arena_bytes(count));
-        void *block = make_block(size);
-        staple_cache_t *cache = staple_cache_format(
-            block, size, make_keys(count, 0), count);
-        staple_writer_t *writer = staple_writer_make(p, cache);
-        unsigned wrong = 0;
-
-        for (k = 0; k < 4 * 64; k++) {
-            wrong += staple_writer_put(writer,
-                                       k % (count < 64 ? count : 64), der,
-                                       STAPLE_MAX_RESPONSE, LATER)
-                     != STAPLE_OK;
-        }
-        is_int(wrong, 0, "%u certificates: 64 largest staples, again",
-               count);
-        free(block);
     }
 }
 
@@ -128,23 +102,23 @@ static void test_format(void)
     unsigned i;
 
     for (i = 0; i < COUNT(counts); i++) {
-        apr_size_t least = staple_cache_size(counts[i], 0);
         apr_size_t size = staple_cache_size(counts[i], 1000);
         const staple_key_t *keys = make_keys(counts[i], 0);
         void *block = make_block(size);
         staple_cache_t *cache;
 
-        ok(staple_cache_format(block, least - 1, keys, counts[i]) == NULL,
-           "%u: a byte too small for slots and records", counts[i]);
-        ok(staple_cache_format(block, 0, keys, counts[i]) == NULL,
+        ok(staple_cache_format(block, size - 1, keys, counts[i], 1000) == NULL,
+           "%u: a byte too small", counts[i]);
+        ok(staple_cache_format(block, 0, keys, counts[i], 1000) == NULL,
            "%u: nothing at all", counts[i]);
+        ok(staple_cache_format(block, size, keys, counts[i], 70000) == NULL,
+           "%u: for staples that cannot be", counts[i]);
         memset(block, 0, size);
-        ok(staple_cache_format(block, least, keys, counts[i]) != NULL,
-           "%u: without any arena", counts[i]);
-        memset(block, 0, size);
-        cache = staple_cache_format(block, size, keys, counts[i]);
-        ok(cache != NULL && is_sound(cache), "%u: with an arena", counts[i]);
+        cache = staple_cache_format(block, size, keys, counts[i], 1000);
+        ok(cache != NULL && is_sound(cache), "%u: made", counts[i]);
         is_int(staple_cache_count(cache), counts[i], "%u: the count",
+               counts[i]);
+        is_int(staple_cache_max_len(cache), 1000, "%u: the longest staple",
                counts[i]);
         ok(staple_cache_attach(block, size) == cache, "%u: attached",
            counts[i]);
@@ -166,11 +140,11 @@ static void test_find(void)
     unsigned i, k;
 
     for (i = 0; i < COUNT(rows); i++) {
-        apr_size_t size = staple_cache_size(rows[i].count, 0);
+        apr_size_t size = staple_cache_size(rows[i].count, 100);
         const staple_key_t *keys = make_keys(rows[i].count, rows[i].alike);
         void *block = make_block(size);
         staple_cache_t *cache
-            = staple_cache_format(block, size, keys, rows[i].count);
+            = staple_cache_format(block, size, keys, rows[i].count, 100);
         unsigned wrong = 0, found = 0;
 
         for (k = 0; k < rows[i].count; k++) {
@@ -189,10 +163,10 @@ static void test_duplicates(void)
 {
     staple_key_t keys[] = {make_key(1, 0), make_key(2, 0), make_key(1, 0),
                            make_key(2, 0), make_key(3, 0)};
-    apr_size_t size = staple_cache_size(COUNT(keys), 4096);
+    apr_size_t size = staple_cache_size(COUNT(keys), 400);
     void *block = make_block(size);
     staple_cache_t *cache
-        = staple_cache_format(block, size, keys, COUNT(keys));
+        = staple_cache_format(block, size, keys, COUNT(keys), 400);
     staple_writer_t *writer = staple_writer_make(p, cache);
 
     is_int(staple_cache_find(cache, &keys[2]), 0, "of equal keys the first");
@@ -213,10 +187,10 @@ static void test_duplicates(void)
 static void test_attach(void)
 {
     const unsigned count = 3;
-    apr_size_t size = staple_cache_size(count, 4096);
+    apr_size_t size = staple_cache_size(count, 400);
     unsigned char *block = make_block(size), *copy = make_block(size);
     const staple_key_t *keys = make_keys(count, 0);
-    staple_cache_t *cache = staple_cache_format(block, size, keys, count);
+    staple_cache_t *cache = staple_cache_format(block, size, keys, count, 400);
     unsigned taken = 0;
     apr_size_t i;
 
@@ -227,6 +201,9 @@ static void test_attach(void)
     ok(staple_cache_attach(block, size + 4096) == cache,
        "attach: to more of it");
     for (i = 0; i < sizeof(staple_cache_t) * 8; i++) {
+        if (i / 8 == offsetof(staple_cache_t, max_len)) {
+            continue; /* not each of these lengths makes another block */
+        }
         memcpy(copy, block, size);
         copy[i / 8] ^= (unsigned char)(1 << i % 8);
         taken += staple_cache_attach(copy, size) != NULL;
@@ -257,13 +234,13 @@ static void test_attach_lies(void)
         {"slots beyond the block", 1, 0xffffffffU, 1, 512},
         {"an odd mask", 1, 2, 1, 512},
     };
-    apr_size_t size = staple_cache_size(1, 4096);
+    apr_size_t size = staple_cache_size(1, 400);
     staple_cache_t *block = make_block(size);
     unsigned i;
 
     for (i = 0; i < COUNT(rows); i++) {
         memset(block, 0, size);
-        staple_cache_format(block, size, make_keys(1, 0), 1);
+        staple_cache_format(block, size, make_keys(1, 0), 1, 400);
         block->count = rows[i].count;
         block->slot_mask = rows[i].slot_mask;
         block->units = rows[i].units;
@@ -280,9 +257,9 @@ static void test_get(void)
 {
     unsigned char der[300], buf[300];
     const staple_key_t *keys = make_keys(2, 0);
-    apr_size_t size = staple_cache_size(2, 4096);
+    apr_size_t size = staple_cache_size(2, 300);
     void *block = make_block(size);
-    staple_cache_t *cache = staple_cache_format(block, size, keys, 2);
+    staple_cache_t *cache = staple_cache_format(block, size, keys, 2, 300);
     staple_writer_t *writer = staple_writer_make(p, cache);
     staple_key_t nobody = make_key(77, 0);
     apr_size_t len = sizeof(buf);
@@ -319,9 +296,9 @@ static void test_get(void)
 static void test_records(void)
 {
     const staple_key_t *keys = make_keys(2, 0);
-    apr_size_t size = staple_cache_size(2, 0);
+    apr_size_t size = staple_cache_size(2, 300);
     void *block = make_block(size);
-    staple_cache_t *cache = staple_cache_format(block, size, keys, 2);
+    staple_cache_t *cache = staple_cache_format(block, size, keys, 2, 300);
     staple_writer_t *writer = staple_writer_make(p, cache);
     staple_record_t record, zero, got;
     unsigned i, wrong = 0;
@@ -355,9 +332,10 @@ static void test_wild_slots(void)
     const unsigned count = 4;
     unsigned char *buf = malloc(STAPLE_MAX_RESPONSE);
     const staple_key_t *keys = make_keys(count, 0);
-    apr_size_t size = staple_cache_size(count, 70000);
+    apr_size_t size = staple_cache_size(count, 9000);
     void *block = make_block(size);
-    staple_cache_t *cache = staple_cache_format(block, size, keys, count);
+    staple_cache_t *cache =
+        staple_cache_format(block, size, keys, count, 9000);
     apr_uint64_t wild = 88172645463325252ULL;
     unsigned i, refused = 0;
 
@@ -384,7 +362,7 @@ static void test_same_tag(void)
 {
     unsigned char buf[8], der[1] = {0};
     staple_key_t keys[3] = {{{0}}}, nobody = {{0}};
-    apr_size_t size = staple_cache_size(3, 8192);
+    apr_size_t size = staple_cache_size(3, 400);
     void *block = make_block(size);
     staple_cache_t *cache;
     staple_writer_t *writer;
@@ -395,7 +373,7 @@ static void test_same_tag(void)
     for (i = 0; i < 3; i++) {
         keys[i].bytes[STAPLE_KEY_LEN - 1] = (unsigned char)(i + 1);
     }
-    cache = staple_cache_format(block, size, keys, 3);
+    cache = staple_cache_format(block, size, keys, 3, 400);
     writer = staple_writer_make(p, cache);
     for (i = 0; i < 2; i++) {
         der[0] = (unsigned char)i;
@@ -435,9 +413,10 @@ static void test_check(void)
     const unsigned count = 2;
     unsigned char der[1000] = {0};
     const staple_key_t *keys = make_keys(count, 0);
-    apr_size_t size = staple_cache_size(count, 8192);
+    apr_size_t size = staple_cache_size(count, 1000);
     void *block = make_block(size);
-    staple_cache_t *cache = staple_cache_format(block, size, keys, count);
+    staple_cache_t *cache =
+        staple_cache_format(block, size, keys, count, 1000);
     staple_writer_t *writer = staple_writer_make(p, cache);
     staple_cache_slot_t *first = staple_cache_find_slot(cache, &keys[0]);
     staple_cache_slot_t *second = staple_cache_find_slot(cache, &keys[1]);
@@ -470,7 +449,6 @@ int main(void)
     apr_initialize();
     apr_pool_create(&p, NULL);
     test_sizes();
-    test_arena_bytes();
     test_format();
     test_find();
     test_duplicates();

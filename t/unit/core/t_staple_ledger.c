@@ -31,7 +31,7 @@ static void *zeroed(apr_size_t size)
 /* Certificates 'first', 'first' + 1, ... */
 static shared_t make(unsigned char first)
 {
-    apr_size_t size = staple_cache_size(COUNT, 65536);
+    apr_size_t size = staple_cache_size(COUNT, 4096);
     shared_t shared;
     int i;
 
@@ -39,7 +39,8 @@ static shared_t make(unsigned char first)
     for (i = 0; i < COUNT; i++) {
         shared.keys[i].bytes[0] = (unsigned char)(first + i);
     }
-    shared.cache = staple_cache_format(zeroed(size), size, shared.keys, COUNT);
+    shared.cache = staple_cache_format(zeroed(size), size, shared.keys, COUNT,
+                                       4096);
     shared.writer = staple_writer_make(p, shared.cache);
     shared.ledger =
         staple_ledger_format(zeroed(staple_ledger_size(COUNT)), COUNT);
@@ -145,6 +146,32 @@ static void test_adopt(void)
            "another directory than the old one had: all has to be written");
 }
 
+/* What another version of the module left, or another's memory, is not read. */
+static void test_attach(void)
+{
+    apr_size_t size = staple_ledger_size(COUNT), i;
+    unsigned char *block = zeroed(size), *copy = zeroed(size);
+    staple_ledger_t *ledger = staple_ledger_format(block, COUNT);
+    unsigned taken = 0;
+
+    ok(staple_ledger_attach(block, size) == ledger, "attach: to its block");
+    ok(staple_ledger_attach(block, size + 100) == ledger, "attach: to more");
+    for (i = 0; i < size; i++) {
+        taken += staple_ledger_attach(block, i) != NULL;
+    }
+    is_int(taken, 0, "attach: never to less");
+    for (i = 0; i < 16 * 8; i++) {
+        memcpy(copy, block, size);
+        copy[i / 8] ^= (unsigned char)(1 << i % 8);
+        taken += staple_ledger_attach(copy, size) != NULL;
+    }
+    is_int(taken, 0, "attach: not with another version or size of a line");
+    memset(copy, 0, size);
+    ok(staple_ledger_attach(copy, size) == NULL, "attach: not to zeroes");
+    memset(copy, 0xff, size);
+    ok(staple_ledger_attach(copy, size) == NULL, "attach: not to ones");
+}
+
 static void test_news(void)
 {
     shared_t older = make(1), newer = make(3);
@@ -220,6 +247,7 @@ int main(void)
     p = make_begin();
     test_due();
     test_adopt();
+    test_attach();
     test_news();
     test_restored();
     test_snapshot();

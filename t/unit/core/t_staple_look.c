@@ -74,7 +74,7 @@ static world_t *begin(apr_uint32_t count, apr_uint32_t seed)
                                         .shared = "store", .share = share,
                                         .share_baton = world};
     staple_key_t keys[CERTS];
-    apr_size_t size = staple_cache_size(count, 1000000);
+    apr_size_t size = staple_cache_size(count, STAPLE_USUAL_MAX_SIZE);
     apr_uint32_t i;
 
     for (i = 0; i < count; i++) {
@@ -86,7 +86,8 @@ static world_t *begin(apr_uint32_t count, apr_uint32_t seed)
         keys[i] = world->certs[i].key;
     }
     world->block = calloc(1, size);
-    world->cache = staple_cache_format(world->block, size, keys, count);
+    world->cache = staple_cache_format(world->block, size, keys, count,
+                                       STAPLE_USUAL_MAX_SIZE);
     world->refresh = staple_refresh_make(p, world->entries, count,
                                          world->cache, &options, at(0));
     return world;

@@ -24,12 +24,13 @@ static apr_time_t at(apr_int64_t seconds)
 
 static shared_t make_shared(void)
 {
-    apr_size_t size = staple_cache_size(1, 65536);
+    apr_size_t size = staple_cache_size(1, STAPLE_USUAL_MAX_SIZE);
     shared_t shared;
 
     memset(&shared, 0, sizeof(shared));
     shared.cache = staple_cache_format(apr_pcalloc(p, size), size,
-                                       &pki->cert->key, 1);
+                                       &pki->cert->key, 1,
+                                       STAPLE_USUAL_MAX_SIZE);
     shared.writer = staple_writer_make(p, shared.cache);
     return shared;
 }

@@ -3,6 +3,7 @@
 #include "../tap.h"
 
 #include <apr_general.h>
+#include <apr_hash.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -29,11 +30,12 @@ static unsigned draw(unsigned below)
     return (unsigned)(dice >> 11) % below;
 }
 
-/* A cache of `count` certificates with `units` units; *block is for free(). */
+/* A cache of `count` certificates with staples of up to `max_len` bytes; *block
+ * is for free(). */
 static staple_cache_t *make_cache(void **block, unsigned count,
-                                  apr_size_t units)
+                                  apr_size_t max_len)
 {
-    apr_size_t size = staple_cache_size(count, units * STAPLE_CACHE_UNIT);
+    apr_size_t size = staple_cache_size(count, max_len);
     staple_key_t *keys = apr_palloc(p, count * sizeof(*keys));
     unsigned i;
 
@@ -41,7 +43,7 @@ static staple_cache_t *make_cache(void **block, unsigned count,
         keys[i] = stress_key(i);
     }
     *block = calloc(1, size);
-    return staple_cache_format(*block, size, keys, count);
+    return staple_cache_format(*block, size, keys, count, max_len);
 }
 
 static int is_sound(const staple_cache_t *cache)
@@ -57,15 +59,15 @@ static void test_limits(void)
 {
     static unsigned char der[STAPLE_MAX_RESPONSE + 1];
     void *block;
-    staple_cache_t *cache = make_cache(&block, 2, 1100);
+    staple_cache_t *cache = make_cache(&block, 2, STAPLE_MAX_RESPONSE);
     staple_writer_t *writer = staple_writer_make(p, cache);
 
     is_int(staple_writer_used(writer), 0, "nothing is taken up at first");
-    is_reason(staple_writer_put(writer, 0, der, 0, LATER), STAPLE_TOO_LARGE,
+    is_reason(staple_writer_put(writer, 0, der, 0, LATER), STAPLE_EMPTY,
               "an empty staple");
     is_reason(staple_writer_put(writer, 0, der, STAPLE_MAX_RESPONSE + 1,
                                 LATER),
-              STAPLE_TOO_LARGE, "64 KiB and a byte");
+              STAPLE_STAPLE_TOO_LARGE, "64 KiB and a byte");
     is_reason(staple_writer_put(writer, 2, der, 1, LATER), STAPLE_NOT_FOUND,
               "an index beyond the last");
     is_reason(staple_writer_put(writer, STAPLE_CACHE_NONE, der, 1, LATER),
@@ -87,58 +89,63 @@ static void test_limits(void)
     free(block);
 }
 
-/* The one held stays until the new one is whole, so both need room. */
-static void test_full(void)
+/* What the administrator allows, to the byte; the one held stays. */
+static void test_max_len(void)
 {
-    unsigned char der[600], buf[600];
+    unsigned char der[STAPLE_LEAST_MAX_SIZE + 1], buf[sizeof(der)];
     staple_key_t key = stress_key(0);
     apr_size_t len = sizeof(buf);
     void *block;
-    staple_cache_t *cache = make_cache(&block, 3, 8);
+    staple_cache_t *cache = make_cache(&block, 1, STAPLE_LEAST_MAX_SIZE);
     staple_writer_t *writer = staple_writer_make(p, cache);
 
+    is_int(staple_writer_max_len(writer), STAPLE_LEAST_MAX_SIZE, "4096 bytes");
     memset(der, 'a', sizeof(der));
-    is_reason(staple_writer_put(writer, 0, der, 600, LATER), STAPLE_OK,
-              "5 of 8 units");
+    is_reason(staple_writer_put(writer, 0, der, sizeof(der) - 1, LATER),
+              STAPLE_OK, "as long as may be");
     memset(der, 'b', sizeof(der));
-    is_reason(staple_writer_put(writer, 0, der, 600, LATER + 1),
-              STAPLE_CACHE_FULL, "5 more are not there");
-    is_reason(staple_writer_put(writer, 1, der, 500, LATER),
-              STAPLE_CACHE_FULL, "nor 4 for another");
+    is_reason(staple_writer_put(writer, 0, der, sizeof(der), LATER + 1),
+              STAPLE_STAPLE_TOO_LARGE, "a byte longer");
     is_reason(staple_cache_get(buf, &len, cache, &key, LATER - 1), STAPLE_OK,
               "the one held is still there");
-    ok(len == 600 && buf[0] == 'a' && buf[599] == 'a', "and whole");
-    len = sizeof(buf);
+    ok(len == sizeof(der) - 1 && buf[0] == 'a' && buf[len - 1] == 'a',
+       "and whole");
     is_reason(staple_cache_get(buf, &len, cache, &key, LATER),
               STAPLE_EXPIRED, "and so is its use_until");
-    is_int(staple_writer_used(writer), 5 * 128, "5 units are taken");
-    is_reason(staple_writer_put(writer, 1, der, 300, LATER), STAPLE_OK,
-              "3 for another fit");
-    is_reason(staple_writer_put(writer, 2, der, 1, LATER),
-              STAPLE_CACHE_FULL, "then it is full");
-    is_int(staple_writer_used(writer), 8 * 128, "8 units are taken");
     ok(is_sound(cache), "sound");
     free(block);
+}
+
+static apr_size_t unit_of(const staple_cache_t *cache, unsigned index)
+{
+    staple_key_t key = stress_key(index);
+
+    return STAPLE_CACHE_WHERE_UNIT(staple_cache_find_slot(cache, &key)->where);
 }
 
 /* Runs of free units that begin or end with a word of the bit map. */
 static void test_words(void)
 {
-    static const unsigned firsts[] = {1, 63, 64, 65, 127, 128, 192};
+    static const unsigned firsts[] = {1, 59, 63, 64, 65, 127, 128, 192};
     static unsigned char der[STAPLE_MAX_RESPONSE];
     unsigned i;
 
     for (i = 0; i < COUNT(firsts); i++) {
+        apr_size_t gap = firsts[i];
         void *block;
-        staple_cache_t *cache = make_cache(&block, 2, firsts[i] + 5);
+        staple_cache_t *cache = make_cache(&block, 3, STAPLE_MAX_RESPONSE);
         staple_writer_t *writer = staple_writer_make(p, cache);
 
-        staple_writer_put(writer, 0, der, firsts[i] * 128 - HEAD, LATER);
-        is_reason(staple_writer_put(writer, 1, der, 5 * 128 - HEAD + 1, LATER),
-                  STAPLE_CACHE_FULL, "6 units after %u, 5 are free",
-                  firsts[i]);
-        is_reason(staple_writer_put(writer, 1, der, 5 * 128 - HEAD, LATER),
-                  STAPLE_OK, "5 units after %u, 5 are free", firsts[i]);
+        staple_writer_put(writer, 0, der, gap * 128 - HEAD, LATER);
+        staple_writer_put(writer, 1, der, 5 * 128 - HEAD, LATER);
+        staple_writer_put(writer, 2, der, 1, LATER);
+        staple_writer_put(writer, 1, der, 1, LATER); /* frees the five */
+        staple_writer_put(writer, 2, der, 5 * 128 - HEAD + 1, LATER);
+        ok(unit_of(cache, 2) != gap, "6 units do not go where 5 are free");
+        staple_writer_put(writer, 1, der, 5 * 128 - HEAD, LATER);
+        is_int(unit_of(cache, 1), gap, "5 units go behind the first %u",
+               firsts[i]);
+        ok(is_sound(cache), "sound");
         free(block);
     }
 }
@@ -148,16 +155,16 @@ static void test_behind_full_word(void)
 {
     unsigned char der[127 * 128] = {0};
     void *block;
-    staple_cache_t *cache = make_cache(&block, 3, 133);
+    staple_cache_t *cache = make_cache(&block, 3, sizeof(der));
     staple_writer_t *writer = staple_writer_make(p, cache);
 
     staple_writer_put(writer, 0, der, 1, LATER);
     staple_writer_put(writer, 1, der, 127 * 128 - HEAD, LATER);
     staple_writer_put(writer, 0, der, 200, LATER); /* 128 and 129 */
     staple_writer_put(writer, 0, der, 200, LATER); /* 130 and 131 */
-    is_int(staple_writer_used(writer), 129 * 128, "free: 0, 128, 129, 132");
-    is_reason(staple_writer_put(writer, 2, der, 2 * 128 - HEAD, LATER),
-              STAPLE_OK, "two behind a full word are found");
+    is_int(staple_writer_used(writer), 129 * 128, "free: 0, 128, 129");
+    staple_writer_put(writer, 2, der, 2 * 128 - HEAD, LATER);
+    is_int(unit_of(cache, 2), 128, "two behind a full word are found");
     ok(is_sound(cache), "sound");
     free(block);
 }
@@ -169,7 +176,7 @@ static void test_generations(void)
     unsigned char der[90] = {0};
     staple_key_t key = stress_key(0);
     void *block;
-    staple_cache_t *cache = make_cache(&block, 1, 2);
+    staple_cache_t *cache = make_cache(&block, 1, sizeof(der));
     staple_writer_t *writer = staple_writer_make(p, cache);
     staple_cache_slot_t *slot = staple_cache_find_slot(cache, &key);
     apr_uint64_t first, third;
@@ -194,10 +201,127 @@ static void test_generations(void)
     free(block);
 }
 
+/* ---- there is always room ---- */
+
+#define STATES 200000
+
+/* All that can come about in the smallest arena: each state is reached by puts
+ * from the empty one, and in each every put finds room. */
+typedef struct walk_t {
+    staple_cache_t *cache;
+    staple_cache_slot_t *slots[3];
+    unsigned count;
+    unsigned longest; /* in units */
+    unsigned highest; /* unit in use, of all states */
+    unsigned refused;
+    apr_hash_t *seen;
+    apr_uint64_t (*states)[3]; /* `where` of each, without generations */
+    unsigned found, looked_at;
+} walk_t;
+
+/* The state that the slots show now, if it was not met before. */
+static void meet(walk_t *walk)
+{
+    apr_uint64_t *state = walk->states[walk->found];
+    const apr_uint64_t mask = ((apr_uint64_t)1 << (STAPLE_CACHE_LEN_BITS
+                                                   + STAPLE_CACHE_UNIT_BITS))
+                              - 1;
+    unsigned i;
+
+    for (i = 0; i < 3; i++) {
+        state[i] = i < walk->count ? walk->slots[i]->where & mask : 0;
+    }
+    if (walk->found < STATES - 1
+        && apr_hash_get(walk->seen, state, sizeof(*walk->states)) == NULL) {
+        apr_hash_set(walk->seen, state, sizeof(*walk->states), state);
+        walk->found++;
+    }
+}
+
+static void look_at_state(walk_t *walk, const apr_uint64_t *state,
+                          apr_pool_t *scratch)
+{
+    static unsigned char der[1024];
+    unsigned who, units, i;
+
+    for (who = 0; who < walk->count; who++) {
+        for (units = 1; units <= walk->longest; units++) {
+            for (i = 0; i < walk->count; i++) {
+                walk->slots[i]->where = state[i];
+            }
+            apr_pool_clear(scratch);
+            walk->refused +=
+                staple_writer_put(staple_writer_make(scratch, walk->cache),
+                                  who, der, units * 128 - HEAD, LATER)
+                != STAPLE_OK;
+            i = (unsigned)STAPLE_CACHE_WHERE_UNIT(walk->slots[who]->where)
+                + units - 1;
+            walk->highest = i > walk->highest ? i : walk->highest;
+            meet(walk);
+        }
+    }
+}
+
+static void test_every_state(unsigned count, unsigned longest)
+{
+    walk_t walk = {.count = count, .longest = longest};
+    apr_pool_t *own, *scratch;
+    void *block;
+    unsigned i;
+
+    apr_pool_create(&own, p);
+    apr_pool_create(&scratch, own);
+    walk.cache = make_cache(&block, count, longest * 128 - HEAD);
+    walk.seen = apr_hash_make(own);
+    walk.states = calloc(STATES, sizeof(*walk.states));
+    for (i = 0; i < count; i++) {
+        staple_key_t key = stress_key(i);
+
+        walk.slots[i] = staple_cache_find_slot(walk.cache, &key);
+    }
+    meet(&walk);
+    for (i = 0; i < walk.found; i++) {
+        look_at_state(&walk, walk.states[i], scratch);
+    }
+    ok(walk.found > longest && walk.found < STATES - 1,
+       "%u of up to %u units: %u states, up to unit %u of %u", count, longest,
+       walk.found, walk.highest, (unsigned)walk.cache->units);
+    is_int(walk.refused, 0, "in each every put finds room");
+    free(walk.states);
+    free(block);
+    apr_pool_destroy(own);
+}
+
+/* Puts that want to leave gaps which are just too small, at random. */
+static void test_gaps(void)
+{
+    static unsigned char der[STAPLE_LEAST_MAX_SIZE];
+    unsigned count, i, refused = 0, unsound = 0;
+
+    for (count = 1; count <= 12; count++) {
+        void *block;
+        staple_cache_t *cache = make_cache(&block, count, sizeof(der));
+        staple_writer_t *writer = staple_writer_make(p, cache);
+
+        for (i = 0; i < 20000; i++) {
+            static const apr_size_t lens[] = {
+                1, 128, sizeof(der) / 2, sizeof(der) - 128, sizeof(der)};
+            apr_size_t len = draw(2) ? lens[draw(COUNT(lens))]
+                                     : 1 + draw(sizeof(der));
+
+            refused += staple_writer_put(writer, draw(count), der, len, LATER)
+                       != STAPLE_OK;
+            unsound += i % 100 == 0 && !is_sound(cache);
+        }
+        free(block);
+    }
+    is_int(refused, 0, "random puts with gaps: there is always room");
+    is_int(unsound, 0, "and it is sound");
+}
+
 /* ---- random operations against a model ---- */
 
 #define MODEL_COUNT 20
-#define MODEL_UNITS 1500
 
 typedef struct model_t {
     staple_cache_t *cache;
@@ -205,51 +329,44 @@ typedef struct model_t {
     apr_uint64_t number[MODEL_COUNT]; /* of the staple held, 0 = none */
     unsigned char der[STAPLE_MAX_RESPONSE];
     unsigned char buf[STAPLE_MAX_RESPONSE];
-    unsigned full, puts;
+    char *taken; /* by unit */
 } model_t;
 
-/* The longest run of units that no slot leads to, the slow way. */
-static unsigned longest_free(const staple_cache_t *cache)
+/* The lowest run of units that no slot leads to, the slow way. */
+static apr_size_t lowest_free(const model_t *model, apr_size_t units)
 {
-    char taken[MODEL_UNITS] = {0};
-    unsigned run = 0, longest = 0, i;
+    const staple_cache_t *cache = model->cache;
+    apr_size_t run = 0, i;
     apr_uint64_t k;
 
+    memset(model->taken, 0, cache->units);
     for (k = 0; k <= cache->slot_mask; k++) {
         apr_uint64_t where = staple_cache_slots(cache)[k].where;
 
         if (where != 0) {
-            memset(taken + STAPLE_CACHE_WHERE_UNIT(where), 1,
+            memset(model->taken + STAPLE_CACHE_WHERE_UNIT(where), 1,
                    staple_cache_units(STAPLE_CACHE_WHERE_LEN(where)));
         }
     }
-    for (i = 0; i < MODEL_UNITS; i++) {
-        run = taken[i] ? 0 : run + 1;
-        longest = run > longest ? run : longest;
+    for (i = 0; i < cache->units && run < units; i++) {
+        run = model->taken[i] ? 0 : run + 1;
     }
-    return longest;
+    return i - run;
 }
 
 static int put_one(model_t *model, apr_uint64_t number)
 {
     unsigned index = draw(MODEL_COUNT);
-    unsigned room = longest_free(model->cache);
     apr_size_t len = stress_fill(model->der, number);
-    staple_reason_e want = staple_cache_units(len) <= room
-                               ? STAPLE_OK
-                               : STAPLE_CACHE_FULL;
+    apr_size_t unit = lowest_free(model, staple_cache_units(len));
 
     if (staple_writer_put(model->writer, index, model->der, len,
                           NOW + (apr_time_t)number)
-        != want) {
+        != STAPLE_OK) {
         return 0;
     }
-    model->puts++;
-    model->full += want != STAPLE_OK;
-    if (want == STAPLE_OK) {
-        model->number[index] = number;
-    }
-    return 1;
+    model->number[index] = number;
+    return unit_of(model->cache, index) == unit;
 }
 
 static int get_one(model_t *model, unsigned index)
@@ -290,7 +407,8 @@ static void test_model(void)
     apr_uint64_t i;
     void *block;
 
-    model->cache = make_cache(&block, MODEL_COUNT, MODEL_UNITS);
+    model->cache = make_cache(&block, MODEL_COUNT, STAPLE_MAX_RESPONSE);
+    model->taken = malloc(model->cache->units);
     model->writer = staple_writer_make(p, model->cache);
     for (i = 1; i <= 6000; i++) {
         if (draw(50) == 0) {
@@ -306,17 +424,16 @@ static void test_model(void)
         wrong[2] += !is_sound(model->cache);
         wrong[3] += !used_is_right(model);
     }
-    is_int(wrong[0], 0, "6000 puts: taken exactly where there is room");
+    is_int(wrong[0], 0, "6000 puts: each where the lowest room is");
     is_int(wrong[1], 0, "6000 gets: what was put last");
     is_int(wrong[2], 0, "6000 checks: sound after each operation");
     is_int(wrong[3], 0, "6000 times the units in use are what slots say");
-    ok(model->full > 100 && model->full < model->puts / 2,
-       "%u of %u puts found it full", model->full, model->puts);
     for (i = 0; i < MODEL_COUNT; i++) {
         wrong[1] += !get_one(model, (unsigned)i);
     }
     is_int(wrong[1], 0, "at the end all are what was put last");
     free(block);
+    free(model->taken);
     free(model);
 }
 
@@ -422,9 +539,9 @@ static void test_adopt(void)
     unsigned char der[400], buf[400];
     staple_key_t keys[] = {stress_key(7), stress_key(50), stress_key(2),
                            stress_key(2)};
-    apr_size_t size = staple_cache_size(COUNT(keys), 8192);
+    apr_size_t size = staple_cache_size(COUNT(keys), sizeof(der));
     void *block, *older_block;
-    staple_cache_t *older = make_cache(&older_block, 10, 100);
+    staple_cache_t *older = make_cache(&older_block, 10, 4096);
     staple_writer_t *writer = staple_writer_make(p, older);
     staple_cache_t *cache;
     staple_record_t record;
@@ -439,9 +556,9 @@ static void test_adopt(void)
         staple_writer_put_record(writer, i, &record);
     }
     block = calloc(1, size);
-    cache = staple_cache_format(block, size, keys, COUNT(keys));
+    cache = staple_cache_format(block, size, keys, COUNT(keys), sizeof(der));
     writer = staple_writer_make(p, cache);
-    staple_writer_adopt(writer, older);
+    is_int(staple_writer_adopt(writer, older), 0, "adopt: all that is known");
     is_reason(staple_cache_get(buf, &len, cache, &keys[0], NOW), STAPLE_OK,
               "adopt: a staple at another index");
     ok(len == 307 && buf[0] == 'h' && buf[306] == 'h', "adopt: its bytes");
@@ -466,8 +583,8 @@ static void test_adopt(void)
 static void test_adopt_nothing(void)
 {
     void *block, *older_block;
-    staple_cache_t *cache = make_cache(&block, 5, 10);
-    staple_cache_t *older = make_cache(&older_block, 5, 10);
+    staple_cache_t *cache = make_cache(&block, 5, 100);
+    staple_cache_t *older = make_cache(&older_block, 5, 100);
     staple_writer_t *writer = staple_writer_make(p, cache);
     staple_record_t record;
 
@@ -482,19 +599,62 @@ static void test_adopt_nothing(void)
     free(older_block);
 }
 
+/* OCSPStapleMaxSize was lowered: what is too long now is as if it had never
+ * been, and asked for at once. */
+static void test_adopt_too_long(void)
+{
+    unsigned char der[500] = {1}, buf[500];
+    void *block, *older_block;
+    staple_cache_t *cache = make_cache(&block, 3, 499);
+    staple_cache_t *older = make_cache(&older_block, 3, 500);
+    staple_writer_t *before = staple_writer_make(p, older);
+    staple_writer_t *writer = staple_writer_make(p, cache);
+    staple_key_t keys[] = {stress_key(0), stress_key(1)};
+    staple_record_t record = {.next_at = LATER, .attempted_at = NOW,
+                              .state_since = NOW, .state = 1, .requests = 4,
+                              .failed = 3};
+    unsigned i;
+
+    for (i = 0; i < 2; i++) {
+        record.der_len = 500 - i;
+        record.use_until = LATER;
+        staple_writer_put(before, i, der, record.der_len, LATER);
+        staple_writer_put_record(before, i, &record);
+    }
+    is_int(staple_writer_adopt(writer, older), 1, "adopt: one is too long");
+    for (i = 0; i < 2; i++) {
+        apr_size_t len = sizeof(buf);
+
+        is_reason(staple_cache_get(buf, &len, cache, &keys[i], NOW),
+                  i == 0 ? STAPLE_NOT_FOUND : STAPLE_OK, "adopt: staple %u", i);
+        staple_cache_get_record(&record, cache, i);
+        is_int(record.der_len, i == 0 ? 0 : 499, "adopt: its record says so");
+        is_int(record.next_at, i == 0 ? 0 : LATER, "adopt: when to ask");
+        is_int(record.state_since, i == 0 ? 0 : NOW, "adopt: its state");
+        is_int(record.requests, 4, "adopt: what was counted");
+    }
+    free(block);
+    free(older_block);
+}
+
 int main(void)
 {
     apr_initialize();
     apr_pool_create(&p, NULL);
     test_limits();
-    test_full();
+    test_max_len();
     test_words();
     test_behind_full_word();
     test_generations();
+    test_every_state(1, 5);
+    test_every_state(2, 4);
+    test_every_state(3, 3);
+    test_gaps();
     test_model();
     test_processes();
     test_adopt();
     test_adopt_nothing();
+    test_adopt_too_long();
     apr_pool_destroy(p);
     apr_terminate();
     return tap_done();
