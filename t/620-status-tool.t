@@ -64,8 +64,10 @@ my @rows = (
     [1, qr/no certificate/, certificates => []],
     [1, qr/no certificate can be stapled/, certificates =>
         [certificate(state => 'disabled')]],
-    [0, qr/2 certificates, nothing/, certificates =>
+    [0, qr/1 of 2 certificates are good, nothing/, certificates =>
         [certificate(), certificate(state => 'disabled')]],
+    [0, qr/0 of 1 certificates are good, nothing/, certificates =>
+        [certificate(state => 'pending')]],
     [2, qr/CN=a\.example .*is disabled, without staple/, certificates =>
         [certificate(state => 'disabled', conditions => ['must-staple'])]],
     [3, qr/has no version 1/, version => 2],

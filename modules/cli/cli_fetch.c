@@ -262,7 +262,12 @@ static void fill_verdict(cli_verdict_t *verdict, const job_t *job)
 
     verdict->at = record->attempted_at;
     verdict->reason = job->reason;
-    if (job->reason == STAPLE_UNKNOWN) {
+    if (record->der_len > 0) {
+        /* Also where it has ended within the tolerance of clocks: such a one
+         * is held where it says revoked, and nothing is stapled. */
+        verdict->reason = STAPLE_OK;
+    }
+    else if (job->reason == STAPLE_UNKNOWN) {
         verdict->reason = STAPLE_OK;
         verdict->said.status = STAPLE_CERT_UNKNOWN;
         return;
@@ -304,7 +309,7 @@ static void print_result(const cli_verdict_t *verdict, const job_t *job)
         printf("stapled:     %s %s\n",
                record->use_until > record->attempted_at
                    ? "until"
-                   : "no: good within the tolerance only, it ran out at",
+                   : "no, it ran out at",
                cli_verdict_time(p, record->use_until));
     }
     if (job->has_ended) {
@@ -335,7 +340,7 @@ static int write_out(const cli_command_t *command, const job_t *job,
     if (job->wish->out == NULL || job->record.der_len == 0) {
         return CLI_GO_ON;
     }
-    /* At the time 0: also one that ran out within the tolerance. */
+    /* At the time 0: also one that says revoked and has ended. */
     if (staple_cache_get(der, &len, job->cache, &cert->key, 0) != STAPLE_OK) {
         return cli_complain(command, "%s is not written: no response is held",
                             job->wish->out);

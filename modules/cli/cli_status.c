@@ -137,20 +137,19 @@ static cli_status_verdict_t judge_certificates(apr_pool_t *p,
                              : ""));
 }
 
-/* Is there any certificate that can have a staple? */
-static int is_any_enabled(const json_t *certificates)
+/* How many certificates are in this state? */
+static size_t count_state(const json_t *certificates, const char *state)
 {
     const json_t *entry;
+    size_t count = 0;
     size_t i;
 
     json_array_foreach(certificates, i, entry) {
-        if (strcmp(json_string_value(json_object_get(entry, "state")),
-                   "disabled")
-            != 0) {
-            return 1;
-        }
+        count += strcmp(json_string_value(json_object_get(entry, "state")),
+                        state)
+                 == 0;
     }
-    return 0;
+    return count;
 }
 
 static cli_status_verdict_t judge_document(apr_pool_t *p,
@@ -166,7 +165,8 @@ static cli_status_verdict_t judge_document(apr_pool_t *p,
     if (verdict.exit == CLI_STATUS_CRITICAL) {
         return verdict;
     }
-    if (!is_any_enabled(certificates)) {
+    if (count_state(certificates, "disabled")
+        == json_array_size(certificates)) {
         return say(CLI_STATUS_WARNING, json_array_size(certificates) == 0
                                            ? "no certificate is looked after"
                                            : "no certificate can be stapled");
@@ -190,8 +190,9 @@ static cli_status_verdict_t judge_document(apr_pool_t *p,
         }
     }
     return say(CLI_STATUS_OK,
-               apr_psprintf(p, "%" APR_SIZE_T_FMT
-                            " certificates, nothing significant",
+               apr_psprintf(p, "%" APR_SIZE_T_FMT " of %" APR_SIZE_T_FMT
+                            " certificates are good, nothing significant",
+                            count_state(certificates, "good"),
                             json_array_size(certificates)));
 }
 

@@ -3,6 +3,8 @@
 
 #include <apr_strings.h>
 
+#include "staple_schedule.h"
+
 /* How long it is, and may be. */
 static void note_sizes(staple_record_t *record, apr_size_t len, apr_size_t max)
 {
@@ -11,12 +13,88 @@ static void note_sizes(staple_record_t *record, apr_size_t len, apr_size_t max)
                  APR_SIZE_T_FMT, len, max);
 }
 
+/* What a record says where this response is the one held. */
+static void describe(staple_record_t *record, const staple_verdict_t *verdict,
+                     apr_size_t der_len)
+{
+    record->status = (apr_int16_t)verdict->status;
+    record->revocation_reason = (apr_int16_t)verdict->revocation_reason;
+    record->revoked_at = verdict->revoked_at;
+    record->produced_at = verdict->produced_at;
+    record->this_update = verdict->this_update;
+    record->next_update = verdict->next_update;
+    record->use_until = verdict->use_until;
+    record->der_len = (apr_uint32_t)der_len;
+}
+
+/* Does it end before the next job, begun when that is due, could bring another
+ * by its first attempt? */
+static int ends_soon(apr_time_t use_until, const staple_policy_t *policy,
+                     apr_time_t now)
+{
+    return staple_schedule_after_success(policy, use_until, 0, 0, now)
+               + policy->timeout
+           >= use_until;
+}
+
+/* May `offered` take the place of what is held? */
+static staple_reason_e decide(const staple_record_t *held,
+                              const staple_record_t *offered,
+                              const staple_policy_t *policy, apr_time_t now)
+{
+    int order = staple_record_order(held, offered);
+
+    if (order < 0) {
+        return STAPLE_OLDER;
+    }
+    if (offered->status == STAPLE_CERT_UNKNOWN) {
+        return STAPLE_UNKNOWN;
+    }
+    if (offered->use_until <= now) {
+        return STAPLE_EXPIRED;
+    }
+    if (order > 0 && staple_record_is_usable(held, now)
+        && offered->status == held->status
+        && offered->use_until < held->use_until
+        && ends_soon(offered->use_until, policy, now)) {
+        return STAPLE_ENDS_SOON;
+    }
+    return STAPLE_OK;
+}
+
+/* The same in every way: a policy may have given it another end. */
+static int is_held(const staple_record_t *held, const staple_record_t *offered)
+{
+    return staple_record_order(held, offered) == 0
+           && offered->use_until <= held->use_until;
+}
+
+static int says_revoked(const staple_record_t *record)
+{
+    return record->der_len > 0 && record->status == STAPLE_CERT_REVOKED;
+}
+
+/* It has ended, but says that what is held is revoked. */
+static void take_good_away(staple_record_t *record,
+                           const staple_record_t *offered,
+                           staple_writer_t *writer, apr_uint32_t index,
+                           const unsigned char *der)
+{
+    if (staple_writer_put(writer, index, der, offered->der_len,
+                          offered->use_until)
+        == STAPLE_OK) {
+        *record = *offered;
+        staple_writer_put_record(writer, index, record);
+    }
+}
+
 staple_reason_e staple_adopt(staple_record_t *record, staple_writer_t *writer,
                              apr_uint32_t index, const staple_cert_t *cert,
                              const staple_policy_t *policy,
                              const unsigned char *der, apr_size_t der_len,
                              const unsigned char *nonce, apr_time_t now)
 {
+    staple_record_t offered = *record;
     staple_verdict_t verdict;
     staple_reason_e reason;
 
@@ -24,27 +102,25 @@ staple_reason_e staple_adopt(staple_record_t *record, staple_writer_t *writer,
     if (reason != STAPLE_OK) {
         return reason;
     }
-    if (verdict.status == STAPLE_CERT_UNKNOWN) {
-        return STAPLE_UNKNOWN;
+    describe(&offered, &verdict, der_len);
+    reason = decide(record, &offered, policy, now);
+    if (reason == STAPLE_EXPIRED && says_revoked(&offered)
+        && !says_revoked(record)) {
+        take_good_away(record, &offered, writer, index, der);
     }
-    if (record->der_len > 0 && verdict.this_update < record->this_update) {
-        return STAPLE_OLDER;
+    if (reason == STAPLE_OK && !is_held(record, &offered)) {
+        reason = staple_writer_put(writer, index, der, der_len,
+                                   verdict.use_until);
+        if (reason == STAPLE_OK) {
+            *record = offered;
+        }
     }
-    reason = staple_writer_put(writer, index, der, der_len, verdict.use_until);
     if (reason == STAPLE_STAPLE_TOO_LARGE) {
         note_sizes(record, der_len, staple_writer_max_len(writer));
     }
     if (reason != STAPLE_OK) {
         return reason;
     }
-    record->status = (apr_int16_t)verdict.status;
-    record->revocation_reason = (apr_int16_t)verdict.revocation_reason;
-    record->revoked_at = verdict.revoked_at;
-    record->produced_at = verdict.produced_at;
-    record->this_update = verdict.this_update;
-    record->next_update = verdict.next_update;
-    record->use_until = verdict.use_until;
-    record->der_len = (apr_uint32_t)der_len;
     record->succeeded_at = now;
     record->failures = 0;
     record->said_unknown = 0;

@@ -7,12 +7,26 @@
 
 /*
  * Verifies a response for certificate `index` and, where it says good or
- * revoked and is not older than the one held, publishes it and notes in
+ * revoked and is to take the place of the one held, publishes it and notes in
  * *record what it says; the caller completes the record and publishes that.
- * `record` comes in as the certificate's present record.  Whatever is wrong,
- * the response held stays: STAPLE_UNKNOWN for a verified `unknown`,
- * STAPLE_OLDER, STAPLE_STAPLE_TOO_LARGE (*record then has the sizes in its
- * detail), or why verification refused it.
+ * `record` comes in as the certificate's present record.  It is to, if it
+ *   - is not older (staple_record_order); an older `unknown` is older, too;
+ *   - has not ended: within the tolerance of clocks it verifies, but is not
+ *     stapled;
+ *   - does not cost a staple that lives longer: one of the same status that
+ *     ends before the next job, which is due when half of its life is over,
+ *     could bring another within one attempt's time.
+ * The very response that is held comes to STAPLE_OK without being published
+ * again: its responder is well, and *record says so.
+ *
+ * Whatever is wrong, the response held stays: STAPLE_UNKNOWN for a verified
+ * `unknown`, STAPLE_OLDER, STAPLE_EXPIRED, STAPLE_ENDS_SOON,
+ * STAPLE_STAPLE_TOO_LARGE (*record then has the sizes in its detail), or why
+ * verification refused it; else *record is as it was.  But for one case: what
+ * is known to be revoked must not be stapled as good.  A newer response that
+ * says revoked and has ended within the tolerance of clocks is STAPLE_EXPIRED,
+ * and takes the good one's place for nobody to staple; *record says revoked,
+ * and is published.
  */
 staple_reason_e staple_adopt(staple_record_t *record, staple_writer_t *writer,
                              apr_uint32_t index, const staple_cert_t *cert,

@@ -222,7 +222,9 @@ static staple_reason_e identify(staple_cert_t *cert, apr_pool_t *p,
     cert->must_staple = must_staple(leaf->extensions) != 0;
     cert->subject = staple_cert_name(p, leaf->subject);
     cert->serial = serial_text(p, leaf->serial);
-    return staple_cert_time(&cert->not_after, leaf->validity->notAfter)
+    return staple_cert_time(&cert->not_before, leaf->validity->notBefore)
+                   && staple_cert_time(&cert->not_after,
+                                       leaf->validity->notAfter)
                ? STAPLE_OK
                : STAPLE_CERT_UNREADABLE;
 }

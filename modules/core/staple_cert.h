@@ -43,8 +43,21 @@ typedef struct staple_cert_t {
     const char *const *urls;          /* OCSP URLs in the order of the AIA */
     const char *subject;              /* RFC 2253, printable ASCII only */
     const char *serial;               /* hexadecimal, '-' before negative */
-    apr_time_t not_after;
+    apr_time_t not_before, not_after;
 } staple_cert_t;
+
+/* How long a certificate is new: its responder may not know it for the first
+ * 15 minutes (CA/Browser Forum, Baseline Requirements 4.9.9), and some need
+ * longer. */
+#define STAPLE_CERT_NEW apr_time_from_sec(3600)
+
+/* Is it new at `now`?  One of the far future (of a clock that is wrong) is
+ * not. */
+static inline int staple_cert_is_new(const staple_cert_t *cert, apr_time_t now)
+{
+    return now < cert->not_before + STAPLE_CERT_NEW
+           && now > cert->not_before - STAPLE_CERT_NEW;
+}
 
 /* An empty table of issuers in pool p; destroying p frees the issuers. */
 staple_issuers_t *staple_cert_issuers_make(apr_pool_t *p);

@@ -7,6 +7,7 @@
 
 typedef struct followed_t {
     apr_uint32_t issuer;
+    apr_time_t new_until; /* 0: it is not new */
     unsigned char may_ask;
     unsigned char is_revoked; /* itself */
     unsigned char is_stopped; /* one above is revoked */
@@ -16,7 +17,7 @@ typedef struct followed_t {
 struct staple_follow_t {
     followed_t *certs;
     apr_uint32_t count;
-    staple_due_t *moments; /* when a response held nears or meets its end */
+    staple_due_t *moments; /* when there is something to tell */
     staple_follow_hooks_t hooks;
 };
 
@@ -44,6 +45,12 @@ void staple_follow_set(staple_follow_t *follow, apr_uint32_t index,
     if (issuer != STAPLE_FOLLOW_NONE) {
         follow->certs[issuer].has_below = 1;
     }
+}
+
+void staple_follow_set_new(staple_follow_t *follow, apr_uint32_t index,
+                           apr_time_t until)
+{
+    follow->certs[index].new_until = until;
 }
 
 int staple_follow_is_stopped(const staple_follow_t *follow, apr_uint32_t index)
@@ -77,7 +84,8 @@ static void tell(staple_follow_t *follow, staple_event_e event,
     follow->hooks.tell(follow->hooks.baton, &happened);
 }
 
-/* ---- moments: a quarter of the life left, an hour left, the end ---- */
+/* ---- moments: a quarter of the life left, an hour left, the end; no longer
+ * new ---- */
 
 /* The life of a response begins when it is there: a responder may hand out one
  * that is old already. */
@@ -115,16 +123,31 @@ static unsigned next_to_tell(const staple_record_t *record)
                : STAPLE_TOLD_STALE;
 }
 
+/* When to tell that what may be unknown as long as it is new still is. */
+static apr_time_t when_new_ends(const followed_t *cert,
+                                const staple_record_t *record)
+{
+    return record->state == STAPLE_STATE_UNKNOWN
+                   && record->state_since < cert->new_until
+                   && (record->told & STAPLE_TOLD_UNKNOWN) == 0
+               ? cert->new_until
+               : STAPLE_DUE_NEVER;
+}
+
 static void plan_moment(staple_follow_t *follow, apr_uint32_t index,
                         const staple_record_t *record)
 {
+    apr_time_t at = when_new_ends(&follow->certs[index], record);
     unsigned next = next_to_tell(record);
 
-    if (next == 0) {
+    if (next != 0 && moment_of(record, next) < at) {
+        at = moment_of(record, next);
+    }
+    if (at == STAPLE_DUE_NEVER) {
         staple_due_remove(follow->moments, index);
     }
     else {
-        staple_due_set(follow->moments, index, moment_of(record, next));
+        staple_due_set(follow->moments, index, at);
     }
 }
 
@@ -136,20 +159,33 @@ static int says_revoked(const staple_record_t *record)
     return record->der_len > 0 && record->status == STAPLE_CERT_REVOKED;
 }
 
+/* The first good one after a start is what everybody expects; the first after
+ * one that had run out is not. */
+static int is_told(staple_state_e after, staple_state_e before, int was_stale)
+{
+    if (after == STAPLE_STATE_GOOD
+        && (before == STAPLE_STATE_PENDING
+            || before == STAPLE_STATE_DISABLED)) {
+        return was_stale;
+    }
+    return staple_event_of(after) != STAPLE_EVENT_COUNT;
+}
+
+/* `was_stale`: that the response held until now had run out was told. */
 static void update_state(staple_follow_t *follow, apr_uint32_t index,
-                         staple_record_t *record, apr_time_t now)
+                         staple_record_t *record, int was_stale,
+                         apr_time_t now)
 {
     const followed_t *cert = &follow->certs[index];
     const staple_facts_t facts = {.is_issuer_revoked = cert->is_stopped,
                                   .may_ask = cert->may_ask,
-                                  .has_asked = record->attempted_at != 0,
                                   .has_failed = record->failures > 0,
                                   .said_unknown = record->said_unknown,
                                   .holds = record->der_len > 0,
                                   .is_current = record->use_until > now,
                                   .says_revoked = says_revoked(record)};
     staple_state_e before = (staple_state_e)record->state;
-    staple_state_e after = staple_state_of(&facts, before);
+    staple_state_e after = staple_state_of(&facts);
 
     if (after == before) {
         return;
@@ -157,9 +193,7 @@ static void update_state(staple_follow_t *follow, apr_uint32_t index,
     record->state = (unsigned char)after;
     record->state_since = now;
     record->state_reason = record->reason;
-    /* The first good one after a start is what everybody expects. */
-    if (staple_event_of(after) != STAPLE_EVENT_COUNT
-        && !(after == STAPLE_STATE_GOOD && before == STAPLE_STATE_PENDING)) {
+    if (is_told(after, before, was_stale)) {
         tell(follow, staple_event_of(after), index, before, record, now);
     }
 }
@@ -194,6 +228,7 @@ void staple_follow_job_ended(staple_follow_t *follow, apr_uint32_t index,
 {
     staple_state_e before = (staple_state_e)record->state;
     int was_failing = record->told & STAPLE_TOLD_FAILING;
+    int was_stale = record->told & STAPLE_TOLD_STALE;
 
     if (has_new_response) {
         record->told = 0;
@@ -206,8 +241,8 @@ void staple_follow_job_ended(staple_follow_t *follow, apr_uint32_t index,
         record->told |= STAPLE_TOLD_FAILING;
         tell(follow, STAPLE_EVENT_REFRESH_FAILING, index, before, record, now);
     }
+    update_state(follow, index, record, was_stale, now);
     plan_moment(follow, index, record);
-    update_state(follow, index, record, now);
 }
 
 /* Certificate `index` came under a revoked issuer, or out from under one. */
@@ -218,7 +253,8 @@ static void stop_or_go_on(staple_follow_t *follow, apr_uint32_t index,
 
     follow->certs[index].is_stopped = is_stopped != 0;
     follow->hooks.get(follow->hooks.baton, index, &record);
-    update_state(follow, index, &record, now);
+    update_state(follow, index, &record, record.told & STAPLE_TOLD_STALE, now);
+    plan_moment(follow, index, &record);
     follow->hooks.put(follow->hooks.baton, index, &record);
     follow->hooks.stop(follow->hooks.baton, index, is_stopped, now);
 }
@@ -248,25 +284,46 @@ void staple_follow_spread(staple_follow_t *follow, apr_uint32_t index,
     }
 }
 
+/* It is no longer new, and unknown: that is another matter now. */
+static void new_ended(staple_follow_t *follow, apr_uint32_t index,
+                      staple_record_t *record, apr_time_t now)
+{
+    record->told |= STAPLE_TOLD_UNKNOWN;
+    tell(follow, STAPLE_EVENT_UNKNOWN, index, (staple_state_e)record->state,
+         record, now);
+}
+
+/* The response held nears or meets its end. */
+static void end_nears(staple_follow_t *follow, apr_uint32_t index,
+                      staple_record_t *record, unsigned now_told,
+                      apr_time_t now)
+{
+    if (record->use_until <= now) {
+        now_told = STAPLE_TOLD_STALE; /* slept through the others */
+    }
+    record->told |= (unsigned char)now_told;
+    tell(follow,
+         now_told == STAPLE_TOLD_STALE ? STAPLE_EVENT_STALE
+                                       : STAPLE_EVENT_ENDING_SOON,
+         index, (staple_state_e)record->state, record, now);
+    update_state(follow, index, record, 0, now);
+}
+
 /* The moment of one certificate has come. */
 static void moment_came(staple_follow_t *follow, apr_uint32_t index,
                         apr_time_t now)
 {
     staple_record_t record;
-    unsigned now_told;
+    unsigned next;
 
     follow->hooks.get(follow->hooks.baton, index, &record);
-    now_told = next_to_tell(&record);
-    if (now_told != 0 && moment_of(&record, now_told) <= now) {
-        if (record.use_until <= now) {
-            now_told = STAPLE_TOLD_STALE; /* slept through the others */
-        }
-        record.told |= (unsigned char)now_told;
-        tell(follow,
-             now_told == STAPLE_TOLD_STALE ? STAPLE_EVENT_STALE
-                                           : STAPLE_EVENT_ENDING_SOON,
-             index, (staple_state_e)record.state, &record, now);
-        update_state(follow, index, &record, now);
+    next = next_to_tell(&record);
+    if (when_new_ends(&follow->certs[index], &record) <= now) {
+        new_ended(follow, index, &record, now);
+        follow->hooks.put(follow->hooks.baton, index, &record);
+    }
+    else if (next != 0 && moment_of(&record, next) <= now) {
+        end_nears(follow, index, &record, next, now);
         follow->hooks.put(follow->hooks.baton, index, &record);
     }
     plan_moment(follow, index, &record);

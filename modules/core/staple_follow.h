@@ -43,13 +43,19 @@ staple_follow_t *staple_follow_make(apr_pool_t *p, apr_uint32_t count,
 void staple_follow_set(staple_follow_t *follow, apr_uint32_t index,
                        apr_uint32_t issuer, int may_ask);
 
+/* Certificate `index` is new until then: where it is unknown before, that is
+ * told once more when it no longer is new.  Not called: it is not. */
+void staple_follow_set_new(staple_follow_t *follow, apr_uint32_t index,
+                           apr_time_t until);
+
 /* Takes up where the record says it was left, after staple_follow_set() was
  * called for all.  Tells nothing that was told before. */
 void staple_follow_begin(staple_follow_t *follow, apr_uint32_t index,
                          apr_time_t now);
 
 /* A job ended: *record says how, and gets its new state.  `has_new_response`:
- * the one held is new.  Publishing *record is the caller's. */
+ * it brought one, if only the one held once more.  Publishing *record is the
+ * caller's. */
 void staple_follow_job_ended(staple_follow_t *follow, apr_uint32_t index,
                              staple_record_t *record, int has_new_response,
                              apr_time_t now);

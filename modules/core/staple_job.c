@@ -47,11 +47,31 @@ static void end_job(staple_refresh_t *refresh, apr_uint32_t index,
     staple_follow_spread(refresh->follow, index, record, now);
 }
 
+/* When to ask again after this failure; *is_hastened: not when the policy would
+ * have it. */
+static apr_time_t after_failure(int *is_hastened, staple_refresh_t *refresh,
+                                apr_uint32_t index,
+                                const staple_record_t *record, apr_time_t now)
+{
+    const staple_entry_t *entry = &refresh->entries[index];
+    apr_time_t use_until = record->der_len > 0 ? record->use_until : 0;
+    apr_time_t at = staple_schedule_after_failure(
+        entry->policy, record->failures, use_until, entry->retry_after,
+        staple_job_draw(refresh), now);
+    apr_time_t sooner = staple_schedule_hasten(
+        at, entry->insists, use_until,
+        entry->not_known && staple_cert_is_new(entry->cert, now), now);
+
+    *is_hastened = sooner < at;
+    return sooner;
+}
+
 static void job_failed(staple_refresh_t *refresh, apr_uint32_t index,
                        apr_time_t now)
 {
     staple_entry_t *entry = &refresh->entries[index];
     staple_record_t record;
+    int is_hastened;
 
     staple_cache_get_record(&record, refresh->cache, index);
     if (entry->said_unknown) {
@@ -61,19 +81,22 @@ static void job_failed(staple_refresh_t *refresh, apr_uint32_t index,
     record.failures += record.failures < APR_UINT32_MAX;
     record.reason = (apr_uint16_t)entry->reason;
     apr_cpystrn(record.detail, entry->detail, sizeof(record.detail));
-    record.next_at = staple_schedule_after_failure(
-        entry->policy, record.failures, record.use_until, entry->retry_after,
-        staple_job_draw(refresh), now);
+    record.next_at = after_failure(&is_hastened, refresh, index, &record, now);
     if (entry->skipped != NULL) {
         entry->skipped->prober = index;
     }
     end_job(refresh, index, &record, 0, now);
     staple_look_give_up(refresh, index);
-    staple_job_tell(refresh, (staple_report_t){.what = STAPLE_REPORT_JOB_FAILED,
-                                               .index = index,
-                                               .reason = entry->reason,
-                                               .detail = entry->detail,
-                                               .record = &record});
+    staple_job_tell(
+        refresh,
+        (staple_report_t){.what = STAPLE_REPORT_JOB_FAILED,
+                          .index = index,
+                          .reason = entry->reason,
+                          .detail = entry->detail,
+                          .record = &record,
+                          .gave_up = record.failures
+                                         == entry->policy->max_tries
+                                     && !is_hastened});
 }
 
 /* Puts the job's next attempt into its responder's queue, or ends it. */
@@ -110,6 +133,7 @@ void staple_job_start(staple_refresh_t *refresh, apr_uint32_t index,
     staple_due_remove(refresh->due, index);
     entry->attempt = 0;
     entry->said_unknown = 0;
+    entry->not_known = 0;
     entry->retry_after = 0;
     entry->skipped = NULL;
     entry->has_looked = 0;

@@ -28,6 +28,12 @@ static void refuse(staple_refresh_t *refresh, apr_uint32_t index,
                                       .url = refresh->shared->url});
 }
 
+/* Whoever put these there did nothing wrong. */
+static int is_honest(staple_reason_e reason)
+{
+    return reason == STAPLE_OLDER || reason == STAPLE_ENDS_SOON;
+}
+
 /* Uses a value of the store if it is to be used.  Returns 1 where the job has
  * ended with it. */
 static int use(staple_refresh_t *refresh, apr_uint32_t index,
@@ -38,6 +44,7 @@ static int use(staple_refresh_t *refresh, apr_uint32_t index,
     const unsigned char *der;
     apr_size_t der_len;
     apr_time_t fetched_at;
+    staple_stamp_t before, after;
     staple_reason_e reason;
     int will_do;
 
@@ -45,20 +52,22 @@ static int use(staple_refresh_t *refresh, apr_uint32_t index,
                                  answer->der_len, entry->cert->sha256);
     staple_cache_get_record(&held, refresh->cache, index);
     record = held;
+    staple_cache_stamp(&before, refresh->cache, &entry->cert->key);
     if (reason == STAPLE_OK) {
         reason = staple_adopt(&record, refresh->writer, index, entry->cert,
                               entry->policy, der, der_len, NULL, now);
     }
     if (reason != STAPLE_OK) {
-        if (reason != STAPLE_OLDER) {
+        if (!is_honest(reason)) {
             refuse(refresh, index, reason);
         }
         return 0;
     }
     will_do =
         staple_share_will_do(entry->policy, &held, &record, fetched_at, now);
-    if (will_do || held.der_len == 0
-        || record.this_update > held.this_update) {
+    staple_cache_stamp(&after, refresh->cache, &entry->cert->key);
+    /* The record goes with the staple: both are published, or neither. */
+    if (will_do || before.staple != after.staple) {
         if (will_do) {
             record.next_at = staple_job_next_at(refresh, index,
                                                 record.use_until, 0, now);

@@ -97,6 +97,9 @@
     /* the response is fine, but is not taken */                               \
     X(STAPLE_OLDER, "older_than_held",                                         \
       "the response is older than the one held")                               \
+    X(STAPLE_ENDS_SOON, "ends_soon",                                           \
+      "the response ends before another could be had, and the one held lives " \
+      "longer")                                                                \
     X(STAPLE_UNKNOWN, "status_unknown",                                        \
       "the responder says that it does not know the certificate's status")     \
     /* this machine */                                                         \

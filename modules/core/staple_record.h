@@ -11,6 +11,7 @@
 #define STAPLE_TOLD_HOUR 2U    /* an hour is left */
 #define STAPLE_TOLD_STALE 4U   /* it has run out */
 #define STAPLE_TOLD_FAILING 8U /* the last job failed */
+#define STAPLE_TOLD_UNKNOWN 16U /* it is unknown, and no longer new */
 
 /*
  * Plain data of fixed size: it lies in shared memory and is copied whole.
@@ -44,5 +45,33 @@ typedef struct staple_record_t {
                                 now, not after the old one's back-off */
     char detail[STAPLE_RECORD_DETAIL]; /* of the last failure, printable */
 } staple_record_t;
+
+/* Is a response held that may be stapled at `now`? */
+static inline int staple_record_is_usable(const staple_record_t *record,
+                                          apr_time_t now)
+{
+    return record->der_len > 0 && record->use_until > now;
+}
+
+/*
+ * Is the response of `other` newer (1) than that of `record`, the same (0), or
+ * older (-1)?  By thisUpdate; certificate authorities round it, so then by
+ * producedAt; and then the worse status counts as newer: what says revoked is
+ * never lost to what may be older.  Where `record` has none, `other` is newer.
+ */
+static inline int staple_record_order(const staple_record_t *record,
+                                      const staple_record_t *other)
+{
+    if (record->der_len == 0) {
+        return 1;
+    }
+    if (other->this_update != record->this_update) {
+        return other->this_update > record->this_update ? 1 : -1;
+    }
+    if (other->produced_at != record->produced_at) {
+        return other->produced_at > record->produced_at ? 1 : -1;
+    }
+    return (other->status > record->status) - (other->status < record->status);
+}
 
 #endif

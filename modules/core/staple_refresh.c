@@ -10,6 +10,9 @@
 /* A clock set back by more than this moves all due times along. */
 #define CLOCK_TOLERANCE apr_time_from_sec(2)
 
+/* The jitter that makes a retry as late as it may be. */
+#define LATEST 1023U
+
 /* The responder is down: not even tried, and remembered for its return. */
 static void pass_over(staple_refresh_t *refresh, staple_responder_t *r,
                       apr_uint32_t index, apr_time_t now)
@@ -233,6 +236,8 @@ static void take_response(staple_refresh_t *refresh,
     staple_job_count(refresh, index, reason != STAPLE_OK);
     judge_responder(refresh, exchange, reason, answer, now);
     if (reason != STAPLE_OK) {
+        entry->not_known |= reason == STAPLE_UNKNOWN
+                            || reason == STAPLE_STATUS_UNAUTHORIZED;
         if (answer->retry_after > entry->retry_after) {
             entry->retry_after = answer->retry_after;
         }
@@ -283,18 +288,38 @@ staple_reason_e staple_refresh_offer(staple_refresh_t *refresh,
 
 /* ---- making and looking ---- */
 
+/* The latest that the policy now in force allows after failed jobs: another one
+ * may have put the next off for a day.  What Retry-After put off stays so. */
+static apr_time_t latest_retry(const staple_entry_t *entry,
+                               const staple_record_t *record, apr_time_t now)
+{
+    apr_time_t use_until = record->der_len > 0 ? record->use_until : 0;
+    apr_time_t last = record->attempted_at < now ? record->attempted_at : now;
+    apr_time_t at = record->next_at;
+
+    if (at > last + STAPLE_SCHEDULE_RETRY_AFTER) {
+        apr_time_t latest = staple_schedule_after_failure(
+            entry->policy, record->failures, use_until, 0, LATEST, last);
+
+        at = at < latest ? at : latest;
+    }
+    return staple_schedule_hasten(at, entry->insists, use_until, 0, now);
+}
+
 /* When a certificate is due, going by what its record says of earlier work. */
 static apr_time_t first_due(const staple_entry_t *entry,
                             const staple_record_t *record, apr_time_t now)
 {
     if (record->attempted_at == 0 || record->asked_whom != entry->whom
-        || (record->failures == 0 && record->use_until <= now)) {
+        || (record->failures == 0 && !staple_record_is_usable(record, now))) {
         return now;
     }
-    if (record->next_at > now + entry->policy->interval) {
-        return now + entry->policy->interval;
+    if (record->failures > 0) {
+        return latest_retry(entry, record, now);
     }
-    return record->next_at;
+    return record->next_at < now + entry->policy->interval
+               ? record->next_at
+               : now + entry->policy->interval;
 }
 
 /* Several machines that start together begin with different certificates: so
@@ -391,19 +416,24 @@ staple_refresh_t *staple_refresh_make(apr_pool_t *p,
         entry->cert = certs[i].cert;
         entry->policy = certs[i].policy;
         entry->whom = staple_responders_hash(entry->cert, entry->policy);
+        entry->insists = staple_refresh_insists(&certs[i]);
         entry->may_ask =
             staple_responders_attempts(entry->cert, entry->policy) > 0;
         staple_follow_set(refresh->follow, i,
                           certs[i].above > 0 ? certs[i].above - 1
                                              : STAPLE_FOLLOW_NONE,
                           entry->may_ask);
+        if (!entry->insists) {
+            staple_follow_set_new(refresh->follow, i,
+                                  entry->cert->not_before + STAPLE_CERT_NEW);
+        }
     }
     for (i = 0; i < count; i++) {
         staple_entry_t *entry = &refresh->entries[i];
 
         staple_follow_begin(refresh->follow, i, now);
         staple_cache_get_record(&record, cache, i);
-        entry->seen = record.use_until > now;
+        entry->seen = staple_record_is_usable(&record, now);
         staple_job_schedule(
             refresh, i, in_any_order(refresh, first_due(entry, &record, now)));
     }

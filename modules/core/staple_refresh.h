@@ -27,6 +27,21 @@ typedef struct staple_refresh_cert_t {
     int is_issuer;      /* followed for the sake of those below only */
 } staple_refresh_cert_t;
 
+/* Do its clients insist on a staple (RFC 7633)?  An issuer's is not stapled. */
+static inline int staple_refresh_insists(const staple_refresh_cert_t *entry)
+{
+    return entry->cert->must_staple && !entry->is_issuer;
+}
+
+/* May it be unknown at `now` and nobody need be told?  It is new, and its
+ * clients do not insist on a staple. */
+static inline int staple_refresh_is_early(const staple_refresh_cert_t *entry,
+                                          apr_time_t now)
+{
+    return staple_cert_is_new(entry->cert, now)
+           && !staple_refresh_insists(entry);
+}
+
 typedef enum {
     STAPLE_REPORT_ATTEMPT_FAILED, /* one attempt; the job may go on */
     STAPLE_REPORT_JOB_FAILED,     /* all attempts */
@@ -46,6 +61,7 @@ typedef struct staple_report_t {
     int by_get;
     const staple_record_t *record; /* as published; NULL for an attempt */
     int was_first;                 /* of a certificate, since the start */
+    int gave_up; /* STAPLE_REPORT_JOB_FAILED: was the last of max_tries */
     staple_event_e event;          /* STAPLE_REPORT_EVENT */
     staple_state_e before;         /* the certificate's state before it */
     apr_time_t at;                 /* when */

@@ -19,8 +19,10 @@ typedef struct staple_entry_t {
     unsigned attempt;                  /* of the job at work */
     staple_reason_e reason;            /* why the job's last attempt failed */
     int may_ask;                       /* there is somebody to ask */
+    int insists;                       /* its clients do, on a staple */
     int at_work;                       /* waiting for a responder, or asking */
     int said_unknown;                  /* a verified response did, this job */
+    int not_known;                     /* an answer said so, this job */
     int seen;                          /* a response came since the start */
     int has_looked;                    /* into the shared store, this job */
     apr_time_t waits_since;            /* for somebody else's; 0: does not */

@@ -9,11 +9,14 @@
  * outside.  The response is verified as if it had just come over the network
  * and published; then the record is.  STAPLE_OK: done.  STAPLE_EXPIRED and
  * other reasons of staple_restore_is_honest(): the response cannot be used
- * (any more, or yet), but the record was published, so that nobody asks
- * sooner than was due.  Everything else: nothing is published.
+ * (any more, or yet), but the record was published.  Everything else: nothing
+ * is published.
  *
- * Nothing of the record is taken at its word: instants that lie in the future
- * without reason are pulled back.  Runs before any refresher does.
+ * Who has a staple is asked about when that was due; who has none at once, or a
+ * minute after a job that failed.  A response that says revoked is held on past
+ * its end, for nobody to staple.  Nothing of the record is taken at its word:
+ * instants that lie in the future without reason are pulled back.  Runs before
+ * any refresher does.
  */
 staple_reason_e staple_restore(staple_writer_t *writer, apr_uint32_t index,
                                const staple_cert_t *cert,

@@ -44,17 +44,26 @@ apr_time_t staple_schedule_after_success(const staple_policy_t *policy,
     return now + most(wait, STAPLE_SCHEDULE_FLOOR);
 }
 
-static apr_interval_time_t automatic_retry(unsigned failures,
-                                           apr_time_t use_until, apr_time_t now)
+/* A quarter of the life left of what is held; without limit where nothing
+ * is. */
+static apr_interval_time_t quarter(apr_time_t use_until, apr_time_t now)
 {
-    apr_interval_time_t last = STAPLE_SCHEDULE_RETRY_NONE;
+    return use_until > now
+               ? most((use_until - now) / 4, STAPLE_SCHEDULE_RETRY_LEAST)
+               : APR_INT64_MAX;
+}
 
-    if (use_until > now) {
-        last = least(STAPLE_SCHEDULE_RETRY_LAST,
-                     most((use_until - now) / 4, STAPLE_SCHEDULE_RETRY_FIRST));
-    }
-    return staple_schedule_back_off(STAPLE_SCHEDULE_RETRY_FIRST, last,
-                                    failures - 1);
+static apr_interval_time_t automatic_retry(unsigned failures,
+                                           apr_time_t use_until,
+                                           apr_uint32_t jitter, apr_time_t now)
+{
+    apr_interval_time_t wait = staple_schedule_back_off(
+        STAPLE_SCHEDULE_RETRY_FIRST,
+        use_until > now ? STAPLE_SCHEDULE_RETRY_LAST
+                        : STAPLE_SCHEDULE_RETRY_NONE,
+        failures - 1);
+
+    return least(wait + share(wait, jitter), quarter(use_until, now));
 }
 
 apr_time_t staple_schedule_after_failure(const staple_policy_t *policy,
@@ -63,16 +72,34 @@ apr_time_t staple_schedule_after_failure(const staple_policy_t *policy,
                                          apr_interval_time_t retry_after,
                                          apr_uint32_t jitter, apr_time_t now)
 {
-    apr_interval_time_t wait;
+    apr_interval_time_t wait = policy->retry_interval;
 
-    if (failures >= policy->max_tries) {
+    if (policy->max_tries != 0 && failures >= policy->max_tries) {
         return now + policy->interval - share(policy->interval, jitter);
     }
-    wait = policy->retry_interval;
-    if (wait == 0) {
-        wait = automatic_retry(failures, use_until, now);
+    wait = wait == 0 ? automatic_retry(failures, use_until, jitter, now)
+                     : wait + share(wait, jitter);
+    retry_after = least(least(retry_after, STAPLE_SCHEDULE_RETRY_AFTER),
+                        least(policy->interval, quarter(use_until, now)));
+    return now + most(wait, retry_after);
+}
+
+apr_time_t staple_schedule_hasten(apr_time_t at, int insists,
+                                  apr_time_t use_until, int is_new,
+                                  apr_time_t now)
+{
+    if (insists) {
+        at = least(at, most(use_until, now) + STAPLE_SCHEDULE_MUST_STAPLE);
     }
-    wait += share(wait, jitter);
-    retry_after = least(retry_after, STAPLE_SCHEDULE_RETRY_AFTER);
-    return now + most(wait, least(retry_after, policy->interval));
+    return is_new ? least(at, now + STAPLE_SCHEDULE_NEW) : at;
+}
+
+apr_time_t staple_schedule_after_start(apr_time_t next_at, unsigned failures,
+                                       apr_time_t attempted_at, apr_time_t now)
+{
+    apr_time_t at = failures > 0
+                        ? most(now, attempted_at + STAPLE_SCHEDULE_START)
+                        : now;
+
+    return least(next_at, at);
 }

@@ -44,7 +44,7 @@ int staple_share_will_do(const staple_policy_t *policy,
         || now >= taken->use_until - life / 4) {
         return 0;
     }
-    if (held->der_len > 0 && taken->this_update <= held->this_update
+    if (staple_record_order(held, taken) <= 0
         && fetched_at <= held->succeeded_at) {
         return 0;
     }

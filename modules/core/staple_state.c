@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-staple_state_e staple_state_of(const staple_facts_t *facts,
-                               staple_state_e before)
+staple_state_e staple_state_of(const staple_facts_t *facts)
 {
     if (facts->is_issuer_revoked) {
         return STAPLE_STATE_ISSUER_REVOKED;
@@ -21,10 +20,10 @@ staple_state_e staple_state_of(const staple_facts_t *facts,
     if (facts->has_failed) {
         return STAPLE_STATE_UNAVAILABLE;
     }
-    if (!facts->holds) {
-        return facts->may_ask ? STAPLE_STATE_PENDING : STAPLE_STATE_DISABLED;
+    if (facts->may_ask) {
+        return STAPLE_STATE_PENDING;
     }
-    return before == STAPLE_STATE_ISSUER_REVOKED ? STAPLE_STATE_GOOD : before;
+    return facts->holds ? STAPLE_STATE_UNAVAILABLE : STAPLE_STATE_DISABLED;
 }
 
 const char *staple_state_name(staple_state_e state)
@@ -41,10 +40,9 @@ const char *staple_state_name(staple_state_e state)
 static const struct {
     const char *name;
     unsigned excluded_by;
-    int always;
 } events[] = {
-#define STAPLE_EVENT_ROW(constant, name, excluded_by, always)                  \
-    [constant] = {name, excluded_by, always},
+#define STAPLE_EVENT_ROW(constant, name, excluded_by)                          \
+    [constant] = {name, excluded_by},
     STAPLE_EVENTS(STAPLE_EVENT_ROW)
 #undef STAPLE_EVENT_ROW
 };
@@ -79,13 +77,10 @@ staple_event_e staple_event_of(staple_state_e state)
 int staple_event_is_significant(staple_event_e event, unsigned exclude,
                                 int must_staple_unserved)
 {
-    if ((unsigned)event >= STAPLE_EVENT_COUNT) {
-        return 0;
-    }
-    return events[event].always
-           || (events[event].excluded_by != 0
-               && ((events[event].excluded_by & exclude) == 0
-                   || must_staple_unserved));
+    return (unsigned)event < STAPLE_EVENT_COUNT
+           && events[event].excluded_by != 0
+           && ((events[event].excluded_by & exclude) == 0
+               || must_staple_unserved);
 }
 
 const char *staple_condition_name(staple_condition_e condition)

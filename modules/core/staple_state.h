@@ -6,13 +6,14 @@
 
 /* X(constant, name): each certificate is in exactly one of these. */
 #define STAPLE_STATES(X)                                                       \
-    X(STAPLE_STATE_PENDING, "pending") /* none asked yet */                    \
+    X(STAPLE_STATE_PENDING,                                                    \
+      "pending") /* none held, nothing failed: to be asked */                  \
     X(STAPLE_STATE_GOOD, "good")                                               \
     X(STAPLE_STATE_REVOKED, "revoked")                                         \
     X(STAPLE_STATE_UNKNOWN, "unknown")                                         \
     X(STAPLE_STATE_ISSUER_REVOKED, "issuer-revoked")                           \
     X(STAPLE_STATE_UNAVAILABLE,                                                \
-      "unavailable")                     /* none held, last job failed */      \
+      "unavailable")                     /* none held, nor to be had */        \
     X(STAPLE_STATE_DISABLED, "disabled") /* nobody to ask */
 
 typedef enum {
@@ -26,45 +27,43 @@ typedef enum {
 typedef struct staple_facts_t {
     int is_issuer_revoked; /* any certificate above it is */
     int may_ask;           /* there is somebody to ask */
-    int has_asked;         /* a job has ended */
     int has_failed;        /* the last job gave no usable response */
     int said_unknown;      /* the last verified answer was `unknown` */
     int holds;             /* a response is held ... */
-    int is_current;        /* ... that may be used now ... */
+    int is_current;        /* ... that may be used at this moment ... */
     int says_revoked;      /* ... and this is what it says */
 } staple_facts_t;
 
 /*
- * The state that follows from the facts; `before` is the state until now.
- * From top to bottom, the first that holds: an issuer is revoked; the response
- * held says revoked (revocation does not run out with the response); the last
- * verified answer was unknown; a current good response is held; the last job
- * failed; nothing is held and nobody is to be asked; nobody was asked yet; and
- * else (the response held has run out while nothing failed) as before.
+ * The state that follows from the facts.  From top to bottom, the first that
+ * holds: an issuer is revoked; the response held says revoked (revocation does
+ * not run out with the response); the last verified answer was unknown; a
+ * current good response is held; the last job failed; nothing failed, so that
+ * one is to be had (none was asked for yet, or the one held has run out); and
+ * where nobody is to be asked: the one held has run out; none is held.
  */
-staple_state_e staple_state_of(const staple_facts_t *facts,
-                               staple_state_e before);
+staple_state_e staple_state_of(const staple_facts_t *facts);
 
 /* The state's name, for people and programs.  Never NULL. */
 const char *staple_state_name(staple_state_e state);
 
-/* X(constant, name, by whom it is excluded or 0, always significant) */
+/* X(constant, name, by whom it is excluded; 0: it never is significant) */
 #define STAPLE_EVENTS(X)                                                       \
-    X(STAPLE_EVENT_GOOD, "good", 0, 0)                                         \
-    X(STAPLE_EVENT_REVOKED, "revoked", STAPLE_EXCLUDE_REVOKED, 0)              \
-    X(STAPLE_EVENT_UNKNOWN, "unknown", 0, 1)                                   \
+    X(STAPLE_EVENT_GOOD, "good", 0)                                            \
+    X(STAPLE_EVENT_REVOKED, "revoked", STAPLE_EXCLUDE_REVOKED)                 \
+    X(STAPLE_EVENT_UNKNOWN, "unknown", STAPLE_EXCLUDE_UNKNOWN)                 \
     X(STAPLE_EVENT_ISSUER_REVOKED, "issuer-revoked",                           \
-      STAPLE_EXCLUDE_ISSUER_REVOKED, 0)                                        \
-    X(STAPLE_EVENT_UNAVAILABLE, "unavailable", STAPLE_EXCLUDE_UNAVAILABLE, 0)  \
-    X(STAPLE_EVENT_STALE, "stale", STAPLE_EXCLUDE_STALE, 0)                    \
-    X(STAPLE_EVENT_ENDING_SOON, "ending-soon", STAPLE_EXCLUDE_STALE, 0)        \
-    X(STAPLE_EVENT_REFRESH_FAILING, "refresh-failing", 0, 0)                   \
-    X(STAPLE_EVENT_REFRESH_RECOVERED, "refresh-recovered", 0, 0)               \
-    X(STAPLE_EVENT_RESPONDER_DOWN, "responder-down", 0, 0)                     \
-    X(STAPLE_EVENT_RESPONDER_UP, "responder-up", 0, 0)
+      STAPLE_EXCLUDE_ISSUER_REVOKED)                                           \
+    X(STAPLE_EVENT_UNAVAILABLE, "unavailable", STAPLE_EXCLUDE_UNAVAILABLE)     \
+    X(STAPLE_EVENT_STALE, "stale", STAPLE_EXCLUDE_STALE)                       \
+    X(STAPLE_EVENT_ENDING_SOON, "ending-soon", STAPLE_EXCLUDE_STALE)           \
+    X(STAPLE_EVENT_REFRESH_FAILING, "refresh-failing", 0)                      \
+    X(STAPLE_EVENT_REFRESH_RECOVERED, "refresh-recovered", 0)                  \
+    X(STAPLE_EVENT_RESPONDER_DOWN, "responder-down", 0)                        \
+    X(STAPLE_EVENT_RESPONDER_UP, "responder-up", 0)
 
 typedef enum {
-#define STAPLE_EVENT_ENUM(constant, name, excluded_by, always) constant,
+#define STAPLE_EVENT_ENUM(constant, name, excluded_by) constant,
     STAPLE_EVENTS(STAPLE_EVENT_ENUM)
 #undef STAPLE_EVENT_ENUM
     STAPLE_EVENT_COUNT
@@ -78,7 +77,8 @@ staple_event_e staple_event_of(staple_state_e state);
 
 /*
  * Is an event significant?  `exclude` holds STAPLE_EXCLUDE_... bits, each of
- * which takes its events out.  What leaves a certificate with the TLS feature
+ * which takes its events out; STAPLE_EXCLUDE_UNKNOWN is the caller's word that
+ * the certificate is new.  What leaves a certificate with the TLS feature
  * status_request (RFC 7633) without a staple always is: clients refuse it.
  */
 int staple_event_is_significant(staple_event_e event, unsigned exclude,

@@ -62,6 +62,8 @@ typedef enum {
 #define STAPLE_EXCLUDE_STALE 4U
 #define STAPLE_EXCLUDE_UNAVAILABLE 8U
 #define STAPLE_EXCLUDE_ALL 15U
+/* Not one of the directive's: a new certificate may be unknown for a while. */
+#define STAPLE_EXCLUDE_UNKNOWN 16U
 
 /* What the administrator said about one certificate's refresh.  Made while
  * configuring, read-only afterwards. */
@@ -71,7 +73,7 @@ typedef struct staple_policy_t {
     apr_interval_time_t retry_interval; /* after a failed job; 0 = auto */
     apr_interval_time_t clock_skew;     /* tolerance of times */
     apr_interval_time_t max_age;        /* of a response without nextUpdate */
-    unsigned max_tries;                 /* failed jobs at retry_interval */
+    unsigned max_tries; /* failed jobs at retry_interval; 0: for ever */
     staple_method_e method;
     staple_action_e action;
     int nonce;              /* send one */
@@ -89,7 +91,7 @@ typedef struct staple_policy_t {
         .interval = apr_time_from_sec(86400),                                  \
         .timeout = apr_time_from_sec(10), .retry_interval = 0,                 \
         .clock_skew = apr_time_from_sec(300),                                  \
-        .max_age = apr_time_from_sec(604800), .max_tries = 10,                 \
+        .max_age = apr_time_from_sec(604800), .max_tries = 0,                  \
         .exclude = STAPLE_EXCLUDE_ALL, .method = STAPLE_METHOD_POST_GET,       \
         .action = STAPLE_ACTION_FAILOVER                                       \
     }

@@ -19,7 +19,7 @@ typedef struct row_t {
     kind_e kind;
     apr_int64_t min, max;     /* NUMBER; DURATION in seconds */
     apr_int64_t initial;      /* NUMBER, ONOFF, WORD; DURATION in seconds */
-    const char *const *words; /* WORD: its values; DURATION: one for 0 */
+    const char *const *words; /* WORD: its values; NUMBER, DURATION: for 0 */
     int server_only;
 } row_t;
 
@@ -27,6 +27,7 @@ static const char *const action_words[] = {"failover", "override", NULL};
 static const char *const method_words[] = {"post-get", "get-post", "post",
                                            "get", NULL};
 static const char *const retry_words[] = {"auto", NULL};
+static const char *const tries_words[] = {"none", NULL};
 
 /* X(setting, directive, kind, min, max, default, words, server only, help), in
  * the order of staple_setting_e. */
@@ -39,8 +40,8 @@ static const char *const retry_words[] = {"auto", NULL};
       "time for one whole exchange with a responder")                          \
     X(RETRY_INTERVAL, "OCSPStapleRetryInterval", DURATION, 1, 86400, 0,        \
       retry_words, 0, "time to the next job after a failed one")               \
-    X(MAX_TRIES, "OCSPStapleMaxTries", NUMBER, 1, 10000, 10, NULL, 0,          \
-      "failed jobs in a row at the retry interval")                            \
+    X(MAX_TRIES, "OCSPStapleMaxTries", NUMBER, 1, 10000, 0, tries_words, 0,    \
+      "failed jobs in a row at the retry interval, or none: no limit")         \
     X(ACTION, "OCSPStapleResponderAction", WORD, 0, 0,                         \
       STAPLE_ACTION_FAILOVER, action_words, 0,                                 \
       "failover: the certificate's responders, then the list; override: the "  \
@@ -201,9 +202,10 @@ static const char *allowed(apr_pool_t *p, const row_t *row)
     case WORD:
         return apr_pstrcat(p, "one of ", list, NULL);
     case NUMBER:
-        return apr_psprintf(p, "a whole number from %" APR_INT64_T_FMT
+        return apr_psprintf(p, "%s%sa whole number from %" APR_INT64_T_FMT
                                " to %" APR_INT64_T_FMT,
-                            row->min, row->max);
+                            list, row->words != NULL ? " or " : "", row->min,
+                            row->max);
     case TENTHS:
         return apr_psprintf(p, "a number from %.1f to %.1f with at most one "
                                "decimal",
@@ -223,23 +225,22 @@ static int read_value(apr_int64_t *value, const row_t *row, const char *text)
 {
     int word = find_word(row->words, text);
 
+    if (word >= 0) {
+        *value = row->kind == WORD ? word : 0;
+        return 1;
+    }
     switch (row->kind) {
     case ONOFF:
         *value = ap_cstr_casecmp(text, "on") == 0;
         return *value || ap_cstr_casecmp(text, "off") == 0;
     case WORD:
-        *value = word;
-        return word >= 0;
+        return 0;
     case NUMBER:
         return staple_parse_number(value, text, row->min, row->max);
     case TENTHS:
         return staple_parse_tenths(value, text, row->min, row->max);
     case DURATION:
         break;
-    }
-    if (word >= 0) {
-        *value = 0;
-        return 1;
     }
     return staple_parse_duration(value, text, row->min, row->max);
 }
@@ -463,6 +464,9 @@ const command_rec staple_config_commands[] = {
 static const char *value_text(apr_pool_t *p, const row_t *row,
                               apr_int64_t value)
 {
+    if (value == 0 && row->kind != WORD && row->words != NULL) {
+        return row->words[0];
+    }
     switch (row->kind) {
     case ONOFF:
         return value ? "On" : "Off";
@@ -475,9 +479,7 @@ static const char *value_text(apr_pool_t *p, const row_t *row,
     case DURATION:
         break;
     }
-    return value == 0 && row->words != NULL
-               ? row->words[0]
-               : apr_psprintf(p, "%" APR_INT64_T_FMT, apr_time_sec(value));
+    return apr_psprintf(p, "%" APR_INT64_T_FMT, apr_time_sec(value));
 }
 
 const char *staple_config_name(staple_setting_e setting)

@@ -105,7 +105,8 @@ int staple_env_set(request_rec *r)
                       text, staple_state_conditions(
                                 (staple_state_e)cert.record.state,
                                 cert.is_stale,
-                                staple_config_get(r->server)->policy->exclude,
+                                staple_config_get(r->server)->policy->exclude
+                                    | cert.early,
                                 cert.is_must_staple_unserved)));
     return DECLINED;
 }

@@ -72,13 +72,28 @@ static void attempt_failed(const staple_reporter_t *reporter,
                  DETAIL(report));
 }
 
+/* As often as OCSPStapleMaxTries allows: whoever waits for a staple should know
+ * for how long. */
+static void gave_up(const staple_reporter_t *reporter,
+                    const staple_cert_t *cert, const staple_record_t *record)
+{
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, reporter->server,
+                 STAPLE_LOGNO(0110)
+                 "certificate \"%s\" (serial %s): %u jobs in a row have "
+                 "failed, as many as OCSPStapleMaxTries allows: the next "
+                 "request is in %d s; for one sooner set OCSPStapleMaxTries "
+                 "none, or a larger number, and restart httpd gracefully",
+                 cert->subject, cert->serial, record->failures,
+                 seconds_until(record->next_at, record->attempted_at));
+}
+
 static void job_failed(const staple_reporter_t *reporter,
                        const staple_report_t *report)
 {
     const staple_cert_t *cert = cert_of(reporter, report);
     const staple_record_t *record = report->record;
     apr_time_t now = record->attempted_at;
-    int is_held = record->der_len > 0 && record->use_until > now;
+    int is_held = staple_record_is_usable(record, now);
 
     /* Each; that it began to fail is an event, and a responder that is down
      * has a line of its own. */
@@ -98,6 +113,9 @@ static void job_failed(const staple_reporter_t *reporter,
                                                   ? record->use_until
                                                   : reporter->started_at),
                  record->failures, seconds_until(record->next_at, now));
+    if (report->gave_up) {
+        gave_up(reporter, cert, record);
+    }
 }
 
 static void refreshed(const staple_reporter_t *reporter,
@@ -150,7 +168,7 @@ static const struct {
                            "is good"},
     [STAPLE_EVENT_REVOKED] = {APLOG_ERR, APLOG_INFO, STAPLE_LOGNO(0071),
                               "is revoked: replace it"},
-    [STAPLE_EVENT_UNKNOWN] = {APLOG_WARNING, APLOG_WARNING, STAPLE_LOGNO(0072),
+    [STAPLE_EVENT_UNKNOWN] = {APLOG_WARNING, APLOG_INFO, STAPLE_LOGNO(0072),
                               "is unknown to its responder"},
     [STAPLE_EVENT_ISSUER_REVOKED] = {APLOG_ERR, APLOG_INFO, STAPLE_LOGNO(0073),
                                      "has a revoked issuer: replace it"},
@@ -278,9 +296,9 @@ static void event_happened(staple_reporter_t *reporter,
             entry.revoked_issuer = &issuer;
         }
         entry.is_significant = staple_event_is_significant(
-            report->event, cert.policy->exclude,
+            report->event, cert.policy->exclude | cert.early,
             cert.cert->must_staple && !cert.is_issuer
-                && cert.record.use_until <= report->at);
+                && !staple_record_is_usable(&cert.record, report->at));
     }
     else {
         entry.is_significant = staple_event_is_significant(

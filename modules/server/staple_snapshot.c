@@ -22,7 +22,8 @@ int staple_snapshot_cert(staple_snapshot_cert_t *cert,
     cert->tally = staple_board_tally(snapshot->view->board, index);
     cert->conditions = staple_state_conditions(
         (staple_state_e)record->state, cert->view.is_stale,
-        cert->view.policy->exclude, cert->view.is_must_staple_unserved);
+        cert->view.policy->exclude | cert->view.early,
+        cert->view.is_must_staple_unserved);
     life = record->use_until - record->this_update;
     cert->life = record->der_len == 0 || record->use_until <= snapshot->now
                          || life <= 0

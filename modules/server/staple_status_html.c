@@ -53,7 +53,9 @@ static const char *plural(apr_uint32_t count)
 /* What matters most, in one sentence. */
 static void put_verdict(request_rec *r, const staple_snapshot_t *snapshot)
 {
-    apr_uint32_t troubled;
+    apr_uint32_t troubled = snapshot->count
+                            - snapshot->states[STAPLE_STATE_GOOD]
+                            - snapshot->states[STAPLE_STATE_DISABLED];
 
     if (snapshot->count == 0) {
         ap_rputs("<p class=\"verdict warn\">No certificate is looked after."
@@ -80,14 +82,11 @@ static void put_verdict(request_rec *r, const staple_snapshot_t *snapshot)
                    snapshot->significant == 1 ? "s" : "");
         return;
     }
-    troubled = snapshot->states[STAPLE_STATE_REVOKED]
-               + snapshot->states[STAPLE_STATE_ISSUER_REVOKED]
-               + snapshot->states[STAPLE_STATE_UNAVAILABLE];
     if (troubled > 0) {
         ap_rprintf(r,
                    "<p class=\"verdict warn\">Nothing significant, but %u "
-                   "certificate%s revoked, with a revoked issuer or without "
-                   "response.</p>\n",
+                   "certificate%s revoked, with a revoked issuer, unknown or "
+                   "without response.</p>\n",
                    troubled, troubled == 1 ? " is" : "s are");
     }
     else if (snapshot->is_running

@@ -66,11 +66,20 @@ apr_uint32_t staple_view_count(const staple_view_t *view)
 }
 
 static void take_entry(staple_view_cert_t *cert,
-                       const staple_refresh_cert_t *entry)
+                       const staple_refresh_cert_t *entry, apr_time_t now)
 {
+    staple_record_t *record = &cert->record;
+
     cert->cert = entry->cert;
     cert->policy = entry->policy;
     cert->is_issuer = entry->is_issuer;
+    cert->early = staple_refresh_is_early(entry, now) ? STAPLE_EXCLUDE_UNKNOWN
+                                                      : 0;
+    if (record->state == STAPLE_STATE_GOOD
+        && !staple_record_is_usable(record, now)) {
+        record->state = record->failures > 0 ? STAPLE_STATE_UNAVAILABLE
+                                             : STAPLE_STATE_PENDING;
+    }
 }
 
 /* Its state follows from the configuration, and is as old. */
@@ -80,6 +89,7 @@ static void take_disabled(staple_view_cert_t *cert, const staple_view_t *view,
     cert->cert = entry->cert;
     cert->policy = entry->policy;
     cert->is_issuer = 0;
+    cert->early = 0;
     memset(&cert->record, 0, sizeof(cert->record));
     cert->record.state = STAPLE_STATE_DISABLED;
     cert->record.state_since = view->started_at;
@@ -93,7 +103,8 @@ int staple_view_cert(staple_view_cert_t *cert, const staple_view_t *view,
     int i = (int)index;
 
     if (staple_cache_get_record(&cert->record, view->cache, index)) {
-        take_entry(cert, &APR_ARRAY_IDX(view->certs, i, staple_refresh_cert_t));
+        take_entry(cert, &APR_ARRAY_IDX(view->certs, i, staple_refresh_cert_t),
+                   now);
     }
     else if (index < staple_view_count(view)) {
         take_disabled(cert, view,
@@ -106,7 +117,7 @@ int staple_view_cert(staple_view_cert_t *cert, const staple_view_t *view,
     cert->servers = APR_ARRAY_IDX(view->names, i, apr_array_header_t *);
     cert->is_stale = record->der_len > 0 && record->use_until <= now;
     cert->is_must_staple_unserved = cert->cert->must_staple && !cert->is_issuer
-                                    && record->use_until <= now
+                                    && !staple_record_is_usable(record, now)
                                     && (record->attempted_at != 0
                                         || record->state
                                                == STAPLE_STATE_DISABLED);

@@ -46,7 +46,8 @@ void staple_view_set(const staple_view_t *view);
 apr_uint32_t staple_view_count(const staple_view_t *view);
 
 /* The certificate of an index, what is known of it now, and derived facts.
- * Runs in: any process, any time. */
+ * The state is never good without a usable response, also where no refresher
+ * is there to notice its end.  Runs in: any process, any time. */
 typedef struct staple_view_cert_t {
     const staple_cert_t *cert;
     const staple_policy_t *policy;
@@ -55,6 +56,8 @@ typedef struct staple_view_cert_t {
     int is_issuer;
     int is_stale;             /* a response is held, but it has run out */
     int is_must_staple_unserved;
+    unsigned early;           /* STAPLE_EXCLUDE_UNKNOWN: it is new, and may be
+                                 unknown; or 0 */
     unsigned score;           /* in tenths: 0 .. 50 */
 } staple_view_cert_t;
 

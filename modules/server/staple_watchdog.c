@@ -267,6 +267,7 @@ static void run(watchdog_t *w)
     staple_answer_t answer;
 
     while (!is_stopping(w)) {
+        look_at_files(w);
         show(w, apr_time_now());
         staple_report_step(w->reporter, apr_time_now());
         take_looks(w);
@@ -294,7 +295,6 @@ static void work(watchdog_t *w, apr_pool_t *p)
         start(w);
     }
     if (w->refresh != NULL) {
-        look_at_files(w);
         run(w);
         if (is_stopping(w)) {
             staple_report_end(w->reporter);

@@ -8,6 +8,7 @@
 #include "staple_cache.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define DAY MAKE_DAY
 
 static const staple_policy_t policy = STAPLE_POLICY_DEFAULT;
 static apr_pool_t *p;
@@ -132,34 +133,268 @@ static void test_revoked(void)
     free(held.block);
 }
 
-static void test_order(void)
+/* ---- which of two is held ---- */
+
+#define GOOD V_OCSP_CERTSTATUS_GOOD
+#define UNKNOWN V_OCSP_CERTSTATUS_UNKNOWN
+#define REVOKED V_OCSP_CERTSTATUS_REVOKED
+
+/* A response: its status, and how many seconds ago or from now. */
+typedef struct said_t {
+    int status;
+    apr_int64_t this_ago, produced_ago, ends_in; /* ends_in 0: it has no end */
+} said_t;
+
+static make_der_t make_said(const said_t *said)
 {
-    static const struct {
-        const char *name;
-        apr_int64_t age; /* the one held has 100 */
-        staple_reason_e want;
-    } rows[] = {
-        {"a second newer", 99, STAPLE_OK},
-        {"of the same thisUpdate", 100, STAPLE_OK},
-        {"a second older", 101, STAPLE_OLDER},
-        {"much older", 3 * MAKE_DAY, STAPLE_OLDER},
-    };
+    make_response_t response = make_good(pki);
+
+    response.singles[0].status = said->status;
+    response.singles[0].revoked_at = MAKE_NOW - MAKE_DAY;
+    response.singles[0].reason = -1;
+    response.singles[0].this_update = MAKE_NOW - said->this_ago;
+    response.singles[0].next_update =
+        said->ends_in != 0 ? MAKE_NOW + said->ends_in : 0;
+    response.produced_at = MAKE_NOW - said->produced_ago;
+    return make_response(p, &response);
+}
+
+/* Of a response held and one that is offered. */
+typedef enum {
+    FIRST,  /* the one held stays, and is all that is known */
+    AGAIN,  /* it stays, and the responder is well */
+    SECOND, /* the other one is held */
+    SECOND_BUT_NOT_STAPLED
+} outcome_e;
+
+static const struct {
+    const char *name;
+    said_t held, offered;
+    staple_reason_e reason;
+    outcome_e outcome;
+} pairs[] = {
+    /* order: thisUpdate, then producedAt, then the worse status */
+    {"a later thisUpdate", {GOOD, 100, 90, DAY}, {GOOD, 99, 90, DAY},
+     STAPLE_OK, SECOND},
+    {"a later thisUpdate, produced before", {GOOD, 100, 50, DAY},
+     {GOOD, 99, 60, DAY}, STAPLE_OK, SECOND},
+    {"an earlier thisUpdate", {GOOD, 100, 90, DAY}, {GOOD, 101, 90, DAY},
+     STAPLE_OLDER, FIRST},
+    {"an earlier thisUpdate, produced later", {GOOD, 100, 90, DAY},
+     {GOOD, 101, 50, DAY}, STAPLE_OLDER, FIRST},
+    {"much earlier", {GOOD, 100, 90, DAY}, {GOOD, 3 * DAY, 3 * DAY, DAY},
+     STAPLE_OLDER, FIRST},
+    {"the same thisUpdate, produced later", {GOOD, 100, 90, DAY},
+     {GOOD, 100, 89, DAY}, STAPLE_OK, SECOND},
+    {"the same thisUpdate, produced before", {GOOD, 100, 90, DAY},
+     {GOOD, 100, 91, DAY}, STAPLE_OLDER, FIRST},
+    {"the same", {GOOD, 100, 90, DAY}, {GOOD, 100, 90, DAY}, STAPLE_OK, AGAIN},
+    {"the same, revoked", {REVOKED, 100, 90, DAY}, {REVOKED, 100, 90, DAY},
+     STAPLE_OK, AGAIN},
+    {"the same times, now revoked", {GOOD, 100, 90, DAY},
+     {REVOKED, 100, 90, DAY}, STAPLE_OK, SECOND},
+    {"the same times, revoked is held", {REVOKED, 100, 90, DAY},
+     {GOOD, 100, 90, DAY}, STAPLE_OLDER, FIRST},
+    {"the same thisUpdate, revoked is held, good produced before",
+     {REVOKED, 3600, 90, DAY}, {GOOD, 3600, 1800, 7 * DAY}, STAPLE_OLDER,
+     FIRST},
+    {"the same thisUpdate, revoked is held, good produced later (a hold ends)",
+     {REVOKED, 3600, 1800, DAY}, {GOOD, 3600, 90, DAY}, STAPLE_OK, SECOND},
+    {"revoked is held and has run out, good is older",
+     {REVOKED, 3600, 3600, -10}, {GOOD, 7200, 7200, 7 * DAY}, STAPLE_OLDER,
+     FIRST},
+    /* unknown */
+    {"a later unknown", {GOOD, 100, 90, DAY}, {UNKNOWN, 99, 89, DAY},
+     STAPLE_UNKNOWN, FIRST},
+    {"an unknown of the same times", {GOOD, 100, 90, DAY},
+     {UNKNOWN, 100, 90, DAY}, STAPLE_UNKNOWN, FIRST},
+    {"an older unknown", {GOOD, 100, 90, DAY}, {UNKNOWN, 101, 101, DAY},
+     STAPLE_OLDER, FIRST},
+    {"an unknown produced before", {GOOD, 100, 90, DAY},
+     {UNKNOWN, 100, 91, DAY}, STAPLE_OLDER, FIRST},
+    {"an unknown of the same times, revoked is held", {REVOKED, 100, 90, DAY},
+     {UNKNOWN, 100, 90, DAY}, STAPLE_OLDER, FIRST},
+    /* what has ended */
+    {"ended within the tolerance", {GOOD, 900, 900, DAY},
+     {GOOD, 100, 100, -1}, STAPLE_EXPIRED, FIRST},
+    {"ended, what is held has, too", {GOOD, 900, 900, -20},
+     {GOOD, 100, 100, -10}, STAPLE_EXPIRED, FIRST},
+    {"the same, ended since", {GOOD, 900, 900, -20}, {GOOD, 900, 900, -20},
+     STAPLE_EXPIRED, FIRST},
+    {"good has ended, revoked is held", {REVOKED, 900, 900, DAY},
+     {GOOD, 100, 100, -1}, STAPLE_EXPIRED, FIRST},
+    {"revoked has ended, good is held", {GOOD, 900, 900, 7 * DAY},
+     {REVOKED, 100, 100, -1}, STAPLE_EXPIRED, SECOND_BUT_NOT_STAPLED},
+    {"revoked of the same times has ended", {GOOD, 100, 100, 7 * DAY},
+     {REVOKED, 100, 100, -1}, STAPLE_EXPIRED, SECOND_BUT_NOT_STAPLED},
+    {"revoked has ended, good is held and newer", {GOOD, 100, 100, 7 * DAY},
+     {REVOKED, 900, 900, -1}, STAPLE_OLDER, FIRST},
+    {"revoked has ended, revoked is held", {REVOKED, 900, 900, DAY},
+     {REVOKED, 100, 100, -1}, STAPLE_EXPIRED, FIRST},
+    /* what is about to end: a job at half of its life, and 10 s */
+    {"ends in a second, a week is held", {GOOD, 900, 900, 7 * DAY},
+     {GOOD, 100, 100, 1}, STAPLE_ENDS_SOON, FIRST},
+    {"ends in 20 s, a week is held", {GOOD, 900, 900, 7 * DAY},
+     {GOOD, 100, 100, 20}, STAPLE_ENDS_SOON, FIRST},
+    {"ends in 22 s, a week is held", {GOOD, 900, 900, 7 * DAY},
+     {GOOD, 100, 100, 22}, STAPLE_OK, SECOND},
+    {"ends in 5 s, another 10 s are held", {GOOD, 900, 900, 10},
+     {GOOD, 100, 100, 5}, STAPLE_ENDS_SOON, FIRST},
+    {"ends in 10 s, as what is held", {GOOD, 900, 900, 10},
+     {GOOD, 100, 100, 10}, STAPLE_OK, SECOND},
+    {"ends in a second, what is held has run out", {GOOD, 900, 900, -5},
+     {GOOD, 100, 100, 1}, STAPLE_OK, SECOND},
+    {"revoked ends in a second, revoked is held", {REVOKED, 900, 900, DAY},
+     {REVOKED, 100, 100, 1}, STAPLE_ENDS_SOON, FIRST},
+    {"revoked ends in a second, good is held", {GOOD, 900, 900, 7 * DAY},
+     {REVOKED, 100, 100, 1}, STAPLE_OK, SECOND},
+    {"good ends in a second, revoked is held (a hold ends)",
+     {REVOKED, 900, 900, 7 * DAY}, {GOOD, 100, 100, 1}, STAPLE_OK, SECOND},
+};
+
+/* As the one held has it, at a time when it could be used. */
+static void hold(held_t *held, make_der_t der, const said_t *said)
+{
+    apr_time_t then = at(said->ends_in < 0 ? said->ends_in - 1 : 0);
+
+    is_reason(staple_adopt(&held->record, held->writer, 0, pki->cert, &policy,
+                           der.bytes, der.len, NULL, then),
+              STAPLE_OK, "one is held");
+    held->record.failures = 3;
+    held->record.reason = STAPLE_TIMEOUT;
+    held->record.said_unknown = 1;
+    strcpy(held->record.detail, "as it was");
+    held->record.succeeded_at = at(-5000);
+    staple_writer_put_record(held->writer, 0, &held->record);
+}
+
+static void test_pair(unsigned i)
+{
+    const char *name = pairs[i].name;
+    make_der_t first = make_said(&pairs[i].held);
+    make_der_t second = make_said(&pairs[i].offered);
+    staple_record_t before, published;
+    staple_stamp_t stamps[2];
+    held_t held;
+
+    begin(&held, 8192);
+    hold(&held, first, &pairs[i].held);
+    before = held.record;
+    staple_cache_stamp(&stamps[0], held.cache, &pki->cert->key);
+    is_reason(adopt(&held, second), pairs[i].reason, "%s", name);
+    staple_cache_stamp(&stamps[1], held.cache, &pki->cert->key);
+    staple_cache_get_record(&published, held.cache, 0);
+    ok((stamps[0].staple != stamps[1].staple) == (pairs[i].outcome >= SECOND),
+       "%s: published, or not", name);
+    ok(holds(&held, first)
+           == (pairs[i].outcome < SECOND && pairs[i].held.ends_in > 0),
+       "%s: the first is stapled, or not", name);
+    ok(holds(&held, second)
+           == (pairs[i].outcome == SECOND
+               || (pairs[i].outcome == AGAIN && first.len == second.len
+                   && memcmp(first.bytes, second.bytes, first.len) == 0)),
+       "%s: the second is stapled, or not", name);
+    switch (pairs[i].outcome) {
+    case FIRST:
+        ok(memcmp(&before, &held.record, sizeof(before)) == 0,
+           "%s: nothing else is known", name);
+        break;
+    case AGAIN:
+    case SECOND:
+        ok(held.record.failures == 0 && held.record.reason == STAPLE_OK
+               && !held.record.said_unknown
+               && held.record.succeeded_at == at(0),
+           "%s: the responder is well", name);
+        break;
+    case SECOND_BUT_NOT_STAPLED:
+        ok(held.record.failures == 3 && held.record.succeeded_at == at(-5000)
+               && published.status == STAPLE_CERT_REVOKED,
+           "%s: what is known is published, and nothing came of it", name);
+        break;
+    }
+    is_int(held.record.der_len,
+           pairs[i].outcome < SECOND ? first.len : second.len,
+           "%s: the record speaks of the one held", name);
+    free(held.block);
+}
+
+static void test_pairs(void)
+{
     unsigned i;
 
-    for (i = 0; i < COUNT(rows); i++) {
-        make_der_t first = make_status(V_OCSP_CERTSTATUS_GOOD, 100);
-        make_der_t second
-            = make_status(V_OCSP_CERTSTATUS_GOOD, rows[i].age);
-        held_t held;
-
-        begin(&held, 8192);
-        adopt(&held, first);
-        is_reason(adopt(&held, second), rows[i].want, "one %s",
-                  rows[i].name);
-        ok(holds(&held, rows[i].want == STAPLE_OK ? second : first),
-           "one %s: the newer of them is held", rows[i].name);
-        free(held.block);
+    for (i = 0; i < COUNT(pairs); i++) {
+        test_pair(i);
     }
+}
+
+/* Nothing is held: what has ended is no staple, what says revoked is known. */
+static void test_nothing_held(void)
+{
+    const said_t good = {GOOD, 900, 900, -1}, revoked = {REVOKED, 900, 900, -1};
+    const said_t short_lived = {GOOD, 900, 900, 1};
+    make_der_t der = make_said(&good);
+    held_t held;
+
+    begin(&held, 8192);
+    is_reason(adopt(&held, der), STAPLE_EXPIRED, "nothing held: good, ended");
+    ok(holds_nothing(&held), "nothing held: nor is it now");
+    is_int(held.record.der_len, 0, "nothing held: nor does the record say so");
+    is_reason(adopt(&held, make_said(&revoked)), STAPLE_EXPIRED,
+              "nothing held: revoked, ended");
+    is_int(held.record.status, STAPLE_CERT_REVOKED, "it is known");
+    is_reason(adopt(&held, der), STAPLE_OLDER, "and an older good no news");
+    free(held.block);
+    begin(&held, 8192);
+    der = make_said(&short_lived);
+    is_reason(adopt(&held, der), STAPLE_OK, "nothing held: a second's life");
+    ok(holds(&held, der), "is better than nothing");
+    free(held.block);
+}
+
+/* The same response without an end of its own, and a policy that gives it a
+ * longer one than the policy before. */
+static void test_longer(void)
+{
+    const said_t endless = {GOOD, 2 * DAY, 2 * DAY, 0};
+    staple_policy_t other = policy;
+    make_der_t der = make_said(&endless);
+    held_t held;
+
+    begin(&held, 8192);
+    other.max_age = apr_time_from_sec(2 * DAY);
+    is_reason(staple_adopt(&held.record, held.writer, 0, pki->cert, &other,
+                           der.bytes, der.len, NULL, at(0)),
+              STAPLE_EXPIRED, "no end: its policy's, at this moment");
+    other.max_age += apr_time_from_sec(100);
+    is_reason(staple_adopt(&held.record, held.writer, 0, pki->cert, &other,
+                           der.bytes, der.len, NULL, at(0)),
+              STAPLE_OK, "no end: held until its policy ends it");
+    is_int(held.record.use_until, at(100), "in 100 s");
+    is_reason(adopt(&held, der), STAPLE_OK, "the same, by another policy");
+    is_int(held.record.use_until, at(5 * DAY), "is held for longer");
+    is_reason(staple_adopt(&held.record, held.writer, 0, pki->cert, &other,
+                           der.bytes, der.len, NULL, at(0)),
+              STAPLE_OK, "and by the first one again");
+    is_int(held.record.use_until, at(5 * DAY), "stays as it is");
+    free(held.block);
+}
+
+/* How long a job takes is what an attempt may take. */
+static void test_timeout(void)
+{
+    const said_t week = {GOOD, 900, 900, 7 * DAY}, minute = {GOOD, 9, 9, 60};
+    staple_policy_t slow = policy;
+    make_der_t der = make_said(&minute);
+    held_t held;
+
+    begin(&held, 8192);
+    hold(&held, make_said(&week), &week);
+    slow.timeout = apr_time_from_sec(30);
+    is_reason(staple_adopt(&held.record, held.writer, 0, pki->cert, &slow,
+                           der.bytes, der.len, NULL, at(0)),
+              STAPLE_ENDS_SOON, "ends in a minute, and asking takes half of it");
+    is_reason(adopt(&held, der), STAPLE_OK, "asking takes ten seconds");
+    free(held.block);
 }
 
 /* Whatever is wrong: cache and record are as they were. */
@@ -244,6 +479,7 @@ static void test_nonce(void)
     is_reason(staple_adopt(&held.record, held.writer, 0, pki->cert, &policy,
                            der.bytes, der.len, other, at(0)),
               STAPLE_OK, "the nonce that was asked");
+    held.record.der_len = 0;
     is_reason(staple_adopt(&held.record, held.writer, 1, pki->cert, &policy,
                            der.bytes, der.len, other, at(0)),
               STAPLE_NOT_FOUND, "an index that does not exist");
@@ -256,7 +492,10 @@ int main(void)
     pki = make_pki(p);
     test_good();
     test_revoked();
-    test_order();
+    test_pairs();
+    test_nothing_held();
+    test_longer();
+    test_timeout();
     test_refused();
     test_too_large();
     test_nonce();

@@ -246,7 +246,88 @@ static void test_slept(void)
     job(&world, 0, STAPLE_CERT_GOOD, 8 * HOUR, at(0));
     staple_follow_time(world.follow, at(100 * HOUR));
     says(&world, "stale 0", "slept through the end");
-    is_int(state(&world, 0), STAPLE_STATE_GOOD, "nobody said anything else");
+    is_int(state(&world, 0), STAPLE_STATE_PENDING,
+           "what has run out is not good, and nothing has failed");
+    is_int(world.records[0].state_since, at(100 * HOUR), "since it noticed");
+    job(&world, 0, STAPLE_CERT_GOOD, 8 * HOUR, at(100 * HOUR + 1));
+    says(&world, "good 0", "good after stale is told");
+    staple_follow_time(world.follow, at(200 * HOUR));
+    job(&world, 0, STAPLE_CERT_GOOD, 0, at(200 * HOUR + 1));
+    says(&world, "stale 0,refresh-failing 0,unavailable 0",
+         "slept through the end, and then nobody answers");
+}
+
+/* Nobody can be asked: responses come as files. */
+static void test_file_only(void)
+{
+    world_t world = make();
+
+    begin(&world, 0, at(0));
+    job(&world, 0, STAPLE_CERT_GOOD, 8 * HOUR, at(1));
+    says(&world, "", "a file: the first good one is no event");
+    is_int(state(&world, 0), STAPLE_STATE_GOOD, "a file: good");
+    job(&world, 0, STAPLE_CERT_REVOKED, 8 * HOUR, at(2));
+    job(&world, 0, STAPLE_CERT_GOOD, 8 * HOUR, at(3));
+    says(&world, "revoked 0,good 0", "a file: what comes later is");
+    run(&world, at(9 * HOUR));
+    says(&world, "ending-soon 0,ending-soon 0,stale 0,unavailable 0",
+         "a file that has run out: none can be had");
+    is_int(state(&world, 0), STAPLE_STATE_UNAVAILABLE, "a file: unavailable");
+    job(&world, 0, STAPLE_CERT_GOOD, 8 * HOUR, at(10 * HOUR));
+    says(&world, "good 0", "a file: until there is another");
+}
+
+/* A certificate may be unknown as long as it is new. */
+static void test_new(void)
+{
+    world_t world = make();
+
+    begin(&world, 1, at(0));
+    staple_follow_set_new(world.follow, 0, at(HOUR));
+    job(&world, 0, STAPLE_CERT_UNKNOWN, 0, at(1));
+    says(&world, "refresh-failing 0,unknown 0", "new: unknown");
+    is_int(staple_follow_next_at(world.follow), at(HOUR),
+           "new: no longer in an hour");
+    job(&world, 0, STAPLE_CERT_UNKNOWN, 0, at(100));
+    run(&world, at(HOUR - 1));
+    says(&world, "", "new: still unknown");
+    begin(&world, 1, at(HOUR - 1));
+    staple_follow_set_new(world.follow, 0, at(HOUR));
+    staple_follow_begin(world.follow, 0, at(HOUR - 1));
+    run(&world, at(HOUR));
+    says(&world, "unknown 0", "no longer new, and unknown: told once more");
+    run(&world, at(100 * HOUR));
+    job(&world, 0, STAPLE_CERT_UNKNOWN, 0, at(101 * HOUR));
+    says(&world, "", "and no more");
+    begin(&world, 1, at(102 * HOUR));
+    staple_follow_set_new(world.follow, 0, at(HOUR));
+    staple_follow_begin(world.follow, 0, at(102 * HOUR));
+    run(&world, at(102 * HOUR));
+    says(&world, "", "nor after a restart");
+
+    world = make();
+    begin(&world, 1, at(0));
+    staple_follow_set_new(world.follow, 0, at(HOUR));
+    job(&world, 0, STAPLE_CERT_UNKNOWN, 0, at(1));
+    job(&world, 0, STAPLE_CERT_GOOD, 80 * HOUR, at(600));
+    says(&world, "refresh-failing 0,unknown 0,refresh-recovered 0,good 0",
+         "new: known after ten minutes");
+    run(&world, at(2 * HOUR));
+    says(&world, "", "then there is nothing to tell at the end of the hour");
+    job(&world, 0, STAPLE_CERT_UNKNOWN, 0, at(2 * HOUR));
+    says(&world, "refresh-failing 0,unknown 0", "unknown later on");
+    run(&world, at(4 * HOUR));
+    says(&world, "", "is told once");
+
+    world = make();
+    begin(&world, 1, at(0));
+    staple_follow_set_new(world.follow, 0, at(HOUR));
+    job(&world, 0, STAPLE_CERT_GOOD, HOUR, at(0));
+    job(&world, 0, STAPLE_CERT_UNKNOWN, 0, at(1));
+    world.said[0] = '\0';
+    run(&world, at(2 * HOUR));
+    says(&world, "ending-soon 0,unknown 0,stale 0",
+         "new, and unknown while a good one is held: both are told");
 }
 
 /* ---- issuers ---- */
@@ -423,6 +504,8 @@ int main(void)
     test_moments();
     test_moments_and_jobs();
     test_slept();
+    test_file_only();
+    test_new();
     test_issuers();
     test_issuer_runs_out();
     test_crossed();

@@ -127,7 +127,7 @@ static void test_failures(void)
     is_reason(restore(&shared, &stored, none, at(0)), STAPLE_OK,
               "failures, nothing held");
     is_int(shared.record.failures, 3, "failures: their number");
-    is_int(shared.record.next_at, at(20), "failures: the back-off goes on");
+    is_int(shared.record.next_at, at(0), "failures: asked at once");
     is_int(shared.record.reason, STAPLE_TIMEOUT, "failures: the reason");
     is_int(shared.record.state, STAPLE_STATE_UNAVAILABLE, "failures: state");
     is_int(shared.record.state_since, at(-MAKE_DAY), "failures: since");
@@ -136,8 +136,43 @@ static void test_failures(void)
     is_reason(restore(&shared, &stored, good(), at(0)), STAPLE_OK,
               "failures, while a response is held");
     is_int(shared.record.failures, 3, "held: their number");
+    is_int(shared.record.next_at, at(20), "held: the back-off goes on");
     is_int(shared.record.state, STAPLE_STATE_GOOD,
            "held: the state is what the response says");
+}
+
+/* A start asks about what has no staple, whatever the file says; but httpd may
+ * be started again and again. */
+static void test_asked_lately(void)
+{
+    static const struct {
+        const char *name;
+        apr_int64_t attempted, next; /* seconds from now */
+        apr_int64_t want;
+    } rows[] = {
+        {"an hour ago", -MAKE_HOUR, MAKE_DAY, 0},
+        {"a minute ago", -60, MAKE_DAY, 0},
+        {"20 s ago", -20, MAKE_DAY, 40},
+        {"20 s ago, and soon again", -20, 7, 7},
+        {"in the future", MAKE_DAY, 2 * MAKE_DAY, 60},
+    };
+    make_der_t none = {NULL, 0};
+    unsigned i, k;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (k = 0; k < 2; k++) { /* none stored; one that has run out */
+            apr_int64_t now = k == 0 ? 0 : 8 * MAKE_DAY;
+            shared_t shared = make_shared();
+            staple_record_t stored = usual();
+
+            stored.failures = 10;
+            stored.attempted_at = at(now + rows[i].attempted);
+            stored.next_at = at(now + rows[i].next);
+            restore(&shared, &stored, k == 0 ? none : good(), at(now));
+            is_int(shared.record.next_at, at(now + rows[i].want),
+                   "failed %s (%u)", rows[i].name, k);
+        }
+    }
 }
 
 static void test_times(void)
@@ -214,19 +249,76 @@ static void test_outdated(void)
               STAPLE_EXPIRED, "expired");
     is_int(shared.record.der_len, 0, "expired: nothing is held");
     is_int(shared.record.failures, 2, "expired: but the failures are known");
-    is_int(shared.record.next_at, stored.next_at, "and when to ask");
+    is_int(shared.record.next_at, at(8 * MAKE_DAY), "and it is asked at once");
     is_int(shared.record.state, STAPLE_STATE_UNAVAILABLE, "its state");
-
+    stored.failures = 0;
     shared = make_shared();
-    stored.state = STAPLE_STATE_REVOKED;
-    restore(&shared, &stored, revoked(), at(8 * MAKE_DAY));
-    is_int(shared.record.state, STAPLE_STATE_REVOKED,
-           "revoked stays revoked when the response has run out");
+    restore(&shared, &stored, good(), at(8 * MAKE_DAY));
+    is_int(shared.record.state, STAPLE_STATE_PENDING,
+           "expired, and nothing had failed: it is not good");
 
     shared = make_shared();
     is_reason(restore(&shared, &stored, good(), at(-MAKE_DAY)),
               STAPLE_NOT_YET_VALID, "a clock that is a day late");
     ok(!is_untouched(&shared), "costs no manners");
+}
+
+/* A response that has ended, but not by more than clocks may differ. */
+static void test_within_tolerance(void)
+{
+    apr_time_t now = at(7 * MAKE_DAY - MAKE_HOUR + 60);
+    shared_t shared = make_shared();
+    staple_record_t stored = usual();
+    make_der_t der = good();
+
+    is_reason(restore(&shared, &stored, der, now), STAPLE_EXPIRED,
+              "ended a minute ago");
+    ok(!serves(&shared, der, now) && shared.record.der_len == 0,
+       "ended a minute ago: not held");
+    is_int(shared.record.state, STAPLE_STATE_PENDING,
+           "ended a minute ago: not good");
+    stored.failures = 1;
+    shared = make_shared();
+    restore(&shared, &stored, der, now);
+    is_int(shared.record.state, STAPLE_STATE_UNAVAILABLE,
+           "ended a minute ago, and the last job failed");
+}
+
+/* Revocation does not run out with its response, nor with a restart. */
+static void test_revoked_outdated(void)
+{
+    static const apr_int64_t after[] = {60, 3 * MAKE_DAY}; /* its end */
+    make_response_t knobs = make_good(pki);
+    make_der_t older, newer, der = revoked();
+    unsigned i;
+
+    knobs.singles[0].this_update -= 10;
+    knobs.singles[0].next_update += 9 * MAKE_DAY;
+    older = make_response(p, &knobs);
+    knobs.singles[0].this_update = MAKE_NOW + 5 * MAKE_DAY;
+    knobs.produced_at = knobs.singles[0].this_update;
+    newer = make_response(p, &knobs);
+    for (i = 0; i < 2; i++) {
+        apr_time_t now = at(7 * MAKE_DAY - MAKE_HOUR + after[i]);
+        shared_t shared = make_shared();
+        staple_record_t stored = usual();
+
+        stored.state = STAPLE_STATE_REVOKED;
+        is_reason(restore(&shared, &stored, der, now), STAPLE_EXPIRED,
+                  "revoked, ended (%u)", i);
+        is_int(shared.record.state, STAPLE_STATE_REVOKED,
+               "revoked stays revoked when the response has run out");
+        is_int(shared.record.status, STAPLE_CERT_REVOKED, "the record knows");
+        ok(shared.record.next_at <= now, "it is asked at once");
+        is_int(shared.record.succeeded_at, stored.succeeded_at, "got then");
+        ok(!serves(&shared, der, now), "nobody staples it");
+        is_reason(staple_adopt(&shared.record, shared.writer, 0, pki->cert,
+                               &policy, older.bytes, older.len, NULL, now),
+                  STAPLE_OLDER, "an older one that says good changes nothing");
+        is_reason(staple_adopt(&shared.record, shared.writer, 0, pki->cert,
+                               &policy, newer.bytes, newer.len, NULL, now),
+                  STAPLE_OK, "a newer one does");
+    }
 }
 
 /* A clock that is wrong by an hour at the start: nobody is asked sooner than
@@ -324,9 +416,12 @@ int main(void)
     pki = make_pki(p);
     test_good();
     test_failures();
+    test_asked_lately();
     test_times();
     test_states();
     test_outdated();
+    test_within_tolerance();
+    test_revoked_outdated();
     test_clock_step();
     test_forged();
     test_each_byte();

@@ -113,8 +113,10 @@ static const struct {
     {"100 s left, 20th", 0, 20, 100, 0, 25},
     {"an hour left, 20th", 0, 20, HOUR, 0, 900},
     {"four hours left, 20th", 0, 20, 4 * HOUR, 0, HOUR},
-    {"10 s left: not below the first interval", 0, 20, 10, 0, 5},
-    {"a second left", 0, 1, 1, 0, 5},
+    {"20 s left, 1st: the first interval is the quarter", 0, 1, 20, 0, 5},
+    {"10 s left, 1st: the quarter is less", 0, 1, 10, 0, 2.5},
+    {"10 s left, 20th", 0, 20, 10, 0, 2.5},
+    {"a second left: not below a second", 0, 1, 1, 0, 1},
     /* an interval that the administrator gave */
     {"given, 1st", 60, 1, 0, 0, 60},
     {"given, 99th", 60, 99, 0, 0, 60},
@@ -126,6 +128,7 @@ static const struct {
     {"101 of 100 tries", 0, 101, 7 * DAY, 0, DAY},
     {"100 of 100 tries, given", 60, 100, 0, 0, DAY},
     {"the most failures that can be counted", 0, 0xffffffffU, 0, 0, DAY},
+    {"100 of 100 tries, little life left", 0, 100, HOUR, 0, DAY},
     /* Retry-After */
     {"Retry-After is longer", 0, 1, 0, 120, 120},
     {"Retry-After is shorter", 0, 5, 0, 10, 80},
@@ -134,6 +137,11 @@ static const struct {
     {"Retry-After longer than the one given", 60, 1, 0, 120, 120},
     {"Retry-After is negative", 0, 1, 0, -HOUR, 5},
     {"Retry-After when the tries are used up", 0, 100, 0, HOUR, DAY},
+    {"Retry-After, an hour left: a quarter of it", 0, 1, HOUR, HOUR, 900},
+    {"Retry-After, 10 s left: a quarter of it", 0, 1, 10, HOUR, 2.5},
+    {"Retry-After, an hour left, given", 60, 1, HOUR, HOUR, 900},
+    {"Retry-After, 10 s left, given: the one given", 60, 1, 10, HOUR, 60},
+    {"Retry-After, what is held is over", 0, 1, -HOUR, HOUR, HOUR},
 };
 
 static void test_failure(void)
@@ -166,12 +174,88 @@ static void test_failure_limits(void)
                                          apr_time_from_sec(HOUR), NO_JITTER,
                                          at(0)),
            at(60), "failure: Retry-After is honoured up to the interval");
-    policy.max_tries = 0;
-    is_int(staple_schedule_after_failure(&policy, 1, 0, 0, NO_JITTER, at(0)),
-           at(60), "failure: no tries at all: the interval at once");
     policy.max_tries = 1;
     is_int(staple_schedule_after_failure(&policy, 1, 0, 0, NO_JITTER, at(0)),
            at(60), "failure: one try: the interval");
+    policy = default_policy;
+    is_int(policy.max_tries, 0, "failure: the default has no limit of tries");
+    is_int(staple_schedule_after_failure(&policy, 0xffffffffU, 0, 0, NO_JITTER,
+                                         at(0)),
+           at(600), "failure: no limit of tries: ten minutes, for ever");
+    is_int(staple_schedule_after_failure(&policy, 0xffffffffU, at(7 * DAY), 0,
+                                         NO_JITTER, at(0)),
+           at(HOUR), "failure: no limit of tries, a week left: an hour");
+    is_int(staple_schedule_after_failure(&policy, 20, at(100), 0, JITTER,
+                                         at(0)),
+           at(25), "failure: not even jitter leads past the quarter");
+}
+
+/* ---- in haste ---- */
+
+static const struct {
+    const char *name;
+    apr_int64_t at;        /* as the policy would have it, seconds from now */
+    int insists;
+    apr_int64_t use_until; /* seconds from now; 0: nothing is held */
+    int is_new;
+    apr_int64_t want;
+} haste_rows[] = {
+    {"neither", DAY, 0, 0, 0, DAY},
+    {"must-staple, nothing held: five minutes", DAY, 1, 0, 0, 300},
+    {"must-staple, nothing held: sooner stays so", 20, 1, 0, 0, 20},
+    {"must-staple, what is held is over", DAY, 1, -HOUR, 0, 300},
+    {"must-staple, an hour left: not past its end and five minutes", DAY, 1,
+     HOUR, 0, HOUR + 300},
+    {"must-staple, a week left: as the policy has it", DAY, 1, 7 * DAY, 0, DAY},
+    {"new and not known: a minute", DAY, 0, 0, 1, 60},
+    {"new and not known: sooner stays so", 20, 0, 0, 1, 20},
+    {"new and not known, something is held", DAY, 0, 7 * DAY, 1, 60},
+    {"both", DAY, 1, 0, 1, 60},
+};
+
+static void test_haste(void)
+{
+    unsigned i;
+
+    for (i = 0; i < COUNT(haste_rows); i++) {
+        apr_int64_t until = haste_rows[i].use_until;
+
+        is_int(staple_schedule_hasten(at(haste_rows[i].at),
+                                      haste_rows[i].insists,
+                                      until != 0 ? at(until) : 0,
+                                      haste_rows[i].is_new, at(0)),
+               at(haste_rows[i].want), "haste: %s", haste_rows[i].name);
+    }
+}
+
+/* ---- after a start, without a staple ---- */
+
+static const struct {
+    const char *name;
+    apr_int64_t next_at, attempted_at; /* seconds from now */
+    unsigned failures;
+    apr_int64_t want;
+} start_rows[] = {
+    {"gave up an hour ago: at once", DAY, -HOUR, 10, 0},
+    {"failed a minute ago: at once", DAY, -60, 10, 0},
+    {"failed 20 s ago: when the minute is over", DAY, -20, 10, 40},
+    {"failed just now", DAY, 0, 1, 60},
+    {"failed just now, to be asked sooner anyway", 5, 0, 1, 5},
+    {"overdue", -HOUR, -20, 1, -HOUR},
+    {"failed never, asked just now: at once", DAY, 0, 0, 0},
+};
+
+static void test_start(void)
+{
+    unsigned i;
+
+    for (i = 0; i < COUNT(start_rows); i++) {
+        is_int(staple_schedule_after_start(at(start_rows[i].next_at),
+                                           start_rows[i].failures,
+                                           at(start_rows[i].attempted_at),
+                                           at(0)),
+               at(start_rows[i].want), "start: %s", start_rows[i].name);
+    }
 }
 
 /* ---- jitter ---- */
@@ -303,6 +387,8 @@ int main(void)
     test_success();
     test_failure();
     test_failure_limits();
+    test_haste();
+    test_start();
     test_jitter();
     test_jitter_extremes();
     test_always_ahead();

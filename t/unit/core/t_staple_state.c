@@ -1,4 +1,4 @@
-/* The state machine as a table: every state before, every set of facts. */
+/* The state as a table: every set of facts. */
 #include "staple_state.h"
 
 #include "../tap.h"
@@ -11,8 +11,6 @@ typedef struct row_t {
     const char *why;
 } row_t;
 
-#define AS_BEFORE STAPLE_STATE_COUNT
-
 static const row_t rows[] = {
     {"1......", STAPLE_STATE_ISSUER_REVOKED, "an issuer is revoked"},
     {"011....", STAPLE_STATE_REVOKED, "revocation does not run out"},
@@ -22,8 +20,9 @@ static const row_t rows[] = {
     {"00.0.1.", STAPLE_STATE_UNAVAILABLE, "failed, nothing held"},
     {"010001.", STAPLE_STATE_UNAVAILABLE, "failed, what is held ran out"},
     {"00.0.01", STAPLE_STATE_PENDING, "none asked yet"},
+    {"0100001", STAPLE_STATE_PENDING, "ran out, nothing failed"},
     {"00.0.00", STAPLE_STATE_DISABLED, "nobody to ask"},
-    {"010000.", AS_BEFORE, "ran out, nothing failed"},
+    {"0100000", STAPLE_STATE_UNAVAILABLE, "ran out, nobody to ask"},
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -41,7 +40,7 @@ static int matches(const char *pattern, unsigned facts)
     return 1;
 }
 
-static staple_facts_t facts_of(unsigned bits, int has_asked)
+static staple_facts_t facts_of(unsigned bits)
 {
     const staple_facts_t facts = {.is_issuer_revoked = bits & 1,
                                   .holds = bits >> 1 & 1,
@@ -49,41 +48,29 @@ static staple_facts_t facts_of(unsigned bits, int has_asked)
                                   .said_unknown = bits >> 3 & 1,
                                   .is_current = bits >> 4 & 1,
                                   .has_failed = bits >> 5 & 1,
-                                  .may_ask = bits >> 6 & 1,
-                                  .has_asked = has_asked};
+                                  .may_ask = bits >> 6 & 1};
 
     return facts;
 }
 
-/* Each row against all facts that it covers and every state before. */
+/* Each row against all facts that it covers. */
 static void test_transitions(void)
 {
     unsigned covered[1U << FACTS] = {0};
-    unsigned i, bits, before, wrong, uncovered = 0;
+    unsigned i, bits, wrong, uncovered = 0;
 
     for (i = 0; i < ROWS; i++) {
         wrong = 0;
         for (bits = 0; bits < 1U << FACTS; bits++) {
-            if (!matches(rows[i].facts, bits)) {
-                continue;
-            }
-            covered[bits]++;
-            for (before = 0; before < 2 * STAPLE_STATE_COUNT; before++) {
-                staple_state_e was = (staple_state_e)(before / 2);
-                staple_facts_t facts = facts_of(bits, (int)(before % 2));
-                staple_state_e want = rows[i].after;
+            staple_facts_t facts = facts_of(bits);
 
-                if (want == AS_BEFORE) {
-                    want = was == STAPLE_STATE_ISSUER_REVOKED
-                               ? STAPLE_STATE_GOOD
-                               : was;
-                }
-                wrong += staple_state_of(&facts, was) != want;
+            if (matches(rows[i].facts, bits)) {
+                covered[bits]++;
+                wrong += staple_state_of(&facts) != rows[i].after;
             }
         }
-        is_int(wrong, 0, "%s: %s from every state", rows[i].why,
-               rows[i].after == AS_BEFORE ? "as before"
-                                          : staple_state_name(rows[i].after));
+        is_int(wrong, 0, "%s: %s", rows[i].why,
+               staple_state_name(rows[i].after));
     }
     for (bits = 0; bits < 1U << FACTS; bits++) {
         uncovered += covered[bits] != 1;
@@ -146,7 +133,16 @@ static void test_names(void)
     ok(!staple_event_is_significant(STAPLE_EVENT_GOOD, 0, 1),
        "good never is significant");
     ok(staple_event_is_significant(STAPLE_EVENT_UNKNOWN, STAPLE_EXCLUDE_ALL, 0),
-       "unknown always is");
+       "unknown is, whatever is excluded");
+    ok(!staple_event_is_significant(STAPLE_EVENT_UNKNOWN,
+                                    STAPLE_EXCLUDE_UNKNOWN, 0),
+       "unknown is not of a new certificate");
+    ok(staple_event_is_significant(STAPLE_EVENT_UNKNOWN,
+                                   STAPLE_EXCLUDE_UNKNOWN, 1),
+       "unless its clients insist on a staple");
+    is_int(staple_state_conditions(STAPLE_STATE_UNKNOWN, 0,
+                                   STAPLE_EXCLUDE_UNKNOWN, 0),
+           0, "nor is it a condition of a new certificate");
 }
 
 int main(void)
