@@ -27,7 +27,8 @@
 typedef struct retained_t {
     apr_pool_t *pool; /* of the segment; NULL: none */
     void *block;             /* begins with the board */
-    staple_ledger_t *ledger; /* in it, behind the board */
+    staple_known_t *known;   /* in it, behind the board */
+    staple_ledger_t *ledger; /* in it, behind that */
     void *cache;             /* in it, behind the ledger */
     apr_size_t size;         /* of the block, later of the cache */
 } retained_t;
@@ -81,6 +82,7 @@ static void take_over(const staple_view_t *view, const retained_t *last,
 
     if (older != NULL) {
         staple_board_adopt(view->board, last->block);
+        staple_known_adopt(view->known, last->known);
         staple_writer_adopt(staple_writer_make(ptemp, view->cache), older);
         staple_ledger_adopt(view->ledger, view->cache, last->ledger, older,
                             keys);
@@ -92,40 +94,44 @@ static apr_size_t rounded(apr_size_t size)
     return (size + 127) / 128 * 128;
 }
 
-/* Shared memory for the certificates of the view: board, ledger, and a cache
- * with what is known of them.  Returns 0 after an error line. */
+/* Shared memory for the certificates of the view: board, what is known of
+ * responders, ledger, and a cache with what is known of the certificates.
+ * Returns 0 after an error line. */
 static int make_shared(staple_view_t *view, apr_pool_t *ptemp, server_rec *s)
 {
     const apr_array_header_t *certs = view->certs;
     apr_uint32_t count = (apr_uint32_t)certs->nelts;
     apr_size_t board_size = rounded(staple_board_size(count));
+    apr_size_t known_size = rounded(staple_known_size());
     apr_size_t ledger_size = rounded(staple_ledger_size(count));
+    apr_size_t before_cache = board_size + known_size + ledger_size;
     apr_size_t size = staple_cache_size(count, staple_cache_arena_bytes(count));
     staple_key_t *keys = apr_palloc(ptemp, (count + 1) * sizeof(*keys));
     retained_t *retained = get_retained();
-    retained_t fresh = {NULL, NULL, NULL, NULL, 0};
+    retained_t fresh = {NULL, NULL, NULL, NULL, NULL, 0};
     apr_status_t status;
     apr_uint32_t i;
 
-    status = make_segment(&fresh, s->process->pool,
-                          board_size + ledger_size + size);
+    status = make_segment(&fresh, s->process->pool, before_cache + size);
     if (status != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
                      STAPLE_LOGNO(0020)
                      "no shared memory of %" APR_SIZE_T_FMT
                      " bytes for the OCSP responses of %u certificates: raise "
                      "the limit of address space or memory of httpd",
-                     board_size + ledger_size + size, count);
+                     before_cache + size, count);
         return 0;
     }
     for (i = 0; i < count; i++) {
         keys[i] = APR_ARRAY_IDX(certs, i, staple_refresh_cert_t).cert->key;
     }
     view->board = staple_board_format(fresh.block, count);
-    view->ledger = staple_ledger_format((char *)fresh.block + board_size,
-                                        count);
+    view->known = staple_known_format((char *)fresh.block + board_size);
+    view->ledger = staple_ledger_format(
+        (char *)fresh.block + board_size + known_size, count);
+    fresh.known = view->known;
     fresh.ledger = view->ledger;
-    fresh.cache = (char *)fresh.block + board_size + ledger_size;
+    fresh.cache = (char *)fresh.block + before_cache;
     fresh.size = size;
     view->cache = staple_cache_format(fresh.cache, fresh.size, keys, count);
     take_over(view, retained, keys, ptemp);
