@@ -16,6 +16,7 @@ unit_tests = \
 	t/unit/core/t_corpus \
 	t/unit/core/t_many \
 	t/unit/core/t_no_memory \
+	t/unit/core/t_refresh_neighbours \
 	t/unit/core/t_refresh_trouble \
 	t/unit/core/t_staple_adopt \
 	t/unit/core/t_staple_board \
@@ -24,6 +25,8 @@ unit_tests = \
 	t/unit/core/t_staple_due \
 	t/unit/core/t_staple_exchange \
 	t/unit/core/t_staple_follow \
+	t/unit/core/t_staple_health \
+	t/unit/core/t_staple_known \
 	t/unit/core/t_staple_ledger \
 	t/unit/core/t_staple_look \
 	t/unit/core/t_staple_parse \

@@ -152,6 +152,19 @@ static size_t count_state(const json_t *certificates, const char *state)
     return count;
 }
 
+/* Of a responder that is not healthy. */
+static const char *what_ails(apr_pool_t *p, const json_t *responder)
+{
+    const char *state =
+        json_string_value(json_object_get(responder, "state"));
+
+    return apr_psprintf(p, "responder %s %s",
+                        cli_status_text(p, json_object_get(responder, "url")),
+                        state != NULL && strcmp(state, "failing") == 0
+                            ? "fails and has never answered"
+                            : "is down");
+}
+
 static cli_status_verdict_t judge_document(apr_pool_t *p,
                                            const json_t *document)
 {
@@ -183,10 +196,7 @@ static cli_status_verdict_t judge_document(apr_pool_t *p,
     }
     json_array_foreach(json_object_get(document, "responders"), i, entry) {
         if (json_is_false(json_object_get(entry, "healthy"))) {
-            return say(CLI_STATUS_WARNING,
-                       apr_psprintf(p, "responder %s is down",
-                                    cli_status_text(
-                                        p, json_object_get(entry, "url"))));
+            return say(CLI_STATUS_WARNING, what_ails(p, entry));
         }
     }
     return say(CLI_STATUS_OK,

@@ -7,6 +7,14 @@
 #define STAPLE_BOARD_RESPONDERS 64 /* shown at most */
 #define STAPLE_BOARD_URL 256       /* bytes of a URL, NUL included */
 
+/* How a responder is doing. */
+typedef enum {
+    STAPLE_BOARD_PENDING, /* nothing came of any request yet */
+    STAPLE_BOARD_ANSWERS, /* it did so the last time */
+    STAPLE_BOARD_FAILING, /* it did not */
+    STAPLE_BOARD_DOWN     /* it, or its server: it is left alone but for probes */
+} staple_board_health_e;
+
 /* One responder, as all certificates that name it see it. */
 typedef struct staple_board_responder_t {
     char url[STAPLE_BOARD_URL]; /* cut where it is longer */
@@ -14,8 +22,8 @@ typedef struct staple_board_responder_t {
     apr_uint64_t failures;
     apr_interval_time_t latency; /* of the last answer */
     apr_time_t probe_at; /* when it is asked next, if it is down */
-    apr_uint32_t probes; /* that failed since it went down */
-    apr_uint32_t is_healthy;
+    apr_uint32_t health; /* staple_board_health_e */
+    apr_uint32_t is_healthy; /* not down, and not one that never answered */
     apr_uint32_t last_error; /* staple_reason_e; STAPLE_OK: none yet */
     apr_uint32_t reserved;
 } staple_board_responder_t;

@@ -2,8 +2,8 @@
 #ifndef STAPLE_EXCHANGE_H
 #define STAPLE_EXCHANGE_H
 
+#include "staple_queue.h"
 #include "staple_request.h"
-#include "staple_responders.h"
 
 /* One HTTP exchange that the caller shall make.  Valid until it is given back
  * by staple_refresh_done(). */
@@ -15,6 +15,7 @@ typedef struct staple_exchange_t {
     int has_nonce;
     apr_interval_time_t timeout; /* for all of it */
     staple_responder_t *responder;
+    staple_place_t place;
     apr_size_t request_len;
     unsigned char request[STAPLE_MAX_REQUEST]; /* the body of a POST */
     unsigned char nonce[STAPLE_NONCE_LEN];

@@ -99,14 +99,29 @@ static void job_failed(staple_refresh_t *refresh, apr_uint32_t index,
                                      && !is_hastened});
 }
 
+/* The URL of the job's next attempt, or NULL: all were made.  Those that were
+ * cut short come after the others, and again. */
+static const char *next_url(staple_entry_t *entry)
+{
+    int by_get;
+    const char *url = staple_responders_attempt(&by_get, entry->cert,
+                                                entry->policy, entry->attempt);
+
+    if (url == NULL && entry->cut > 0) {
+        entry->attempt = entry->cut - 1;
+        entry->cut = 0;
+        url = staple_responders_attempt(&by_get, entry->cert, entry->policy,
+                                        entry->attempt);
+    }
+    return url;
+}
+
 /* Puts the job's next attempt into its responder's queue, or ends it. */
 void staple_job_go_on(staple_refresh_t *refresh, apr_uint32_t index,
                       apr_time_t now)
 {
     staple_entry_t *entry = &refresh->entries[index];
-    int by_get;
-    const char *url = staple_responders_attempt(&by_get, entry->cert,
-                                                entry->policy, entry->attempt);
+    const char *url = next_url(entry);
 
     entry->at_work = 0;
     if (staple_follow_is_stopped(refresh->follow, index)) {
@@ -118,11 +133,11 @@ void staple_job_go_on(staple_refresh_t *refresh, apr_uint32_t index,
     }
     entry->at_work = 1;
     staple_due_remove(refresh->due, index);
-    staple_queue_push(refresh->queue,
-                      staple_look_comes_first(refresh, index)
-                          ? refresh->shared
-                          : staple_queue_responder(refresh->queue, url),
-                      index);
+    entry->responder = staple_look_comes_first(refresh, index)
+                           ? refresh->shared
+                           : staple_queue_responder(refresh->queue, url);
+    staple_queue_push(refresh->queue, entry->responder->origin, index,
+                      staple_job_draw(refresh));
 }
 
 void staple_job_start(staple_refresh_t *refresh, apr_uint32_t index,
@@ -132,6 +147,7 @@ void staple_job_start(staple_refresh_t *refresh, apr_uint32_t index,
 
     staple_due_remove(refresh->due, index);
     entry->attempt = 0;
+    entry->cut = 0;
     entry->said_unknown = 0;
     entry->not_known = 0;
     entry->retry_after = 0;

@@ -13,7 +13,6 @@ int staple_look_comes_first(const staple_refresh_t *refresh, apr_uint32_t index)
 void staple_look_skip(staple_refresh_t *refresh, apr_uint32_t index,
                       apr_time_t now)
 {
-    refresh->skipped++;
     refresh->entries[index].has_looked = 1;
     staple_job_go_on(refresh, index, now);
 }
@@ -125,7 +124,8 @@ void staple_look_share(staple_refresh_t *refresh, apr_uint32_t index,
     staple_record_t record;
     apr_size_t len;
 
-    if (refresh->shared == NULL || refresh->shared->is_down) {
+    if (refresh->shared == NULL
+        || staple_responder_what_is_down(refresh->shared) != NULL) {
         return;
     }
     staple_cache_get_record(&record, refresh->cache, index);
@@ -138,7 +138,8 @@ void staple_look_share(staple_refresh_t *refresh, apr_uint32_t index,
 
 void staple_look_give_up(staple_refresh_t *refresh, apr_uint32_t index)
 {
-    if (refresh->shared != NULL && !refresh->shared->is_down
+    if (refresh->shared != NULL
+        && staple_responder_what_is_down(refresh->shared) == NULL
         && refresh->entries[index].has_looked) {
         refresh->options.share(refresh->options.share_baton, index, NULL, 0, 0);
     }

@@ -172,3 +172,30 @@ staple_reason_e staple_parse_url(const char *url, apr_size_t len)
     }
     return check_authority(url + start, end - start);
 }
+
+/* Leaves out the port that goes without saying. */
+static apr_size_t without_usual_port(const char *url, apr_size_t len)
+{
+    const char *usual = has_prefix(url, len, "https:") ? ":443" : ":80";
+    apr_size_t usual_len = strlen(usual);
+
+    return len > usual_len
+                   && memcmp(url + len - usual_len, usual, usual_len) == 0
+               ? len - usual_len
+               : len;
+}
+
+void staple_parse_origin(char *buf, apr_size_t size, const char *url)
+{
+    const char *slashes = strstr(url, "//");
+    apr_size_t len = slashes != NULL ? (apr_size_t)(slashes - url) + 2 : 0;
+    apr_size_t i;
+
+    len += strcspn(url + len, "/?");
+    len = without_usual_port(url, len);
+    for (i = 0; i < len && i + 1 < size; i++) {
+        buf[i] = url[i] >= 'A' && url[i] <= 'Z' ? (char)(url[i] | 0x20)
+                                                : url[i];
+    }
+    buf[i] = '\0';
+}

@@ -26,4 +26,9 @@ int staple_parse_duration(apr_interval_time_t *value, const char *text,
  * outside, and what passes here goes to libcurl as it is. */
 staple_reason_e staple_parse_url(const char *url, apr_size_t len);
 
+/* Writes scheme, host and port of such a URL to buf, in one form for all that
+ * mean the same: "http://ocsp.example:8080", in small letters, without the
+ * scheme's usual port.  Cut where it does not fit. */
+void staple_parse_origin(char *buf, apr_size_t size, const char *url);
+
 #endif

@@ -38,8 +38,8 @@
       "a URL with a query cannot be asked by GET")                             \
     /* the exchange */                                                         \
     X(STAPLE_RESPONDER_DOWN, "responder_down",                                 \
-      "the responder failed for other certificates a moment ago and is left "  \
-      "alone until its next probe")                                            \
+      "the responder failed again and again a moment ago and is left alone "   \
+      "until its next probe")                                            \
     X(STAPLE_RESOLVE, "resolve", "the responder's host name does not resolve") \
     X(STAPLE_CONNECT, "connect", "no connection to the responder")             \
     X(STAPLE_TLS, "tls", "the TLS connection to the responder failed")         \

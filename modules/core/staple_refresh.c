@@ -2,7 +2,6 @@
 #include "staple_refresh.h"
 
 #include <apr_strings.h>
-#include <string.h>
 
 #include "staple_job.h"
 #include "staple_look.h"
@@ -13,49 +12,60 @@
 /* The jitter that makes a retry as late as it may be. */
 #define LATEST 1023U
 
-/* The responder is down: not even tried, and remembered for its return. */
-static void pass_over(staple_refresh_t *refresh, staple_responder_t *r,
-                      apr_uint32_t index, apr_time_t now)
+/* The responder, or its origin, is down: not even tried, and remembered for
+ * its return. */
+static void pass_over(staple_refresh_t *refresh, apr_uint32_t index,
+                      staple_health_t *down, apr_time_t now)
 {
     staple_entry_t *entry = &refresh->entries[index];
+    const staple_responder_t *r = entry->responder;
 
     if (r == refresh->shared) {
         staple_look_skip(refresh, index, now);
         return;
     }
-    refresh->skipped++;
-    entry->skipped = r;
+    entry->skipped = down;
     entry->reason = STAPLE_RESPONDER_DOWN;
     apr_cpystrn(entry->detail, r->url, sizeof(entry->detail));
     entry->attempt = staple_responders_next_url(entry->policy, entry->attempt);
     staple_job_go_on(refresh, index, now);
 }
 
-/* Whoever passed over a responder that is down probes it when that is due: its
- * own next job may be far off. */
-static void send_probers(staple_refresh_t *refresh, apr_time_t now)
+static void send_prober(staple_refresh_t *refresh, staple_health_t *health,
+                        apr_time_t now)
 {
-    staple_responder_t *r;
-    apr_uint32_t index;
+    apr_uint32_t index = staple_health_prober(health, now);
 
-    for (r = staple_queue_all(refresh->queue); r != NULL; r = r->next) {
-        index = staple_responder_prober(r, now);
-        if (index != STAPLE_RESPONDER_NOBODY) {
-            staple_job_schedule(refresh, index, now);
-        }
+    if (index != STAPLE_HEALTH_NOBODY) {
+        staple_job_schedule(refresh, index, now);
     }
 }
 
-/* The responder is back, for all that passed it over. */
-static void welcome_back(staple_refresh_t *refresh, const staple_responder_t *r,
-                         apr_time_t now)
+/* Whoever passed over somebody who is down probes when that is due: its own
+ * next job may be far off. */
+static void send_probers(staple_refresh_t *refresh, apr_time_t now)
+{
+    staple_responder_t *r = staple_queue_responders(refresh->queue);
+    staple_origin_t *origin = staple_queue_origins(refresh->queue);
+
+    for (; origin != NULL; origin = origin->next) {
+        send_prober(refresh, &origin->health, now);
+    }
+    for (; r != NULL; r = r->next) {
+        send_prober(refresh, &r->health, now);
+    }
+}
+
+/* Somebody is back, for all that passed it over. */
+static void welcome_back(staple_refresh_t *refresh,
+                         const staple_health_t *health, apr_time_t now)
 {
     apr_uint32_t i;
 
     for (i = 0; i < refresh->count; i++) {
         staple_entry_t *entry = &refresh->entries[i];
 
-        if (entry->skipped == r) {
+        if (entry->skipped == health) {
             entry->skipped = NULL;
             staple_job_schedule(refresh, i, now);
         }
@@ -64,18 +74,69 @@ static void welcome_back(staple_refresh_t *refresh, const staple_responder_t *r,
 
 /* ---- handing out exchanges ---- */
 
-/* The exchange for the first certificate in a responder's queue, or NULL where
+/* Nobody waits for an origin that is down, but for the one that may ask it.
+ * Returns 1 where anybody did. */
+static int send_away(staple_refresh_t *refresh, staple_origin_t *origin,
+                     apr_time_t now)
+{
+    apr_uint32_t waiting = origin->waiting;
+    int is_kept = 0, is_any = 0;
+
+    for (; waiting > 0; waiting--) {
+        apr_uint32_t index = staple_queue_pop(refresh->queue, origin);
+        staple_health_t *down;
+
+        if (!is_kept
+            && staple_responder_may_ask(
+                &down, refresh->entries[index].responder, now)) {
+            is_kept = 1;
+            staple_queue_push(refresh->queue, origin, index, 0);
+        }
+        else {
+            is_any = 1;
+            pass_over(refresh, index, &origin->health, now);
+        }
+    }
+    return is_any;
+}
+
+/* Whoever is sent away may wait for the next one that is down: until nobody
+ * does. */
+static void leave_who_is_down(staple_refresh_t *refresh, apr_time_t now)
+{
+    staple_origin_t *origin;
+    int is_any;
+
+    do {
+        is_any = 0;
+        for (origin = staple_queue_origins(refresh->queue); origin != NULL;
+             origin = origin->next) {
+            if (origin->health.is_down && origin->waiting > 0) {
+                is_any |= send_away(refresh, origin, now);
+            }
+        }
+    } while (is_any);
+}
+
+/* The exchange for the first certificate in an origin's queue, or NULL where
  * that attempt cannot be made at all, or no longer is to be. */
 static staple_exchange_t *hand_out(staple_refresh_t *refresh,
-                                   staple_responder_t *r, apr_time_t now)
+                                   staple_origin_t *origin, int is_crowded,
+                                   apr_time_t now)
 {
-    apr_uint32_t index = staple_queue_pop(refresh->queue, r);
+    apr_uint32_t index = staple_queue_pop(refresh->queue, origin);
     staple_entry_t *entry = &refresh->entries[index];
+    staple_responder_t *r = entry->responder;
     staple_exchange_t *exchange = refresh->free;
+    staple_health_t *down;
     staple_reason_e reason;
 
     if (staple_follow_is_stopped(refresh->follow, index)) {
         entry->at_work = 0; /* its issuer was revoked while it waited */
+        return NULL;
+    }
+    if (!staple_responder_may_ask(&down, r, now)) {
+        pass_over(refresh, index, down, now);
         return NULL;
     }
     exchange->index = index;
@@ -92,6 +153,9 @@ static staple_exchange_t *hand_out(staple_refresh_t *refresh,
         staple_job_go_on(refresh, index, now);
         return NULL;
     }
+    staple_queue_enter(&exchange->place, refresh->queue, origin,
+                       exchange->timeout, is_crowded, now);
+    exchange->timeout = exchange->place.granted;
     entry->asked = exchange->is_look ? entry->asked : r->url;
     refresh->free = exchange->next_free;
     refresh->in_flight++;
@@ -99,61 +163,41 @@ static staple_exchange_t *hand_out(staple_refresh_t *refresh,
     return exchange;
 }
 
-/* The next exchange with one responder, or NULL. */
-static staple_exchange_t *next_with(staple_refresh_t *refresh,
-                                    staple_responder_t *r, apr_time_t now)
-{
-    while (r->first_waiting != STAPLE_QUEUE_NOBODY) {
-        staple_exchange_t *exchange;
-
-        switch (staple_responder_turn(r, now)) {
-        case STAPLE_RESPONDER_WAIT:
-            return NULL;
-        case STAPLE_RESPONDER_SKIP:
-            pass_over(refresh, r, staple_queue_pop(refresh->queue, r), now);
-            break;
-        case STAPLE_RESPONDER_ASK:
-            exchange = hand_out(refresh, r, now);
-            if (exchange != NULL) {
-                return exchange;
-            }
-            break;
-        }
-    }
-    return NULL;
-}
-
-/* The next exchange with any responder, each in its turn.  Passing over one
- * that is down may fill the queue of one that was looked at before. */
+/* The next exchange with whoever's turn it is, or NULL. */
 static staple_exchange_t *next_in_turn(staple_refresh_t *refresh,
                                        apr_time_t now)
 {
-    unsigned looked = 0;
+    staple_exchange_t *exchange = NULL;
+    staple_origin_t *origin;
+    int is_crowded;
 
-    while (staple_queue_waiting(refresh->queue) > 0
-           && looked < staple_queue_count(refresh->queue)) {
-        unsigned skipped = refresh->skipped;
-        staple_exchange_t *exchange =
-            next_with(refresh, staple_queue_turn(refresh->queue), now);
-
-        if (exchange != NULL) {
-            return exchange;
+    while (exchange == NULL && staple_queue_waiting(refresh->queue) > 0) {
+        leave_who_is_down(refresh, now);
+        origin = staple_queue_next(&is_crowded, refresh->queue);
+        if (origin == NULL) {
+            return NULL;
         }
-        looked = refresh->skipped == skipped ? looked + 1 : 0;
+        exchange = hand_out(refresh, origin, is_crowded, now);
     }
-    return NULL;
+    return exchange;
 }
 
 /* A clock that was set back would leave everybody waiting for the time that
  * it was set back by. */
 static void follow_clock(staple_refresh_t *refresh, apr_time_t now)
 {
-    if (now + CLOCK_TOLERANCE < refresh->last_now) {
-        staple_responder_t *r;
+    apr_interval_time_t by = now - refresh->last_now;
 
-        staple_due_shift(refresh->due, now - refresh->last_now);
-        for (r = staple_queue_all(refresh->queue); r != NULL; r = r->next) {
-            r->probe_at += now - refresh->last_now;
+    if (by < -CLOCK_TOLERANCE) {
+        staple_responder_t *r = staple_queue_responders(refresh->queue);
+        staple_origin_t *origin = staple_queue_origins(refresh->queue);
+
+        staple_due_shift(refresh->due, by);
+        for (; r != NULL; r = r->next) {
+            r->health.probe_at += by;
+        }
+        for (; origin != NULL; origin = origin->next) {
+            origin->health.probe_at += by;
         }
     }
     refresh->last_now = now;
@@ -177,33 +221,127 @@ staple_exchange_t *staple_refresh_next(staple_refresh_t *refresh,
 
 /* ---- taking answers ---- */
 
-/* The responder's health after this exchange, and what follows from it. */
+static void tell_change(staple_refresh_t *refresh,
+                        staple_health_change_e change, const char *url,
+                        const staple_exchange_t *exchange,
+                        staple_reason_e reason, const char *detail,
+                        apr_time_t now)
+{
+    staple_event_e event = change == STAPLE_HEALTH_WENT_DOWN
+                               ? STAPLE_EVENT_RESPONDER_DOWN
+                               : STAPLE_EVENT_RESPONDER_UP;
+
+    if (change != STAPLE_HEALTH_SAME) {
+        staple_job_tell(refresh,
+                        (staple_report_t){.what = STAPLE_REPORT_EVENT,
+                                          .event = event,
+                                          .at = now,
+                                          .index = exchange->index,
+                                          .reason = reason,
+                                          .detail = detail,
+                                          .url = url});
+    }
+}
+
+/* Those that found out that somebody is down have failed before it was. */
+static void remember_suspects(staple_refresh_t *refresh,
+                              staple_health_t *health)
+{
+    staple_record_t record;
+    unsigned i;
+
+    for (i = 0; i < health->suspect_count; i++) {
+        staple_entry_t *entry = &refresh->entries[health->suspects[i]];
+
+        staple_cache_get_record(&record, refresh->cache, health->suspects[i]);
+        if (record.failures > 0 && !entry->at_work && entry->skipped == NULL) {
+            entry->skipped = health;
+            health->prober = health->suspects[i];
+        }
+    }
+}
+
+static void follow_change(staple_refresh_t *refresh,
+                          staple_health_change_e change,
+                          staple_health_t *health, apr_time_t now)
+{
+    switch (change) {
+    case STAPLE_HEALTH_SAME:
+        break;
+    case STAPLE_HEALTH_WENT_DOWN:
+        remember_suspects(refresh, health);
+        break;
+    case STAPLE_HEALTH_CAME_UP:
+        welcome_back(refresh, health, now);
+        break;
+    }
+}
+
+/* A server that was out of reach is back: what of its URLs is down may be so
+ * for no other reason. */
+static void probe_urls(staple_refresh_t *refresh, const staple_origin_t *origin,
+                       apr_time_t now)
+{
+    staple_responder_t *r = staple_queue_responders(refresh->queue);
+
+    for (; r != NULL; r = r->next) {
+        if (r->origin == origin && r->health.probe_at > now) {
+            r->health.probe_at = now;
+        }
+    }
+}
+
+/* The health of the responder and its origin after this exchange, and what
+ * follows from it. */
 static void judge_responder(staple_refresh_t *refresh,
                             const staple_exchange_t *exchange,
                             staple_reason_e reason,
                             const staple_answer_t *answer, apr_time_t now)
 {
     staple_responder_t *r = exchange->responder;
-    staple_responder_change_e change = staple_responder_ended(
+    staple_origin_t *origin = r->origin;
+    int was_proven = origin->is_proven;
+    staple_responder_change_t change = staple_responder_ended(
         r, exchange->index, reason, answer->http_status, answer->took, now);
 
-    staple_responder_leave_alone(r, answer->retry_after, now);
-    if (change == STAPLE_RESPONDER_SAME) {
-        return;
+    staple_queue_leave(refresh->queue, origin, &exchange->place, was_proven,
+                       now);
+    staple_health_leave_alone(&r->health, answer->retry_after, now);
+    tell_change(refresh, change.origin, origin->name, exchange, reason,
+                answer->detail, now);
+    tell_change(refresh, change.url, r->url, exchange, reason, answer->detail,
+                now);
+    if (change.origin == STAPLE_HEALTH_CAME_UP) {
+        probe_urls(refresh, origin, now);
     }
-    staple_job_tell(
-        refresh, (staple_report_t){.what = STAPLE_REPORT_EVENT,
-                                   .event = change == STAPLE_RESPONDER_WENT_DOWN
-                                                ? STAPLE_EVENT_RESPONDER_DOWN
-                                                : STAPLE_EVENT_RESPONDER_UP,
-                                   .at = now,
-                                   .index = exchange->index,
-                                   .reason = reason,
-                                   .detail = answer->detail,
-                                   .url = r->url});
-    if (change == STAPLE_RESPONDER_CAME_UP) {
-        welcome_back(refresh, r, now);
+    follow_change(refresh, change.origin, &origin->health, now);
+    follow_change(refresh, change.url, &r->health, now);
+}
+
+/* Others wait, and this one has had its time: it gets more of it at its next
+ * turn, after theirs. */
+static void cut_short(staple_refresh_t *refresh,
+                      const staple_exchange_t *exchange, apr_time_t now)
+{
+    staple_entry_t *entry = &refresh->entries[exchange->index];
+    staple_origin_t *origin = exchange->responder->origin;
+    int was_proven = origin->is_proven;
+
+    staple_responder_was_cut(exchange->responder, exchange->place.granted);
+    staple_queue_leave(refresh->queue, origin, &exchange->place, was_proven,
+                       now);
+    staple_job_count(refresh, exchange->index, 0);
+    staple_job_tell(refresh,
+                    (staple_report_t){.what = STAPLE_REPORT_CUT_SHORT,
+                                      .index = exchange->index,
+                                      .url = exchange->responder->url,
+                                      .took = exchange->place.granted});
+    if (entry->cut == 0) {
+        entry->cut = exchange->attempt + 1;
     }
+    entry->attempt =
+        staple_responders_next_url(entry->policy, exchange->attempt);
+    staple_job_go_on(refresh, exchange->index, now);
 }
 
 static void take_look(staple_refresh_t *refresh,
@@ -214,6 +352,17 @@ static void take_look(staple_refresh_t *refresh,
     staple_look_take(refresh, exchange->index, answer, now);
 }
 
+/* After a failure by one method: by the other one, unless that would say the
+ * same, or the answer was one, if not the last word. */
+static unsigned next_attempt(const staple_entry_t *entry,
+                             const staple_exchange_t *exchange,
+                             staple_reason_e reason)
+{
+    return reason == STAPLE_UNKNOWN || staple_responder_is_out_of_reach(reason)
+               ? staple_responders_next_url(entry->policy, exchange->attempt)
+               : exchange->attempt + 1;
+}
+
 static void take_response(staple_refresh_t *refresh,
                           const staple_exchange_t *exchange,
                           const staple_answer_t *answer, apr_time_t now)
@@ -222,6 +371,7 @@ static void take_response(staple_refresh_t *refresh,
     staple_entry_t *entry = &refresh->entries[index];
     staple_reason_e reason = answer->reason;
     char detail[STAPLE_RECORD_DETAIL];
+    staple_health_t *down;
 
     apr_cpystrn(detail, answer->detail, sizeof(detail));
     if (reason == STAPLE_OK
@@ -235,23 +385,19 @@ static void take_response(staple_refresh_t *refresh,
     }
     staple_job_count(refresh, index, reason != STAPLE_OK);
     judge_responder(refresh, exchange, reason, answer, now);
+    down = staple_responder_what_is_down(exchange->responder);
     if (reason != STAPLE_OK) {
         entry->not_known |= reason == STAPLE_UNKNOWN
                             || reason == STAPLE_STATUS_UNAUTHORIZED;
         if (answer->retry_after > entry->retry_after) {
             entry->retry_after = answer->retry_after;
         }
-        if (exchange->responder->is_down) {
-            entry->skipped = exchange->responder;
+        if (down != NULL) {
+            entry->skipped = down;
         }
         staple_job_attempt_failed(refresh, index, exchange, reason, detail);
-        entry->attempt++;
-        if (reason == STAPLE_UNKNOWN) {
-            /* An answer; but another responder may know better. */
-            entry->said_unknown = 1;
-            entry->attempt =
-                staple_responders_next_url(entry->policy, exchange->attempt);
-        }
+        entry->said_unknown |= reason == STAPLE_UNKNOWN;
+        entry->attempt = next_attempt(entry, exchange, reason);
         staple_job_go_on(refresh, index, now);
     }
 }
@@ -264,6 +410,9 @@ void staple_refresh_done(staple_refresh_t *refresh, staple_exchange_t *exchange,
     refresh->entries[exchange->index].at_work = 0;
     if (exchange->is_look) {
         take_look(refresh, exchange, answer, now);
+    }
+    else if (exchange->place.is_leashed && answer->reason == STAPLE_TIMEOUT) {
+        cut_short(refresh, exchange, now);
     }
     else {
         take_response(refresh, exchange, answer, now);
@@ -384,6 +533,23 @@ static staple_follow_t *make_follow(staple_refresh_t *refresh, apr_pool_t *p)
     return staple_follow_make(p, refresh->count, &hooks);
 }
 
+/* Meets all responders that a certificate names. */
+static void meet(staple_refresh_t *refresh, apr_uint32_t index)
+{
+    const staple_entry_t *entry = &refresh->entries[index];
+    const char *url;
+    unsigned attempt = 0;
+    int by_get;
+
+    while ((url = staple_responders_attempt(&by_get, entry->cert,
+                                            entry->policy, attempt))
+           != NULL) {
+        staple_queue_count_in(staple_queue_responder(refresh->queue, url),
+                              index);
+        attempt = staple_responders_next_url(entry->policy, attempt);
+    }
+}
+
 staple_refresh_t *staple_refresh_make(apr_pool_t *p,
                                       const staple_refresh_cert_t *certs,
                                       apr_uint32_t count, staple_cache_t *cache,
@@ -400,11 +566,10 @@ staple_refresh_t *staple_refresh_make(apr_pool_t *p,
     refresh->random = options->seed | 1;
     refresh->last_now = now;
     refresh->writer = staple_writer_make(p, cache);
-    refresh->queue = staple_queue_make(p, count);
+    refresh->queue = staple_queue_make(p, count, options->concurrency);
     if (options->shared != NULL) {
-        refresh->shared =
-            staple_queue_responder(refresh->queue, options->shared);
-        refresh->shared->window_last = STAPLE_SHARE_LOOKS;
+        refresh->shared = staple_queue_own(refresh->queue, options->shared,
+                                           STAPLE_SHARE_LOOKS);
         refresh->value = apr_palloc(p, STAPLE_STORED_MAX);
     }
     refresh->due = staple_due_make(p, count);
@@ -419,6 +584,7 @@ staple_refresh_t *staple_refresh_make(apr_pool_t *p,
         entry->insists = staple_refresh_insists(&certs[i]);
         entry->may_ask =
             staple_responders_attempts(entry->cert, entry->policy) > 0;
+        meet(refresh, i);
         staple_follow_set(refresh->follow, i,
                           certs[i].above > 0 ? certs[i].above - 1
                                              : STAPLE_FOLLOW_NONE,
@@ -442,64 +608,27 @@ staple_refresh_t *staple_refresh_make(apr_pool_t *p,
     return refresh;
 }
 
-/* The URL as the certificate names it, or NULL: it does not. */
-static const char *find_url(const staple_entry_t *entry, const char *url)
+/* When somebody is to be probed, if that is before `at`. */
+static apr_time_t sooner(apr_time_t at, const staple_health_t *health)
 {
-    const char *own;
-    int by_get;
-    unsigned i;
-
-    for (i = 0;
-         (own = staple_responders_attempt(&by_get, entry->cert, entry->policy,
-                                          i))
-         != NULL;
-         i++) {
-        if (strcmp(own, url) == 0) {
-            return own;
-        }
-    }
-    return NULL;
-}
-
-void staple_refresh_was_down(staple_refresh_t *refresh, const char *url,
-                             unsigned probes, apr_time_t probe_at,
-                             apr_time_t now)
-{
-    staple_responder_t *r = refresh->shared;
-    staple_record_t record;
-    const char *own;
-    apr_uint32_t i;
-
-    if (r != NULL && strcmp(r->url, url) == 0) {
-        staple_responder_was_down(r, probes, probe_at, now);
-        return;
-    }
-    for (i = 0; i < refresh->count; i++) {
-        own = find_url(&refresh->entries[i], url);
-        if (own == NULL) {
-            continue;
-        }
-        r = staple_queue_responder(refresh->queue, own);
-        staple_responder_was_down(r, probes, probe_at, now);
-        staple_cache_get_record(&record, refresh->cache, i);
-        if (record.failures > 0) {
-            refresh->entries[i].skipped = r;
-            r->prober = i;
-        }
-    }
+    return health->is_down && health->prober != STAPLE_HEALTH_NOBODY
+                   && health->probe_at < at
+               ? health->probe_at
+               : at;
 }
 
 apr_time_t staple_refresh_due_at(const staple_refresh_t *refresh)
 {
-    const staple_responder_t *r;
+    const staple_responder_t *r = staple_queue_responders(refresh->queue);
+    const staple_origin_t *origin = staple_queue_origins(refresh->queue);
     apr_time_t at;
 
     staple_due_first(refresh->due, &at);
-    for (r = staple_queue_all(refresh->queue); r != NULL; r = r->next) {
-        if (r->is_down && r->prober != STAPLE_RESPONDER_NOBODY
-            && r->probe_at < at) {
-            at = r->probe_at;
-        }
+    for (; origin != NULL; origin = origin->next) {
+        at = sooner(at, &origin->health);
+    }
+    for (; r != NULL; r = r->next) {
+        at = sooner(at, &r->health);
     }
     return at < staple_follow_next_at(refresh->follow)
                ? at
@@ -514,5 +643,5 @@ unsigned staple_refresh_in_flight(const staple_refresh_t *refresh)
 const staple_responder_t *
 staple_refresh_responders(const staple_refresh_t *refresh)
 {
-    return staple_queue_all(refresh->queue);
+    return staple_queue_responders(refresh->queue);
 }

@@ -44,6 +44,8 @@ static inline int staple_refresh_is_early(const staple_refresh_cert_t *entry,
 
 typedef enum {
     STAPLE_REPORT_ATTEMPT_FAILED, /* one attempt; the job may go on */
+    STAPLE_REPORT_CUT_SHORT,      /* one attempt, because others wait: it is
+                                     made again, no failure */
     STAPLE_REPORT_JOB_FAILED,     /* all attempts */
     STAPLE_REPORT_REFRESHED,      /* a verified response is in the cache */
     STAPLE_REPORT_SHARED_REFUSED, /* the shared store had something else */
@@ -65,6 +67,7 @@ typedef struct staple_report_t {
     staple_event_e event;          /* STAPLE_REPORT_EVENT */
     staple_state_e before;         /* the certificate's state before it */
     apr_time_t at;                 /* when */
+    apr_interval_time_t took;      /* STAPLE_REPORT_CUT_SHORT */
 } staple_report_t;
 
 typedef void staple_refresh_report_fn(void *baton,
@@ -99,13 +102,6 @@ staple_refresh_t *staple_refresh_make(apr_pool_t *p,
                                       const staple_refresh_options_t *options,
                                       apr_time_t now);
 
-/* Before the first exchange: the responder `url` was found down by an earlier
- * refresher, and is so still, which is not told again.  Who failed since is
- * asked about when it is back.  Nothing, where no certificate names it. */
-void staple_refresh_was_down(staple_refresh_t *refresh, const char *url,
-                             unsigned probes, apr_time_t probe_at,
-                             apr_time_t now);
-
 /* The next exchange to start at `now`, or NULL: nobody is due, or enough is in
  * flight.  Call it until it returns NULL. */
 staple_exchange_t *staple_refresh_next(staple_refresh_t *refresh,
@@ -129,7 +125,7 @@ apr_time_t staple_refresh_due_at(const staple_refresh_t *refresh);
 /* Exchanges handed out and not yet taken back. */
 unsigned staple_refresh_in_flight(const staple_refresh_t *refresh);
 
-/* The responders met so far, linked by `next`. */
+/* The responders that certificates name, linked by `next`. */
 const staple_responder_t *
 staple_refresh_responders(const staple_refresh_t *refresh);
 

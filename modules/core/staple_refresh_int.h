@@ -14,9 +14,12 @@ typedef struct staple_entry_t {
     const staple_policy_t *policy;
     apr_uint32_t whom;                 /* staple_responders_hash() */
     const char *asked;                 /* the responder asked last, or NULL */
-    staple_responder_t *skipped; /* was down at its turn, and nobody else
-                                    had a response so far */
+    staple_responder_t *responder;     /* whom it waits for */
+    staple_health_t *skipped; /* of whom was down at its turn, and nobody else
+                                 had a response so far */
     unsigned attempt;                  /* of the job at work */
+    unsigned cut;                      /* the first attempt that was cut short
+                                          and is to be made again, + 1 */
     staple_reason_e reason;            /* why the job's last attempt failed */
     int may_ask;                       /* there is somebody to ask */
     int insists;                       /* its clients do, on a staple */
@@ -38,7 +41,6 @@ struct staple_refresh_t {
     staple_writer_t *writer;
     staple_follow_t *follow;
     staple_queue_t *queue; /* who waits for which responder */
-    unsigned skipped;      /* attempts passed over, ever */
     staple_responder_t *shared; /* the shared store, or NULL */
     unsigned char *value;       /* room for one value of it */
     staple_exchange_t *free;

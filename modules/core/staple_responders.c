@@ -1,160 +1,233 @@
 /* The responders to ask in order, and the health that certificates share. */
 #include "staple_responders.h"
 
+#include <apr_strings.h>
+#include <openssl/sha.h>
 #include <string.h>
 
-#include "staple_schedule.h"
+/* An origin may have the same text as a URL of it. */
+static staple_responder_id_t id_of(apr_pool_t *p, const char *kind,
+                                   const char *text)
+{
+    const char *name = apr_pstrcat(p, kind, text, NULL);
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    staple_responder_id_t id;
 
-staple_responder_t *staple_responder_make(apr_pool_t *p, const char *url)
+    SHA256((const unsigned char *)name, strlen(name), digest);
+    memcpy(id.bytes, digest, sizeof(id.bytes));
+    return id;
+}
+
+staple_origin_t *staple_responder_make_origin(apr_pool_t *p, const char *name)
+{
+    staple_origin_t *origin = apr_pcalloc(p, sizeof(*origin));
+
+    origin->name = name;
+    origin->id = id_of(p, "origin ", name);
+    staple_health_begin(&origin->health);
+    origin->window = STAPLE_RESPONDER_WINDOW_FIRST;
+    origin->window_last = STAPLE_RESPONDER_WINDOW_LAST;
+    origin->leash = STAPLE_RESPONDER_LEASH;
+    origin->first_waiting = origin->last_waiting = STAPLE_RESPONDER_NOBODY;
+    return origin;
+}
+
+staple_responder_t *staple_responder_make(apr_pool_t *p, const char *url,
+                                          staple_origin_t *origin)
 {
     staple_responder_t *r = apr_pcalloc(p, sizeof(*r));
 
     r->url = url;
-    r->prober = STAPLE_RESPONDER_NOBODY;
-    r->window = STAPLE_RESPONDER_WINDOW_FIRST;
-    r->window_last = STAPLE_RESPONDER_WINDOW_LAST;
+    r->id = id_of(p, "url ", url);
+    r->origin = origin;
+    staple_health_begin(&r->health);
     return r;
 }
 
-staple_responder_turn_e staple_responder_turn(const staple_responder_t *r,
-                                              apr_time_t now)
+int staple_origin_has_room(const staple_origin_t *origin)
 {
-    if (r->is_down) {
-        return r->in_flight == 0 && now >= r->probe_at ? STAPLE_RESPONDER_ASK
-                                                       : STAPLE_RESPONDER_SKIP;
+    unsigned window = origin->window;
+
+    if (origin->health.is_down) {
+        return origin->health.in_flight == 0;
     }
-    return r->in_flight < r->window ? STAPLE_RESPONDER_ASK
-                                    : STAPLE_RESPONDER_WAIT;
+    if (!origin->is_proven && window > STAPLE_RESPONDER_WINDOW_FIRST) {
+        window = STAPLE_RESPONDER_WINDOW_FIRST;
+    }
+    return origin->health.in_flight < window;
+}
+
+int staple_responder_may_ask(staple_health_t **down, staple_responder_t *r,
+                             apr_time_t now)
+{
+    staple_origin_t *origin = r->origin;
+
+    *down = origin->health.is_down ? &origin->health : &r->health;
+    return staple_health_may_ask(*down, now)
+           || (*down == &origin->health && r->health.answers
+               && origin->health.in_flight == 0);
+}
+
+staple_health_t *staple_responder_what_is_down(staple_responder_t *r)
+{
+    if (r->origin->health.is_down) {
+        return &r->origin->health;
+    }
+    return r->health.is_down ? &r->health : NULL;
 }
 
 void staple_responder_started(staple_responder_t *r)
 {
-    r->in_flight++;
+    r->origin->health.in_flight++;
+    r->health.in_flight++;
     r->requests++;
 }
 
-/* Does this tell of the responder (it would fail for others, too) rather than
- * of one certificate or one response? */
-static int is_trouble(staple_reason_e reason, int http_status)
+int staple_responder_is_out_of_reach(staple_reason_e reason)
 {
-    if (reason == STAPLE_HTTP_STATUS) {
-        return http_status >= 500 || http_status == 429;
-    }
     return reason == STAPLE_RESOLVE || reason == STAPLE_CONNECT
-           || reason == STAPLE_TLS || reason == STAPLE_TIMEOUT
-           || reason == STAPLE_NETWORK || reason == STAPLE_EMPTY
-           || reason == STAPLE_TOO_LARGE || reason == STAPLE_HTTP_TYPE
-           || reason == STAPLE_STATUS_INTERNAL_ERROR
-           || reason == STAPLE_STATUS_TRY_LATER;
+           || reason == STAPLE_TLS || reason == STAPLE_TIMEOUT;
 }
 
-static staple_responder_change_e came_well(staple_responder_t *r)
+typedef enum {
+    FAULT_NONE,  /* or of one certificate or response */
+    FAULT_URL,   /* it would fail for others, too */
+    FAULT_ORIGIN /* as would other URLs */
+} fault_e;
+
+static fault_e fault_of(staple_reason_e reason, int http_status)
 {
-    int was_down = r->is_down;
-
-    r->is_down = 0;
-    r->suspect_count = 0;
-    r->probes = 0;
-    if (r->window < r->window_last) {
-        r->window++;
+    if (staple_responder_is_out_of_reach(reason) || reason == STAPLE_NETWORK) {
+        return http_status == 0 ? FAULT_ORIGIN : FAULT_URL;
     }
-    return was_down ? STAPLE_RESPONDER_CAME_UP : STAPLE_RESPONDER_SAME;
+    if (reason == STAPLE_HTTP_STATUS) {
+        return http_status >= 500 || http_status == 429 ? FAULT_URL
+                                                        : FAULT_NONE;
+    }
+    return reason == STAPLE_EMPTY || reason == STAPLE_TOO_LARGE
+                   || reason == STAPLE_HTTP_TYPE
+                   || reason == STAPLE_STATUS_INTERNAL_ERROR
+                   || reason == STAPLE_STATUS_TRY_LATER
+               ? FAULT_URL
+               : FAULT_NONE;
 }
 
-/* Remembers for whom it failed.  One certificate that fails again and again
- * says nothing about the others. */
-static void suspect(staple_responder_t *r, apr_uint32_t index)
+/* There was an HTTP answer, be it a bad one. */
+static staple_health_change_e origin_answered(staple_origin_t *origin,
+                                              apr_interval_time_t took)
 {
-    unsigned i;
-
-    for (i = 0; i < r->suspect_count; i++) {
-        if (r->suspects[i] == index) {
-            return;
-        }
-    }
-    if (r->suspect_count < STAPLE_RESPONDER_SUSPECTS) {
-        r->suspects[r->suspect_count++] = index;
-    }
+    origin->accused = NULL;
+    origin->has_several_accused = 0;
+    origin->took = took;
+    origin->leash = 4 * took > STAPLE_RESPONDER_LEASH ? 4 * took
+                                                      : STAPLE_RESPONDER_LEASH;
+    return staple_health_came_well(&origin->health);
 }
 
-static void put_off_probe(staple_responder_t *r, apr_time_t now)
+/* There was none.  Where one URL fails alone, and another one answered the last
+ * time, it is to blame itself; that one is down already says nothing new. */
+static staple_responder_change_t out_of_reach(staple_responder_t *r,
+                                              apr_uint32_t index,
+                                              apr_time_t now)
 {
-    r->probe_at =
-        now
-        + staple_schedule_back_off(STAPLE_RESPONDER_PROBE_FIRST,
-                                   STAPLE_RESPONDER_PROBE_LAST, r->probes);
+    staple_responder_change_t change = {STAPLE_HEALTH_SAME, STAPLE_HEALTH_SAME};
+    staple_origin_t *origin = r->origin;
+    unsigned others = origin->answering - (r->health.answers != 0);
+
+    if (origin->health.is_down || !r->health.is_down) {
+        origin->has_several_accused |=
+            origin->accused != NULL && origin->accused != r;
+        origin->accused = r;
+        change.origin = staple_health_failed(
+            &origin->health, index,
+            origin->has_several_accused || others == 0, now);
+    }
+    if (!origin->health.is_down) {
+        change.url = staple_health_failed(&r->health, index, 1, now);
+    }
+    if (change.url == STAPLE_HEALTH_WENT_DOWN) { /* so it was not the origin */
+        origin->accused = NULL;
+        origin->health.failures = origin->health.suspect_count = 0;
+    }
+    r->health.answers = 0;
+    return change;
 }
 
-staple_responder_change_e
+static staple_responder_change_t judge(staple_responder_t *r,
+                                       apr_uint32_t index, fault_e fault,
+                                       apr_interval_time_t took, apr_time_t now)
+{
+    staple_responder_change_t change = {STAPLE_HEALTH_SAME, STAPLE_HEALTH_SAME};
+
+    switch (fault) {
+    case FAULT_NONE:
+        change.origin = origin_answered(r->origin, took);
+        change.url = staple_health_came_well(&r->health);
+        break;
+    case FAULT_URL:
+        change.origin = origin_answered(r->origin, took);
+        change.url = staple_health_failed(&r->health, index, 1, now);
+        break;
+    case FAULT_ORIGIN:
+        change = out_of_reach(r, index, now);
+        break;
+    }
+    return change;
+}
+
+static void resize_window(staple_origin_t *origin, int came_well)
+{
+    if (!came_well) {
+        origin->window = origin->window > 1 ? origin->window / 2 : 1;
+    }
+    else if (origin->window < origin->window_last) {
+        origin->window++;
+    }
+}
+
+staple_responder_change_t
 staple_responder_ended(staple_responder_t *r, apr_uint32_t index,
                        staple_reason_e reason, int http_status,
                        apr_interval_time_t took, apr_time_t now)
 {
-    r->in_flight--;
+    staple_responder_change_t change = {STAPLE_HEALTH_SAME, STAPLE_HEALTH_SAME};
+    fault_e fault = fault_of(reason, http_status);
+    staple_origin_t *origin = r->origin;
+    int did_answer = r->health.answers;
+
+    origin->health.in_flight--;
+    r->health.in_flight--;
     if (reason == STAPLE_NO_MEMORY) { /* here, which says nothing of it */
-        if (r->is_down) {
-            put_off_probe(r, now);
+        if (staple_responder_what_is_down(r) != NULL) {
+            staple_health_put_off(staple_responder_what_is_down(r), now);
         }
-        return STAPLE_RESPONDER_SAME;
+        return change;
     }
-    r->latency = took;
+    if (fault != FAULT_ORIGIN) {
+        r->latency = took;
+    }
     if (reason != STAPLE_OK) {
         r->failures++;
         r->last_error = reason;
     }
-    if (!is_trouble(reason, http_status)) {
-        return came_well(r);
-    }
-    r->window = r->window > 1 ? r->window / 2 : 1;
-    suspect(r, index);
-    if (r->is_down && now < r->probe_at) {
-        return STAPLE_RESPONDER_SAME; /* it was in flight when others failed */
-    }
-    if (r->is_down) {
-        r->probes++;
-    }
-    else if (r->suspect_count < STAPLE_RESPONDER_SUSPECTS) {
-        return STAPLE_RESPONDER_SAME;
-    }
-    put_off_probe(r, now);
-    if (r->is_down) {
-        return STAPLE_RESPONDER_SAME;
-    }
-    r->is_down = 1;
-    return STAPLE_RESPONDER_WENT_DOWN;
+    change = judge(r, index, fault, took, now);
+    origin->answering += (unsigned)r->health.answers - (unsigned)did_answer;
+    origin->is_proven = origin->is_own || fault == FAULT_NONE;
+    resize_window(origin, fault == FAULT_NONE);
+    return change;
 }
 
-void staple_responder_leave_alone(staple_responder_t *r,
-                                  apr_interval_time_t time, apr_time_t now)
+void staple_responder_was_cut(staple_responder_t *r,
+                              apr_interval_time_t granted)
 {
-    if (time > STAPLE_SCHEDULE_RETRY_AFTER) {
-        time = STAPLE_SCHEDULE_RETRY_AFTER;
-    }
-    if (r->is_down && r->probe_at < now + time) {
-        r->probe_at = now + time;
-    }
-}
+    staple_origin_t *origin = r->origin;
 
-void staple_responder_was_down(staple_responder_t *r, unsigned probes,
-                               apr_time_t probe_at, apr_time_t now)
-{
-    r->is_down = 1;
-    r->probes = probes;
-    /* The clock may have been set back since. */
-    r->probe_at = probe_at < now + STAPLE_SCHEDULE_RETRY_AFTER
-                      ? probe_at
-                      : now + STAPLE_SCHEDULE_RETRY_AFTER;
-}
-
-apr_uint32_t staple_responder_prober(staple_responder_t *r, apr_time_t now)
-{
-    apr_uint32_t index = STAPLE_RESPONDER_NOBODY;
-
-    if (r->is_down && r->in_flight == 0 && now >= r->probe_at) {
-        index = r->prober;
-        r->prober = STAPLE_RESPONDER_NOBODY;
+    origin->health.in_flight--;
+    r->health.in_flight--;
+    origin->is_proven = 0;
+    if (origin->leash < 2 * granted) {
+        origin->leash = 2 * granted;
     }
-    return index;
 }
 
 static unsigned methods_of(const staple_policy_t *policy)

@@ -2,93 +2,124 @@
 #ifndef STAPLE_RESPONDERS_H
 #define STAPLE_RESPONDERS_H
 
-#include <apr_hash.h>
 #include <apr_pools.h>
 
 #include "staple_cert.h"
+#include "staple_health.h"
 
-/* Nobody is there to probe a responder. */
-#define STAPLE_RESPONDER_NOBODY 0xffffffffU
-
-/* Exchanges in flight at one responder: begins small, grows by one with each
- * answer (so doubles per round trip), halves with each failure. */
-#define STAPLE_RESPONDER_WINDOW_FIRST 4
+/* Exchanges in flight at one origin: begins with as many as it takes to find
+ * it down, grows by one with each answer (so doubles per round trip), halves
+ * with each failure. */
+#define STAPLE_RESPONDER_WINDOW_FIRST STAPLE_HEALTH_SUSPECTS
 #define STAPLE_RESPONDER_WINDOW_LAST 64
 
-/* A responder is down when it failed for this many different certificates in
- * a row; then one certificate at a time probes it, at these intervals. */
-#define STAPLE_RESPONDER_SUSPECTS 3
-#define STAPLE_RESPONDER_PROBE_FIRST apr_time_from_sec(5)
-#define STAPLE_RESPONDER_PROBE_LAST apr_time_from_sec(300)
+/* The time that an exchange gets while others have no place: at first, for who
+ * has never answered.  It doubles each time that it is not enough. */
+#define STAPLE_RESPONDER_LEASH apr_time_from_msec(750)
+
+/* Nobody waits for it. */
+#define STAPLE_RESPONDER_NOBODY 0xffffffffU
+
+#define STAPLE_RESPONDER_ID_LEN 16
+
+/* Names an origin or a URL in what outlives the refresher. */
+typedef struct staple_responder_id_t {
+    unsigned char bytes[STAPLE_RESPONDER_ID_LEN];
+} staple_responder_id_t;
+
+/*
+ * Scheme, host and port: one server, as far as can be told, whatever URLs it
+ * is named by.  What fails before there is an HTTP answer is its fault, and
+ * what it can take at once is a matter of it.
+ */
+typedef struct staple_origin_t {
+    const char *name; /* "http://ocsp.example:8080" */
+    staple_responder_id_t id;
+    int is_own; /* the shared store: no stranger, and no HTTP */
+    staple_health_t health;
+    /* Its last exchange came well: it may use all places.  Otherwise it
+     * shares half of them with its like, and gets a leash. */
+    int is_proven;
+    unsigned window;
+    unsigned window_last; /* what it grows to */
+    apr_interval_time_t leash;
+    apr_interval_time_t took; /* the last answer */
+    unsigned answering;       /* URLs of it that did so the last time */
+    const struct staple_responder_t *accused; /* failed since the last answer */
+    int has_several_accused;
+    /* staple_queue's: the certificates that wait for it, the time of places
+     * that it has had, and the list of all */
+    apr_uint32_t first_waiting, last_waiting;
+    apr_uint32_t waiting;
+    apr_interval_time_t had;
+    apr_uint32_t counted; /* certificate that was counted last, + 1 */
+    struct staple_origin_t *next;
+} staple_origin_t;
 
 /* One responder URL, as all certificates that name it see it. */
 typedef struct staple_responder_t {
     const char *url;
-    /* manners */
-    unsigned in_flight;
-    unsigned window;
-    unsigned window_last; /* what it grows to */
-    /* health */
-    int is_down;
-    unsigned suspect_count;
-    apr_uint32_t suspects[STAPLE_RESPONDER_SUSPECTS];
-    unsigned probes; /* failed ones since it went down */
-    apr_time_t probe_at;
-    apr_uint32_t prober; /* passed it over, failed, and asks it next */
+    staple_responder_id_t id;
+    staple_origin_t *origin;
+    staple_health_t health;
     /* figures for people */
     apr_uint64_t requests;
     apr_uint64_t failures;
     staple_reason_e last_error;
     apr_interval_time_t latency; /* of the last answer */
-    /* staple_queue's: the certificates that wait for it, and the list of all */
-    apr_uint32_t first_waiting, last_waiting;
+    /* staple_queue's */
+    apr_uint32_t counted;
     struct staple_responder_t *next;
 } staple_responder_t;
 
-typedef enum {
-    STAPLE_RESPONDER_ASK,  /* now */
-    STAPLE_RESPONDER_WAIT, /* until an exchange in flight ends */
-    STAPLE_RESPONDER_SKIP  /* it is down: go on to the next URL */
-} staple_responder_turn_e;
+/* A new origin, and a new responder of it, of which nothing is known.  Texts
+ * must live on. */
+staple_origin_t *staple_responder_make_origin(apr_pool_t *p, const char *name);
+staple_responder_t *staple_responder_make(apr_pool_t *p, const char *url,
+                                          staple_origin_t *origin);
 
-typedef enum {
-    STAPLE_RESPONDER_SAME,
-    STAPLE_RESPONDER_WENT_DOWN,
-    STAPLE_RESPONDER_CAME_UP
-} staple_responder_change_e;
+/* Has it room for another exchange?  One that is down: for one. */
+int staple_origin_has_room(const staple_origin_t *origin);
 
-/* A new responder, healthy until proven otherwise.  `url` must live on. */
-staple_responder_t *staple_responder_make(apr_pool_t *p, const char *url);
+/* May this responder be asked at `now`, if its origin has room?  0: *down, it
+ * or its origin, is down: go on to the next URL.  A URL that answered the last
+ * time is asked although its origin is down, as long as nobody else asks: it is
+ * not to suffer from its neighbours' failures. */
+int staple_responder_may_ask(staple_health_t **down, staple_responder_t *r,
+                             apr_time_t now);
 
-/* May another exchange start at `now`? */
-staple_responder_turn_e staple_responder_turn(const staple_responder_t *r,
-                                              apr_time_t now);
+/* What is down: its origin's health, or its own; NULL: it is not. */
+staple_health_t *staple_responder_what_is_down(staple_responder_t *r);
 
 /* An exchange starts. */
 void staple_responder_started(staple_responder_t *r);
 
-/* An exchange for certificate `index` ended after `took`.  `reason` is that of
+/* What an exchange changed, and where. */
+typedef struct staple_responder_change_t {
+    staple_health_change_e origin, url;
+} staple_responder_change_t;
+
+/*
+ * An exchange for certificate `index` ended after `took`.  `reason` is that of
  * the exchange or of the response's status; `http_status` is 0 where there was
- * none.  Only what tells of the responder rather than of the certificate
- * counts against its health; a lack of memory here counts for nothing. */
-staple_responder_change_e
+ * none.  Only what would fail for others, too, counts, and then
+ *   - against the origin where no HTTP answer came;
+ *   - against the URL where one did, or where this one alone fails while
+ *     others of its origin answered the last time;
+ * and a lack of memory here against nobody.
+ */
+staple_responder_change_t
 staple_responder_ended(staple_responder_t *r, apr_uint32_t index,
                        staple_reason_e reason, int http_status,
                        apr_interval_time_t took, apr_time_t now);
 
-/* The responder wants to be left alone for `time` from now on, which holds for
- * its probes, too, within the bounds of staple_schedule.h. */
-void staple_responder_leave_alone(staple_responder_t *r,
-                                  apr_interval_time_t time, apr_time_t now);
+/* An exchange was ended after `granted` because others wait: no failure, and no
+ * proof. */
+void staple_responder_was_cut(staple_responder_t *r,
+                              apr_interval_time_t granted);
 
-/* An earlier refresher found it down, and would probe it at `probe_at`: so it
- * is from now on, within the bounds of staple_schedule.h. */
-void staple_responder_was_down(staple_responder_t *r, unsigned probes,
-                               apr_time_t probe_at, apr_time_t now);
-
-/* The certificate that shall probe the responder now, which is down: once
- * each time that a probe is due.  STAPLE_RESPONDER_NOBODY: none. */
-apr_uint32_t staple_responder_prober(staple_responder_t *r, apr_time_t now);
+/* Would another method at the same URL fail, too? */
+int staple_responder_is_out_of_reach(staple_reason_e reason);
 
 /* Number of attempts of one job: URLs times methods. */
 unsigned staple_responders_attempts(const staple_cert_t *cert,

@@ -1,30 +1,59 @@
-/* The refresher's state on the board; what the next one takes over from it. */
+/* The refresher on the board, and what the next one takes over from it. */
 #include "staple_show.h"
 
+#include <apr_hash.h>
 #include <apr_strings.h>
+#include <string.h>
 
-/* Adds the responders that are down, or those that are not. */
+#include "staple_refresh_int.h"
+
+/* ---- the board ---- */
+
+static staple_board_health_e health_of(const staple_responder_t *r)
+{
+    if (r->origin->health.is_down || r->health.is_down) {
+        return STAPLE_BOARD_DOWN;
+    }
+    if (r->health.answers) {
+        return STAPLE_BOARD_ANSWERS;
+    }
+    return r->failures > 0 ? STAPLE_BOARD_FAILING : STAPLE_BOARD_PENDING;
+}
+
+static void show_responder(staple_board_responder_t *shown,
+                           const staple_responder_t *r,
+                           staple_board_health_e health)
+{
+    const staple_health_t *down =
+        r->origin->health.is_down ? &r->origin->health : &r->health;
+
+    apr_cpystrn(shown->url, r->url, sizeof(shown->url));
+    shown->requests = r->requests;
+    shown->failures = r->failures;
+    shown->latency = r->latency;
+    shown->probe_at = down->is_down ? down->probe_at : 0;
+    shown->health = (apr_uint32_t)health;
+    shown->is_healthy =
+        health != STAPLE_BOARD_DOWN
+        && (health != STAPLE_BOARD_FAILING || r->health.has_answered);
+    shown->last_error = (apr_uint32_t)r->last_error;
+}
+
+/* Adds those that are doing so; whom nobody had to ask yet is left out. */
 static void add_responders(staple_board_t *board,
-                           const staple_refresh_t *refresh, int is_down)
+                           const staple_refresh_t *refresh,
+                           staple_board_health_e health)
 {
     const staple_responder_t *r;
-    staple_board_responder_t *shown;
 
     for (r = staple_refresh_responders(refresh);
          r != NULL && board->responder_count < STAPLE_BOARD_RESPONDERS;
          r = r->next) {
-        if (r->is_down != is_down) {
-            continue;
+        if (health_of(r) == health
+            && (health == STAPLE_BOARD_DOWN || r->requests > 0)) {
+            show_responder(&board->responders[board->responder_count++], r,
+                           health);
         }
-        shown = &board->responders[board->responder_count++];
-        apr_cpystrn(shown->url, r->url, sizeof(shown->url));
-        shown->requests = r->requests;
-        shown->failures = r->failures;
-        shown->latency = r->latency;
-        shown->probe_at = r->probe_at;
-        shown->probes = r->probes;
-        shown->is_healthy = !r->is_down;
-        shown->last_error = (apr_uint32_t)r->last_error;
     }
 }
 
@@ -33,23 +62,121 @@ void staple_show_put(staple_board_t *board, const staple_refresh_t *refresh)
     board->next_due_at = staple_refresh_due_at(refresh);
     board->in_flight = staple_refresh_in_flight(refresh);
     board->responder_count = 0;
-    add_responders(board, refresh, 1);
-    add_responders(board, refresh, 0);
+    add_responders(board, refresh, STAPLE_BOARD_DOWN);
+    add_responders(board, refresh, STAPLE_BOARD_FAILING);
+    add_responders(board, refresh, STAPLE_BOARD_ANSWERS);
+    add_responders(board, refresh, STAPLE_BOARD_PENDING);
+}
+
+/* ---- for the next refresher ---- */
+
+static void keep(staple_known_t *known, const staple_responder_id_t *id,
+                 const staple_health_t *health, unsigned flags, apr_time_t now)
+{
+    staple_known_row_t row = {.id = *id};
+
+    row.known_at = now - now % apr_time_from_sec(86400);
+    row.flags = flags | (health->has_answered ? STAPLE_KNOWN_ANSWERED : 0);
+    if (health->is_down) {
+        row.flags |= STAPLE_KNOWN_DOWN;
+        row.probe_at = health->probe_at;
+        row.probes = health->probes;
+    }
+    if (row.flags != 0) {
+        staple_known_add(known, &row);
+    }
+}
+
+void staple_show_keep(staple_known_t *known, const staple_refresh_t *refresh,
+                      apr_time_t now)
+{
+    const staple_origin_t *origin = staple_queue_origins(refresh->queue);
+    const staple_responder_t *r = staple_queue_responders(refresh->queue);
+
+    staple_known_begin(known);
+    for (; origin != NULL; origin = origin->next) {
+        keep(known, &origin->id, &origin->health,
+             origin->is_proven ? STAPLE_KNOWN_PROVEN : 0, now);
+    }
+    for (; r != NULL; r = r->next) {
+        if (r->health.is_down) {
+            keep(known, &r->id, &r->health, 0, now);
+        }
+    }
+    staple_known_end(known);
+}
+
+static void recall(staple_health_t *health, const staple_known_row_t *row,
+                   apr_time_t now)
+{
+    health->has_answered |= (row->flags & STAPLE_KNOWN_ANSWERED) != 0;
+    if (row->flags & STAPLE_KNOWN_DOWN) {
+        staple_health_was_down(health, row->probes, row->probe_at, now);
+    }
+}
+
+/* Who failed since somebody went down asks when that is to be probed, or is
+ * back. */
+static void find_prober(staple_refresh_t *refresh, apr_uint32_t index)
+{
+    staple_entry_t *entry = &refresh->entries[index];
+    const char *url;
+    unsigned attempt = 0;
+    int by_get;
+
+    while (entry->skipped == NULL
+           && (url = staple_responders_attempt(&by_get, entry->cert,
+                                               entry->policy, attempt))
+                  != NULL) {
+        staple_responder_t *r = staple_queue_responder(refresh->queue, url);
+
+        if (r->origin->health.is_down) {
+            entry->skipped = &r->origin->health;
+        }
+        else if (r->health.is_down) {
+            entry->skipped = &r->health;
+        }
+        attempt = staple_responders_next_url(entry->policy, attempt);
+    }
+    if (entry->skipped != NULL) {
+        entry->skipped->prober = index;
+    }
+}
+
+/* Tells origins and URLs what was known of them. */
+static void recall_all(staple_refresh_t *refresh, const staple_known_t *known,
+                       apr_time_t now)
+{
+    const staple_known_row_t *row;
+    staple_origin_t *origin;
+    staple_responder_t *r;
+    apr_uint32_t i;
+
+    for (i = 0; (row = staple_known_row(known, i)) != NULL; i++) {
+        origin = staple_queue_find_origin(refresh->queue, &row->id);
+        if (origin != NULL) {
+            recall(&origin->health, row, now);
+            origin->is_proven = origin->is_own
+                                || (row->flags & STAPLE_KNOWN_PROVEN) != 0;
+        }
+        r = staple_queue_find(refresh->queue, &row->id);
+        if (r != NULL) {
+            recall(&r->health, row, now);
+        }
+    }
 }
 
 void staple_show_take_over(staple_refresh_t *refresh,
-                           const staple_board_block_t *block, apr_time_t now)
+                           const staple_known_t *known, apr_time_t now)
 {
-    const staple_board_responder_t *r;
-    staple_board_t board;
+    staple_record_t record;
     apr_uint32_t i;
 
-    staple_board_get(&board, block);
-    for (i = 0; i < board.responder_count; i++) {
-        r = &board.responders[i];
-        if (!r->is_healthy) {
-            staple_refresh_was_down(refresh, r->url, r->probes, r->probe_at,
-                                    now);
+    recall_all(refresh, known, now);
+    for (i = 0; i < refresh->count; i++) {
+        staple_cache_get_record(&record, refresh->cache, i);
+        if (record.failures > 0) {
+            find_prober(refresh, i);
         }
     }
 }

@@ -95,23 +95,13 @@ static size_t take_header(char *data, size_t size, size_t count, void *baton)
 
 /* ---- making ---- */
 
-/* Protocols, as each libcurl wants to hear it. */
-static CURLcode allow_http_only(CURL *easy)
-{
-#if LIBCURL_VERSION_NUM >= 0x075500
-    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-#else
-    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS,
-                            (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
-#endif
-}
-
 /* What libcurl needs memory to keep, and would do in its own way without. */
 static int set_texts(CURL *easy, const staple_fetch_options_t *options)
 {
     const char *proxy = options->proxy != NULL ? options->proxy : "";
 
-    return allow_http_only(easy) == CURLE_OK
+    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https")
+                   == CURLE_OK
            && curl_easy_setopt(easy, CURLOPT_NOPROXY, "") == CURLE_OK
            && curl_easy_setopt(easy, CURLOPT_PROXY, proxy) == CURLE_OK
            && curl_easy_setopt(easy, CURLOPT_USERAGENT, options->user_agent)
@@ -127,10 +117,8 @@ static CURL *make_easy(const staple_fetch_t *fetch, transfer_t *transfer)
         curl_easy_cleanup(easy);
         return NULL;
     }
-#if LIBCURL_VERSION_NUM >= 0x075700
     /* Giving up on a host name must not wait for the resolver's thread. */
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-#endif
     curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);

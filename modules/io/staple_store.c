@@ -14,6 +14,7 @@
 
 #define LOCK_FILE "lock"
 #define NEW_FILE "new"
+#define KNOWN_FILE "responders"
 #define BAD_SUFFIX ".bad"
 
 /* "<64 hexadecimal digits>.bad" */
@@ -260,17 +261,16 @@ static apr_status_t read_all(unsigned char *buf, apr_size_t *len, int file,
     return count < 0 ? errno : APR_SUCCESS;
 }
 
-apr_status_t staple_store_read(unsigned char *buf, apr_size_t *len,
-                               const char **why, const staple_store_t *store,
-                               const unsigned char sha256[32])
+/* Reads a file of at most `room` bytes that nobody else can have written. */
+static apr_status_t read_file(unsigned char *buf, apr_size_t *len,
+                              apr_size_t room, const char **why,
+                              const staple_store_t *store, const char *name)
 {
     apr_status_t status = APR_SUCCESS;
-    char name[NAME_SIZE];
     struct stat info;
     int file;
 
     *why = NULL;
-    name_of(name, sha256, "");
     file = openat(store->directory, name,
                   O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (file < 0) {
@@ -289,14 +289,31 @@ apr_status_t staple_store_read(unsigned char *buf, apr_size_t *len,
     else if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
         *why = "others than its owner may write to it";
     }
-    else if (info.st_size > STAPLE_STORED_MAX) {
+    else if ((apr_uint64_t)info.st_size > room) {
         *why = "it is too large";
     }
     else {
-        status = read_all(buf, len, file, STAPLE_STORED_MAX);
+        status = read_all(buf, len, file, room);
     }
     close_file(&file);
     return *why != NULL ? APR_EINVAL : status;
+}
+
+apr_status_t staple_store_read(unsigned char *buf, apr_size_t *len,
+                               const char **why, const staple_store_t *store,
+                               const unsigned char sha256[32])
+{
+    char name[NAME_SIZE];
+
+    name_of(name, sha256, "");
+    return read_file(buf, len, STAPLE_STORED_MAX, why, store, name);
+}
+
+apr_status_t staple_store_read_known(unsigned char *buf, apr_size_t *len,
+                                     const char **why,
+                                     const staple_store_t *store)
+{
+    return read_file(buf, len, STAPLE_KNOWN_BYTES, why, store, KNOWN_FILE);
 }
 
 static apr_status_t write_all(int file, const unsigned char *buf,
@@ -316,12 +333,10 @@ static apr_status_t write_all(int file, const unsigned char *buf,
     return APR_SUCCESS;
 }
 
-apr_status_t staple_store_write(const staple_store_t *store,
-                                const unsigned char sha256[32],
-                                const unsigned char *buf, apr_size_t len)
+static apr_status_t write_file(const staple_store_t *store, const char *name,
+                               const unsigned char *buf, apr_size_t len)
 {
     apr_status_t status;
-    char name[NAME_SIZE];
     int file;
 
     /* One that was cut off stays behind until the next is written: only the
@@ -339,7 +354,6 @@ apr_status_t staple_store_write(const staple_store_t *store,
     if (close(file) != 0 && status == APR_SUCCESS) {
         status = errno;
     }
-    name_of(name, sha256, "");
     if (status == APR_SUCCESS
         && renameat(store->directory, NEW_FILE, store->directory, name) != 0) {
         status = errno;
@@ -348,6 +362,22 @@ apr_status_t staple_store_write(const staple_store_t *store,
         unlinkat(store->directory, NEW_FILE, 0);
     }
     return status;
+}
+
+apr_status_t staple_store_write(const staple_store_t *store,
+                                const unsigned char sha256[32],
+                                const unsigned char *buf, apr_size_t len)
+{
+    char name[NAME_SIZE];
+
+    name_of(name, sha256, "");
+    return write_file(store, name, buf, len);
+}
+
+apr_status_t staple_store_write_known(const staple_store_t *store,
+                                      const unsigned char *buf, apr_size_t len)
+{
+    return write_file(store, KNOWN_FILE, buf, len);
 }
 
 apr_status_t staple_store_sync(const staple_store_t *store)

@@ -5,12 +5,14 @@
 #include <apr_errno.h>
 #include <sys/types.h>
 
+#include "../core/staple_known.h"
 #include "../core/staple_stored.h"
 
 /*
  *   DIR/                    0700, User's
  *     <SHA-256>             a certificate's staple and record (staple_stored.h)
  *     <SHA-256>.bad         what could not be used and was set aside
+ *     responders            what is known of responders (staple_known.h)
  *     new                   a file that is being written
  *     lock                  whoever writes has it locked; the token is in it
  *
@@ -70,6 +72,13 @@ apr_status_t staple_store_write(const staple_store_t *store,
                                 const unsigned char sha256[32],
                                 const unsigned char *buf, apr_size_t len);
 apr_status_t staple_store_sync(const staple_store_t *store);
+
+/* The same for the file of responders; buf has STAPLE_KNOWN_BYTES. */
+apr_status_t staple_store_read_known(unsigned char *buf, apr_size_t *len,
+                                     const char **why,
+                                     const staple_store_t *store);
+apr_status_t staple_store_write_known(const staple_store_t *store,
+                                      const unsigned char *buf, apr_size_t len);
 
 /* Gives a certificate's file another name, so that nobody reads it again but
  * people can. */

@@ -153,6 +153,46 @@ static void restore_one(restorer_t *restorer, apr_uint32_t index)
     staple_ledger_note(view->ledger, index, &stamp, now);
 }
 
+/* What was known of responders; the last generation knows better. */
+static void restore_known(restorer_t *restorer, apr_pool_t *p)
+{
+    const staple_view_t *view = restorer->view;
+    unsigned char *buf = apr_palloc(p, STAPLE_KNOWN_BYTES);
+    staple_known_row_t *rows =
+        apr_palloc(p, STAPLE_KNOWN_MAX * sizeof(*rows));
+    apr_uint32_t count = 0, i;
+    apr_status_t status;
+    const char *why;
+    apr_size_t len;
+
+    if (staple_known_turn(view->known) != 0) {
+        return;
+    }
+    status = staple_store_read_known(buf, &len, &why, restorer->store);
+    if (status == ENOENT) {
+        return;
+    }
+    if (status == APR_SUCCESS
+        && staple_known_decode(rows, &count, buf, len) != STAPLE_OK) {
+        why = "it is damaged";
+    }
+    if (status != APR_SUCCESS || why != NULL) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, status, view->main_server,
+                     STAPLE_LOGNO(0120)
+                     "OCSPStapleStore %s: the file \"responders\" is not "
+                     "used%s%s; it is written anew, and who is down will be "
+                     "found out again",
+                     view->store, why != NULL ? ": " : "",
+                     why != NULL ? why : "");
+        return;
+    }
+    staple_known_begin(view->known);
+    for (i = 0; i < count; i++) {
+        staple_known_add(view->known, &rows[i]);
+    }
+    staple_known_end(view->known);
+}
+
 static void restore_all(const staple_view_t *view, staple_store_t *store,
                         apr_pool_t *parent)
 {
@@ -171,6 +211,7 @@ static void restore_all(const staple_view_t *view, staple_store_t *store,
     for (i = 0; i < (apr_uint32_t)view->certs->nelts; i++) {
         restore_one(restorer, i);
     }
+    restore_known(restorer, p);
     if (restorer->restored + restorer->outdated + restorer->bad > 0) {
         ap_log_error(APLOG_MARK, APLOG_INFO, 0, view->main_server,
                      STAPLE_LOGNO(0096)

@@ -31,7 +31,8 @@ typedef struct retained_t {
     apr_pool_t *pool; /* of the segment; NULL: none */
     /* as RETAINED_MAGIC says */
     void *block;            /* begins with the board */
-    void *ledger;           /* in it, behind the board */
+    staple_known_t *known;  /* in it, behind the board */
+    void *ledger;           /* in it, behind that */
     void *cache;            /* in it, behind the ledger */
     apr_size_t ledger_size; /* in bytes, as the next */
     apr_size_t cache_size;
@@ -101,6 +102,7 @@ static void take_over(const staple_view_t *view, const retained_t *last,
         return;
     }
     staple_board_adopt(view->board, last->block);
+    staple_known_adopt(view->known, last->known);
     too_long = staple_writer_adopt(staple_writer_make(ptemp, view->cache),
                                    older);
     if (too_long > 0) {
@@ -120,11 +122,12 @@ static apr_size_t rounded(apr_size_t size)
     return (size + 127) / 128 * 128;
 }
 
-/* The segment: board, ledger, cache.  Returns 0 after an error line. */
+/* The segment: board, what is known of responders, ledger, cache.  Returns 0 after an error line. */
 static int lay_out(retained_t *fresh, server_rec *s, apr_uint32_t count,
                    apr_size_t max_len)
 {
     apr_size_t board_size = rounded(staple_board_size(count));
+    apr_size_t known_size = rounded(staple_known_size());
     apr_size_t size;
     apr_status_t status;
 
@@ -139,7 +142,7 @@ static int lay_out(retained_t *fresh, server_rec *s, apr_uint32_t count,
                      count, max_len);
         return 0;
     }
-    size = board_size + fresh->ledger_size + fresh->cache_size;
+    size = board_size + known_size + fresh->ledger_size + fresh->cache_size;
     status = make_segment(fresh, s->process->pool, size);
     if (status != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
@@ -152,13 +155,15 @@ static int lay_out(retained_t *fresh, server_rec *s, apr_uint32_t count,
                      size, max_len, count);
         return 0;
     }
-    fresh->ledger = (char *)fresh->block + board_size;
+    fresh->known = (void *)((char *)fresh->block + board_size);
+    fresh->ledger = (char *)fresh->known + known_size;
     fresh->cache = (char *)fresh->ledger + fresh->ledger_size;
     return 1;
 }
 
-/* Shared memory for the certificates of the view: board, ledger, and a cache
- * with what is known of them.  Returns 0 after an error line. */
+/* Shared memory for the certificates of the view: board, what is known of
+ * responders, ledger, and a cache with what is known of the certificates.
+ * Returns 0 after an error line. */
 static int make_shared(staple_view_t *view, apr_pool_t *ptemp, server_rec *s)
 {
     const apr_array_header_t *certs = view->certs;
@@ -177,6 +182,7 @@ static int make_shared(staple_view_t *view, apr_pool_t *ptemp, server_rec *s)
         keys[i] = APR_ARRAY_IDX(certs, i, staple_refresh_cert_t).cert->key;
     }
     view->board = staple_board_format(fresh.block, count);
+    view->known = staple_known_format(fresh.known);
     view->ledger = staple_ledger_format(fresh.ledger, count);
     view->cache = staple_cache_format(fresh.cache, fresh.cache_size, keys,
                                       count, max_len);

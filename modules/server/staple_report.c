@@ -87,6 +87,19 @@ static void gave_up(const staple_reporter_t *reporter,
                  seconds_until(record->next_at, record->attempted_at));
 }
 
+/* Not at INFO: nothing has failed. */
+static void cut_short(const staple_reporter_t *reporter,
+                      const staple_report_t *report)
+{
+    const staple_cert_t *cert = cert_of(reporter, report);
+
+    ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, reporter->server,
+                 "certificate \"%s\" (serial %s), %s: no answer within %d ms, "
+                 "and others wait: it gets more time at its next turn",
+                 cert->subject, cert->serial, report->url,
+                 (int)apr_time_as_msec(report->took));
+}
+
 static void job_failed(const staple_reporter_t *reporter,
                        const staple_report_t *report)
 {
@@ -191,9 +204,9 @@ static const struct {
                                         "gets fresh OCSP responses again"},
     [STAPLE_EVENT_RESPONDER_DOWN] = {APLOG_WARNING, APLOG_WARNING,
                                      STAPLE_LOGNO(0042),
-                                     "is down: it failed for several "
-                                     "certificates in a row, and from now on "
-                                     "one at a time asks it"},
+                                     "is down: it failed again and again, and "
+                                     "from now on one certificate at a time "
+                                     "asks it"},
     [STAPLE_EVENT_RESPONDER_UP] = {APLOG_NOTICE, APLOG_NOTICE,
                                    STAPLE_LOGNO(0043), "answers again"},
 };
@@ -322,6 +335,9 @@ void staple_report_take(void *baton, const staple_report_t *report)
     switch (report->what) {
     case STAPLE_REPORT_ATTEMPT_FAILED:
         attempt_failed(reporter, report);
+        break;
+    case STAPLE_REPORT_CUT_SHORT:
+        cut_short(reporter, report);
         break;
     case STAPLE_REPORT_JOB_FAILED:
         job_failed(reporter, report);

@@ -25,6 +25,10 @@
 #define RETRY_FIRST apr_time_from_sec(1)
 #define RETRY_LAST apr_time_from_sec(60)
 
+/* What is known of responders is written no more often than this: one that
+ * goes up and down must not wear out the disk. */
+#define KNOWN_PAUSE apr_time_from_sec(60)
+
 #define SWEEP apr_time_from_sec(86400)
 
 /*
@@ -48,6 +52,11 @@ typedef struct saver_t {
     unsigned failures; /* in a row */
     apr_time_t retry_at;
     apr_time_t sweep_at;
+    apr_uint64_t known_turn; /* as written last */
+    apr_uint64_t known_token; /* of the store that was written to */
+    apr_time_t known_at;      /* when it may be written again */
+    staple_known_row_t rows[STAPLE_KNOWN_MAX];
+    unsigned char bytes[STAPLE_KNOWN_BYTES];
     unsigned char der[STAPLE_MAX_RESPONSE];
     unsigned char stored[STAPLE_STORED_MAX];
 } saver_t;
@@ -209,6 +218,57 @@ static void save_all(saver_t *saver, apr_time_t deadline)
     }
 }
 
+/* Is there something new to know of responders, and is it time to write it? */
+static int is_known_due(saver_t *saver, apr_time_t now, int is_last)
+{
+    apr_uint64_t turn = staple_known_turn(saver->view->known);
+    int is_new = turn != saver->known_turn
+                 || saver->known_token != saver->store.token;
+
+    return turn != 0 && is_new
+           && (is_last || now >= saver->known_at
+               || saver->known_at > now + KNOWN_PAUSE);
+}
+
+/* Writes what is known of responders, with what others have written there. */
+static void save_known(saver_t *saver, int is_last)
+{
+    apr_time_t now = apr_time_now();
+    apr_uint64_t turn;
+    apr_uint32_t count = 0;
+    apr_status_t status;
+    apr_size_t len;
+    const char *why;
+    int is_due;
+
+    enter(saver);
+    is_due = is_known_due(saver, now, is_last);
+    turn = staple_known_turn(saver->view->known);
+    if (is_due) {
+        count = staple_known_get(saver->rows, saver->view->known);
+    }
+    leave(saver);
+    if (!is_due) {
+        return;
+    }
+    if (staple_store_read_known(saver->bytes, &len, &why, &saver->store)
+        == APR_SUCCESS) {
+        count = staple_known_merge(saver->rows, count, saver->bytes, len, now);
+    }
+    len = staple_known_encode(saver->bytes, saver->rows, count);
+    status = staple_store_write_known(&saver->store, saver->bytes, len);
+    if (status == APR_SUCCESS) {
+        status = staple_store_sync(&saver->store);
+    }
+    if (status != APR_SUCCESS) {
+        failed(saver, status, NULL);
+        return;
+    }
+    saver->known_turn = turn;
+    saver->known_token = saver->store.token;
+    saver->known_at = now + KNOWN_PAUSE;
+}
+
 static int compare(const void *a, const void *b)
 {
     return memcmp(a, b, 32);
@@ -278,6 +338,7 @@ static void look(saver_t *saver, int is_last)
     status = open_store(saver, &why);
     if (status == APR_SUCCESS) {
         save_all(saver, is_last ? now + LAST_LOOK : 0);
+        save_known(saver, is_last);
         if (!is_last) {
             sweep(saver);
         }

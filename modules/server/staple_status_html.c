@@ -308,6 +308,25 @@ static void put_servers(request_rec *r, const apr_array_header_t *servers)
     }
 }
 
+/* By staple_board_health_e: the class of the style sheet, and the word. */
+static const char *const health_words[][2] = {
+    [STAPLE_BOARD_PENDING] = {"pending", "no answer yet"},
+    [STAPLE_BOARD_ANSWERS] = {"good", "healthy"},
+    [STAPLE_BOARD_FAILING] = {"stale", "failing"},
+    [STAPLE_BOARD_DOWN] = {"down", "down"},
+};
+
+/* How long its last answer took, if there was any. */
+static void put_latency(request_rec *r, apr_interval_time_t latency)
+{
+    if (latency > 0) {
+        ap_rprintf(r, "%.0f ms", (double)latency / 1000);
+    }
+    else {
+        ap_rputs("<span class=\"none\">none</span>", r);
+    }
+}
+
 static void put_responder(request_rec *r,
                           const staple_board_responder_t *responder)
 {
@@ -316,14 +335,15 @@ static void put_responder(request_rec *r,
     ap_rprintf(r,
                "</span></th>" CELL("Health")
                "<b class=\"state %s\">%s</b>" CELL_END
-               CELL("Last answer") "%.0f ms" CELL_END
-               CELL("Requests") "%" APR_UINT64_T_FMT
+               CELL("Last answer"),
+               health_words[responder->health & 3][0],
+               health_words[responder->health & 3][1]);
+    put_latency(r, responder->latency);
+    ap_rprintf(r,
+               CELL_END CELL("Requests") "%" APR_UINT64_T_FMT
                "<span class=\"sub\">%" APR_UINT64_T_FMT " failed</span>"
                CELL_END CELL("Last error"),
-               responder->is_healthy ? "good" : "down",
-               responder->is_healthy ? "healthy" : "down",
-               (double)responder->latency / 1000, responder->requests,
-               responder->failures);
+               responder->requests, responder->failures);
     if (responder->last_error != STAPLE_OK) {
         staple_status_cell_text(
             r, staple_reason_sentence((staple_reason_e)responder->last_error));

@@ -76,7 +76,8 @@ static const struct {
     double (*value)(const staple_board_responder_t *responder);
 } columns[] = {
     {"responder_healthy", "gauge",
-     "Whether a responder answers; 0 while it is left alone between probes.",
+     "Whether a responder answers; 0 while it is left alone between probes, "
+     "and until the first answer of one that has failed.",
      healthy},
     {"responder_requests_total", "counter", "HTTP requests to a responder.",
      requests},

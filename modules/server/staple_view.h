@@ -6,6 +6,7 @@
 
 #include "../core/staple_board.h"
 #include "../core/staple_cache.h"
+#include "../core/staple_known.h"
 #include "../core/staple_ledger.h"
 #include "../core/staple_refresh.h"
 #include "staple_disabled.h"
@@ -26,6 +27,7 @@ typedef struct staple_view_t {
                                           the servers' names */
     staple_cache_t *cache;
     staple_board_block_t *board;
+    staple_known_t *known;             /* of responders */
     staple_ledger_t *ledger;
     const char *store;                 /* OCSPStapleStore; NULL: none */
     apr_time_t started_at;             /* of this generation */

@@ -144,6 +144,7 @@ static void show(watchdog_t *w, apr_time_t now)
     w->board.last_round_at = now;
     staple_show_put(&w->board, w->refresh);
     staple_board_put(w->view->board, &w->board);
+    staple_show_keep(w->view->known, w->refresh, now);
 }
 
 static const staple_refresh_cert_t *cert_at(const watchdog_t *w,
@@ -228,7 +229,7 @@ static void start(watchdog_t *w)
     w->refresh = staple_refresh_make(
         pool, (const staple_refresh_cert_t *)(void *)w->view->certs->elts,
         (apr_uint32_t)w->view->certs->nelts, w->view->cache, &refresh, now);
-    staple_show_take_over(w->refresh, w->view->board, now);
+    staple_show_take_over(w->refresh, w->view->known, now);
     staple_saver_start(w->view);
     ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, w->view->main_server,
                  "refresher of %d certificates runs in this process",

@@ -24,6 +24,9 @@ static void take_report(void *baton, const staple_report_t *report)
         }
         sim->attempts_failed++;
         break;
+    case STAPLE_REPORT_CUT_SHORT:
+        sim->cut_short++;
+        break;
     case STAPLE_REPORT_JOB_FAILED:
         sim->jobs_failed++;
         break;
@@ -31,7 +34,10 @@ static void take_report(void *baton, const staple_report_t *report)
         sim->refreshed++;
         break;
     case STAPLE_REPORT_EVENT:
-        sim->went_down += report->event == STAPLE_EVENT_RESPONDER_DOWN;
+        if (report->event == STAPLE_EVENT_RESPONDER_DOWN) {
+            sim->went_down++;
+            sim->down = report->url;
+        }
         sim->came_up += report->event == STAPLE_EVENT_RESPONDER_UP;
         break;
     case STAPLE_REPORT_SHARED_REFUSED:
@@ -97,6 +103,7 @@ sim_t *sim_make(apr_uint32_t count, const char *const *urls)
         sim->entries[i].cert = &sim->certs[i];
         sim_set(sim, i, urls, &sim->policy);
     }
+    sim->known = staple_known_format(apr_pcalloc(pool, staple_known_size()));
     sim->cache = staple_cache_format(apr_pcalloc(pool, size), size, keys,
                                      count, SIM_MAX_LEN);
     return sim;
@@ -122,6 +129,15 @@ void sim_start(sim_t *sim)
     sim->refresh = staple_refresh_make(sim->p, sim->entries, sim->count,
                                        sim->cache, &options,
                                        sim->now + sim->skew);
+}
+
+void sim_take_over(sim_t *sim)
+{
+    apr_time_t now = sim->now + sim->skew;
+
+    staple_show_keep(sim->known, sim->refresh, now);
+    sim_start(sim);
+    staple_show_take_over(sim->refresh, sim->known, now);
 }
 
 /* ---- responders ---- */
@@ -202,11 +218,18 @@ static make_der_t response_of(sim_t *sim, sim_place_t *place)
     return place->made;
 }
 
-static staple_answer_t answer_of(sim_t *sim, sim_place_t *place)
+static staple_answer_t answer_of(sim_t *sim, sim_place_t *place,
+                                 const staple_exchange_t *exchange)
 {
     staple_answer_t answer = {.http_status = 200, .detail = "simulated"};
     make_der_t der;
 
+    answer.took = place->latency > 0 ? place->latency : apr_time_from_msec(50);
+    if (answer.took > exchange->timeout) {
+        answer.reason = STAPLE_TIMEOUT;
+        answer.http_status = 0;
+        return answer;
+    }
     answer.fresh_for = place->fresh_for;
     answer.retry_after = place->retry_after;
     switch ((int)place->does) {
@@ -216,6 +239,10 @@ static staple_answer_t answer_of(sim_t *sim, sim_place_t *place)
         break;
     case SIM_REFUSED:
         answer.reason = STAPLE_CONNECT;
+        answer.http_status = 0;
+        break;
+    case SIM_NO_NAME:
+        answer.reason = STAPLE_RESOLVE;
         answer.http_status = 0;
         break;
     case SIM_HTTP_404:
@@ -265,7 +292,10 @@ static void begin(sim_t *sim, staple_exchange_t *exchange)
     if (place->does == SIM_HANGS) {
         took = exchange->timeout;
     }
-    if (place->does == SIM_REFUSED) {
+    if (took > exchange->timeout) {
+        took = exchange->timeout;
+    }
+    if (place->does == SIM_REFUSED || place->does == SIM_NO_NAME) {
         took = 1000;
     }
     if (sim->asked_count == SIM_MAX_ASKED || sim->in_flight == SIM_FLIGHT) {
@@ -304,7 +334,7 @@ static void end_some(sim_t *sim)
         }
         sim->flight[i] = sim->flight[--sim->in_flight];
         place->in_flight--;
-        answer = answer_of(sim, place);
+        answer = answer_of(sim, place, exchange);
         staple_refresh_done(sim->refresh, exchange, &answer,
                             sim->now + sim->skew);
     }

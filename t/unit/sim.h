@@ -3,7 +3,7 @@
 #define SIM_H
 
 #include "make_ocsp.h"
-#include "staple_refresh.h"
+#include "staple_show.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 #define SEC(n) apr_time_from_sec(n)
@@ -14,7 +14,7 @@
 #define SIM_MAX_ASKED 200000 /* exchanges that are noted */
 #define SIM_MAX_LEN 4096     /* bytes of a staple */
 #define SIM_FLIGHT    1000   /* exchanges in flight at most */
-#define SIM_PLACES    16     /* responders */
+#define SIM_PLACES    1200   /* responders */
 
 /* What a responder does with a request. */
 typedef enum {
@@ -34,6 +34,7 @@ typedef enum {
     SIM_WRONG_TYPE,
     SIM_EMPTY,
     SIM_REFUSED,       /* at once */
+    SIM_NO_NAME,       /* at once */
     SIM_HANGS,         /* until the time-out */
     SIM_DOES_COUNT
 } sim_does_e;
@@ -65,6 +66,7 @@ typedef struct sim_asked_t {
 
 typedef struct sim_t {
     apr_pool_t *p;
+    staple_known_t *known;
     make_pki_t *pki;
     apr_uint32_t count; /* certificates */
     staple_cert_t *certs;
@@ -87,6 +89,8 @@ typedef struct sim_t {
     unsigned asked_count;
     /* told by the refresher */
     unsigned attempts_failed, jobs_failed, refreshed, went_down, came_up;
+    unsigned cut_short;
+    const char *down; /* what went down last */
     staple_reason_e reasons[64]; /* of the first failed attempts */
 } sim_t;
 
@@ -107,6 +111,10 @@ sim_place_t *sim_place(sim_t *sim, const char *url, sim_does_e does);
 
 /* A new refresher, as after a restart: with what the cache holds. */
 void sim_start(sim_t *sim);
+
+/* The same, with what the one before it knew of responders: another child, or
+ * a restart with a store. */
+void sim_take_over(sim_t *sim);
 
 /* Lets so much time pass; begins where sim_start() was not called yet. */
 void sim_run(sim_t *sim, apr_interval_time_t time);

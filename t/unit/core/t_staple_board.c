@@ -22,7 +22,7 @@ static staple_board_t filled(void)
     board.responder_count = 1;
     strcpy(board.responders[0].url, "http://ocsp.example/");
     board.responders[0].probe_at = 1234567;
-    board.responders[0].probes = 3;
+    board.responders[0].health = 3;
     return board;
 }
 

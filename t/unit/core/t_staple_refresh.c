@@ -195,8 +195,9 @@ static const struct {
     staple_reason_e reason;
     const char *words; /* what is asked until a2 answers */
 } failure_rows[] = {
-    {SIM_REFUSED, STAPLE_CONNECT, "P a1,G a1,P a2"},
-    {SIM_HANGS, STAPLE_TIMEOUT, "P a1,G a1,P a2"},
+    {SIM_REFUSED, STAPLE_CONNECT, "P a1,P a2"},
+    {SIM_NO_NAME, STAPLE_RESOLVE, "P a1,P a2"},
+    {SIM_HANGS, STAPLE_TIMEOUT, "P a1,P a2"},
     {SIM_HTTP_404, STAPLE_HTTP_STATUS, "P a1,G a1,P a2"},
     {SIM_HTTP_503, STAPLE_HTTP_STATUS, "P a1,G a1,P a2"},
     {SIM_WRONG_TYPE, STAPLE_HTTP_TYPE, "P a1,G a1,P a2"},

@@ -3,9 +3,9 @@
 
 #include <apr_general.h>
 #include <apr_strings.h>
+#include <string.h>
 
 #include "staple_responders.h"
-#include "staple_schedule.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 #define NOW         apr_time_from_sec(1700000000)
@@ -17,53 +17,36 @@ static apr_time_t at(apr_int64_t seconds)
     return NOW + apr_time_from_sec(seconds);
 }
 
+/* A responder with an origin of its own. */
 static staple_responder_t *make(void)
 {
-    return staple_responder_make(p, "http://ocsp.example/");
+    return staple_responder_make(
+        p, "http://ocsp.example/",
+        staple_responder_make_origin(p, "http://ocsp.example"));
+}
+
+static staple_responder_t *make_other(staple_responder_t *r, const char *url)
+{
+    return staple_responder_make(p, url, r->origin);
 }
 
 /* One exchange from start to end. */
-static staple_responder_change_e exchange(staple_responder_t *r,
+static staple_responder_change_t exchange(staple_responder_t *r,
                                           apr_uint32_t index,
                                           staple_reason_e reason,
                                           apr_time_t now)
 {
     staple_responder_started(r);
-    return staple_responder_ended(r, index, reason, 0, 1000, now);
+    return staple_responder_ended(
+        r, index, reason, reason == STAPLE_HTTP_STATUS ? 503 : 0, 1000, now);
 }
 
-/* A responder that three certificates found in trouble at NOW. */
-static staple_responder_t *make_down(void)
+static int may_ask(staple_responder_t *r, apr_time_t now)
 {
-    staple_responder_t *r = make();
-    apr_uint32_t i;
+    staple_health_t *down;
 
-    for (i = 0; i < STAPLE_RESPONDER_SUSPECTS; i++) {
-        exchange(r, i, STAPLE_TIMEOUT, NOW);
-    }
-    return r;
-}
-
-/* What a refresher is told that takes over from another one. */
-static void test_was_down(void)
-{
-    staple_responder_t *r = make();
-
-    staple_responder_was_down(r, 3, at(20), NOW);
-    is_int(staple_responder_turn(r, at(19)), STAPLE_RESPONDER_SKIP,
-           "was down: nobody asks");
-    is_int(staple_responder_turn(r, at(20)), STAPLE_RESPONDER_ASK,
-           "was down: until it is to be probed");
-    is_int(exchange(r, 0, STAPLE_TIMEOUT, at(20)), STAPLE_RESPONDER_SAME,
-           "was down: still is, which is no news");
-    ok(r->probe_at > at(20) + 8 * STAPLE_RESPONDER_PROBE_FIRST,
-       "was down: its back-off goes on");
-    is_int(exchange(r, 0, STAPLE_OK, r->probe_at), STAPLE_RESPONDER_CAME_UP,
-           "was down: its return is news");
-    staple_responder_was_down(r, 3, at(20) + STAPLE_SCHEDULE_RETRY_AFTER,
-                              at(-1000));
-    is_int(r->probe_at, at(-1000) + STAPLE_SCHEDULE_RETRY_AFTER,
-           "was down: the clock was set back");
+    return staple_origin_has_room(r->origin)
+           && staple_responder_may_ask(&down, r, now);
 }
 
 /* ---- manners ---- */
@@ -71,210 +54,135 @@ static void test_was_down(void)
 static void test_window(void)
 {
     staple_responder_t *r = make();
+    staple_origin_t *origin = r->origin;
     unsigned i;
 
-    is_int(r->in_flight, 0, "new: nothing in flight");
+    is_int(origin->health.in_flight, 0, "new: nothing in flight");
     for (i = 0; i < STAPLE_RESPONDER_WINDOW_FIRST; i++) {
-        is_int(staple_responder_turn(r, NOW), STAPLE_RESPONDER_ASK,
-               "new: exchange %u may start", i + 1);
+        ok(may_ask(r, NOW), "new: exchange %u may start", i + 1);
         staple_responder_started(r);
     }
-    is_int(staple_responder_turn(r, NOW), STAPLE_RESPONDER_WAIT,
-           "new: no more than %u at once", i);
+    ok(!may_ask(r, NOW), "new: no more than %u at once", i);
+    ok(!may_ask(make_other(r, "http://ocsp.example/b"), NOW),
+       "new: nor by another URL of the same origin");
     staple_responder_ended(r, 0, STAPLE_OK, 200, 1000, NOW);
-    is_int(r->window, STAPLE_RESPONDER_WINDOW_FIRST + 1,
+    is_int(origin->window, STAPLE_RESPONDER_WINDOW_FIRST + 1,
            "an answer: the window grows by one");
-    is_int(staple_responder_turn(r, NOW), STAPLE_RESPONDER_ASK,
-           "an answer: another may start");
-    staple_responder_ended(r, 1, STAPLE_TIMEOUT, 0, 1000, NOW);
-    is_int(r->window, (STAPLE_RESPONDER_WINDOW_FIRST + 1) / 2,
+    ok(may_ask(r, NOW), "an answer: another may start");
+    staple_responder_ended(r, 1, STAPLE_TIMEOUT, 0, 2000, NOW);
+    is_int(origin->window, (STAPLE_RESPONDER_WINDOW_FIRST + 1) / 2,
            "a failure: the window halves");
     is_int(r->requests, STAPLE_RESPONDER_WINDOW_FIRST, "requests counted");
     is_int(r->failures, 1, "failures counted");
     is_reason(r->last_error, STAPLE_TIMEOUT, "last error kept");
-    is_int(r->latency, 1000, "latency kept");
+    is_int(r->latency, 1000, "latency kept, of the last answer");
 }
 
 static void test_window_limits(void)
 {
     staple_responder_t *r = make();
+    staple_origin_t *origin = r->origin;
     unsigned i;
 
     for (i = 0; i < 1000; i++) {
         exchange(r, i, STAPLE_OK, NOW);
     }
-    is_int(r->window, STAPLE_RESPONDER_WINDOW_LAST,
+    is_int(origin->window, STAPLE_RESPONDER_WINDOW_LAST,
            "1000 answers: the largest window");
+    exchange(r, 7, STAPLE_TIMEOUT, NOW);
+    ok(origin->window > STAPLE_RESPONDER_WINDOW_FIRST, "a failure: halved");
+    for (i = 0; i < STAPLE_RESPONDER_WINDOW_FIRST; i++) {
+        staple_responder_started(r);
+    }
+    ok(!may_ask(r, NOW), "but unproven: as few as at first");
     for (i = 0; i < 100; i++) {
         exchange(r, 7, STAPLE_TIMEOUT, NOW);
     }
-    is_int(r->window, 1, "100 failures of one certificate: one at a time");
-    is_int(staple_responder_turn(r, NOW), STAPLE_RESPONDER_ASK,
-           "yet one at a time may be asked");
+    is_int(origin->window, 1, "100 failures of one certificate: one at a time");
 }
 
-/* ---- health ---- */
-
-static void test_going_down(void)
+static void test_proof(void)
 {
     staple_responder_t *r = make();
-    unsigned i;
+    staple_origin_t *origin = r->origin;
 
-    for (i = 0; i < 50; i++) {
-        exchange(r, 7, STAPLE_TIMEOUT, NOW);
-    }
-    is_int(r->is_down, 0, "one certificate that fails 50 times: not down");
-    is_int(exchange(r, 8, STAPLE_CONNECT, NOW), STAPLE_RESPONDER_SAME,
-           "a second one: not down");
-    is_int(exchange(r, 9, STAPLE_RESOLVE, NOW), STAPLE_RESPONDER_WENT_DOWN,
-           "a third one: down");
-    is_int(r->is_down, 1, "down");
-    is_int(r->probe_at,
-           NOW + STAPLE_RESPONDER_PROBE_FIRST, "first probe");
-
-    r = make();
+    ok(!origin->is_proven, "new: not proven");
+    exchange(r, 1, STAPLE_OK, NOW);
+    ok(origin->is_proven, "an answer proves");
+    exchange(r, 1, STAPLE_HTTP_STATUS, NOW);
+    ok(!origin->is_proven, "a failure takes that away");
+    exchange(r, 1, STAPLE_STATUS_UNAUTHORIZED, NOW);
+    ok(origin->is_proven, "what says something of one certificate does not");
     exchange(r, 1, STAPLE_TIMEOUT, NOW);
-    exchange(r, 2, STAPLE_TIMEOUT, NOW);
-    exchange(r, 3, STAPLE_OK, NOW);
-    exchange(r, 4, STAPLE_TIMEOUT, NOW);
-    is_int(exchange(r, 5, STAPLE_TIMEOUT, NOW), STAPLE_RESPONDER_SAME,
-           "an answer between: counting begins again");
-    is_int(exchange(r, 4, STAPLE_TIMEOUT, NOW), STAPLE_RESPONDER_SAME,
-           "one of them again: still two");
-    is_int(exchange(r, 6, STAPLE_TIMEOUT, NOW), STAPLE_RESPONDER_WENT_DOWN,
-           "a third: down");
+    ok(!origin->is_proven, "silence does");
+    origin->is_own = 1;
+    exchange(r, 1, STAPLE_TIMEOUT, NOW);
+    ok(origin->is_proven, "the shared store needs no proof");
 }
 
-static void test_no_memory(void)
+static void test_leash(void)
 {
     staple_responder_t *r = make();
-    unsigned i;
+    staple_origin_t *origin = r->origin;
+    apr_interval_time_t first = STAPLE_RESPONDER_LEASH;
 
-    for (i = 0; i < 9; i++) {
-        exchange(r, i, STAPLE_NO_MEMORY, NOW);
-    }
-    is_int(r->is_down, 0, "no memory here: not down for that");
-    is_int(r->failures, 0, "no memory here: not its failure");
-    is_int(r->in_flight, 0, "no memory here: the exchanges have ended");
-    is_int(r->window, STAPLE_RESPONDER_WINDOW_FIRST,
-           "no memory here: the window is as it was");
-    for (i = 0; i < 3; i++) {
-        exchange(r, i, STAPLE_TIMEOUT, NOW);
-    }
-    is_int(exchange(r, 1, STAPLE_NO_MEMORY, at(60)), STAPLE_RESPONDER_SAME,
-           "no memory for a probe: no news of it");
-    is_int(r->is_down, 1, "no memory for a probe: down as before");
-    is_int(r->probe_at, at(60) + STAPLE_RESPONDER_PROBE_FIRST,
-           "no memory for a probe: the next one is not at once");
+    is_int(origin->leash, first, "new: the first leash");
+    exchange(r, 1, STAPLE_OK, NOW);
+    staple_responder_started(r);
+    staple_responder_was_cut(r, first);
+    is_int(origin->leash, 2 * first, "cut short: twice as long the next time");
+    ok(!origin->is_proven, "cut short: no longer proven");
+    is_int(r->health.failures + r->failures, 0, "cut short: not a failure");
+    is_int(origin->health.in_flight + r->health.in_flight, 0,
+           "cut short: the exchange has ended");
+    staple_responder_started(r);
+    staple_responder_was_cut(r, first);
+    is_int(origin->leash, 2 * first, "cut short beside it: not twice again");
+    staple_responder_started(r);
+    staple_responder_ended(r, 1, STAPLE_OK, 200, 4 * first, NOW);
+    is_int(origin->leash, 16 * first, "a slow answer: four times what it took");
+    exchange(r, 1, STAPLE_OK, NOW);
+    is_int(origin->leash, first, "a quick one: the first leash");
 }
 
-static void test_probing(void)
-{
-    staple_responder_t *r = make_down();
-    static const apr_int64_t intervals[] = {5, 10, 20, 40, 80, 160, 300, 300};
-    apr_time_t now = NOW;
-    unsigned i;
-
-    for (i = 0; i < COUNT(intervals); i++) {
-        apr_time_t probe = now + apr_time_from_sec(intervals[i]);
-
-        is_int(staple_responder_turn(r, probe - 1), STAPLE_RESPONDER_SKIP,
-               "probe %u: not before %d s", i, (int)intervals[i]);
-        is_int(staple_responder_turn(r, probe), STAPLE_RESPONDER_ASK,
-               "probe %u: then", i);
-        staple_responder_started(r);
-        is_int(staple_responder_turn(r, probe + 1), STAPLE_RESPONDER_SKIP,
-               "probe %u: one certificate at a time", i);
-        now = probe + 1000;
-        is_int(staple_responder_ended(r, i % 2, STAPLE_TIMEOUT, 0, 1000,
-                                      now),
-               STAPLE_RESPONDER_SAME, "probe %u: still down", i);
-    }
-}
-
-static void test_coming_up(void)
-{
-    staple_responder_t *r = make_down();
-
-    is_int(exchange(r, 5, STAPLE_TIMEOUT, at(5)), STAPLE_RESPONDER_SAME,
-           "a failed probe");
-    is_int(exchange(r, 5, STAPLE_OK, at(15)), STAPLE_RESPONDER_CAME_UP,
-           "an answer: up");
-    is_int(r->is_down, 0, "up");
-    is_int(staple_responder_turn(r, at(15)), STAPLE_RESPONDER_ASK,
-           "up: asked at once");
-    exchange(r, 1, STAPLE_TIMEOUT, at(15));
-    is_int(exchange(r, 2, STAPLE_TIMEOUT, at(15)), STAPLE_RESPONDER_SAME,
-           "up: suspects were forgotten");
-    exchange(r, 3, STAPLE_TIMEOUT, at(15));
-    is_int(r->probe_at, at(20), "down again: the first interval again");
-}
-
-/* Exchanges that were in flight when it went down end one by one. */
-static void test_late_failures(void)
-{
-    staple_responder_t *r = make();
-    unsigned i;
-
-    for (i = 0; i < 4; i++) {
-        staple_responder_started(r);
-    }
-    for (i = 0; i < 3; i++) {
-        staple_responder_ended(r, i, STAPLE_TIMEOUT, 0, 1000, NOW);
-    }
-    is_int(r->is_down, 1, "down with one still in flight");
-    is_int(staple_responder_turn(r, at(600)), STAPLE_RESPONDER_SKIP,
-           "no probe beside it");
-    is_int(staple_responder_ended(r, 3, STAPLE_OK, 200, 1000, at(1)),
-           STAPLE_RESPONDER_CAME_UP, "its answer brings the responder up");
-    is_int(r->in_flight, 0, "nothing in flight");
-
-    r = make();
-    for (i = 0; i < 40; i++) {
-        staple_responder_started(r);
-    }
-    for (i = 0; i < 40; i++) {
-        staple_responder_ended(r, i, STAPLE_TIMEOUT, 0, 1000,
-                               NOW + (apr_time_t)i * 1000);
-    }
-    is_int(r->probe_at, NOW + 2000 + STAPLE_RESPONDER_PROBE_FIRST,
-           "40 in flight that fail with it are no failed probes");
-}
+/* ---- whose fault ---- */
 
 static const struct {
     staple_reason_e reason;
     int http_status;
-    int is_trouble;
+    int is_origins; /* 1; 0: the URL's; -1: neither's */
 } trouble_rows[] = {
     {STAPLE_RESOLVE, 0, 1},
     {STAPLE_CONNECT, 0, 1},
     {STAPLE_TLS, 0, 1},
     {STAPLE_TIMEOUT, 0, 1},
     {STAPLE_NETWORK, 0, 1},
-    {STAPLE_HTTP_TYPE, 200, 1}, /* a captive portal */
-    {STAPLE_EMPTY, 200, 1},
-    {STAPLE_TOO_LARGE, 200, 1},
-    {STAPLE_HTTP_STATUS, 500, 1},
-    {STAPLE_HTTP_STATUS, 502, 1},
-    {STAPLE_HTTP_STATUS, 503, 1},
-    {STAPLE_HTTP_STATUS, 599, 1},
-    {STAPLE_HTTP_STATUS, 429, 1}, /* RFC 6585 4 */
-    {STAPLE_STATUS_INTERNAL_ERROR, 200, 1},
-    {STAPLE_STATUS_TRY_LATER, 200, 1},
-    {STAPLE_OK, 200, 0},
-    {STAPLE_UNKNOWN, 200, 0},
-    {STAPLE_OLDER, 200, 0},
-    {STAPLE_HTTP_STATUS, 400, 0},
-    {STAPLE_HTTP_STATUS, 404, 0},
-    {STAPLE_HTTP_STATUS, 405, 0}, /* POST only */
-    {STAPLE_HTTP_STATUS, 301, 0},
-    {STAPLE_STATUS_MALFORMED_REQUEST, 200, 0},
-    {STAPLE_STATUS_UNAUTHORIZED, 200, 0}, /* RFC 5019 2.2.3 */
-    {STAPLE_STATUS_SIG_REQUIRED, 200, 0},
-    {STAPLE_MALFORMED, 200, 0},
-    {STAPLE_NO_MATCH, 200, 0},
-    {STAPLE_EXPIRED, 200, 0},
-    {STAPLE_BAD_SIGNATURE, 200, 0},
+    {STAPLE_TIMEOUT, 200, 0}, /* it has begun to answer */
+    {STAPLE_NETWORK, 200, 0},
+    {STAPLE_HTTP_TYPE, 200, 0}, /* a captive portal */
+    {STAPLE_EMPTY, 200, 0},
+    {STAPLE_TOO_LARGE, 200, 0},
+    {STAPLE_HTTP_STATUS, 500, 0},
+    {STAPLE_HTTP_STATUS, 502, 0},
+    {STAPLE_HTTP_STATUS, 503, 0},
+    {STAPLE_HTTP_STATUS, 599, 0},
+    {STAPLE_HTTP_STATUS, 429, 0}, /* RFC 6585 4 */
+    {STAPLE_STATUS_INTERNAL_ERROR, 200, 0},
+    {STAPLE_STATUS_TRY_LATER, 200, 0},
+    {STAPLE_OK, 200, -1},
+    {STAPLE_UNKNOWN, 200, -1},
+    {STAPLE_OLDER, 200, -1},
+    {STAPLE_HTTP_STATUS, 400, -1},
+    {STAPLE_HTTP_STATUS, 404, -1},
+    {STAPLE_HTTP_STATUS, 405, -1}, /* POST only */
+    {STAPLE_HTTP_STATUS, 301, -1},
+    {STAPLE_STATUS_MALFORMED_REQUEST, 200, -1},
+    {STAPLE_STATUS_UNAUTHORIZED, 200, -1}, /* RFC 5019 2.2.3 */
+    {STAPLE_STATUS_SIG_REQUIRED, 200, -1},
+    {STAPLE_MALFORMED, 200, -1},
+    {STAPLE_NO_MATCH, 200, -1},
+    {STAPLE_EXPIRED, 200, -1},
+    {STAPLE_BAD_SIGNATURE, 200, -1},
 };
 
 static void test_trouble(void)
@@ -282,6 +190,7 @@ static void test_trouble(void)
     unsigned i, k;
 
     for (i = 0; i < COUNT(trouble_rows); i++) {
+        const char *name = staple_reason_name(trouble_rows[i].reason);
         staple_responder_t *r = make();
 
         for (k = 0; k < 10; k++) {
@@ -289,11 +198,127 @@ static void test_trouble(void)
             staple_responder_ended(r, k, trouble_rows[i].reason,
                                    trouble_rows[i].http_status, 1000, NOW);
         }
-        is_int(r->is_down, trouble_rows[i].is_trouble,
-               "%s (HTTP %d) for ten certificates: down?",
-               staple_reason_name(trouble_rows[i].reason),
+        is_int(r->origin->health.is_down, trouble_rows[i].is_origins == 1,
+               "%s (HTTP %d) for ten certificates: origin down?", name,
+               trouble_rows[i].http_status);
+        is_int(r->health.is_down, trouble_rows[i].is_origins == 0,
+               "%s (HTTP %d) for ten certificates: URL down?", name,
                trouble_rows[i].http_status);
     }
+}
+
+static void test_no_memory(void)
+{
+    staple_responder_t *r = make();
+    staple_health_t *health = &r->origin->health;
+    unsigned i;
+
+    for (i = 0; i < 9; i++) {
+        exchange(r, i, STAPLE_NO_MEMORY, NOW);
+    }
+    is_int(health->is_down, 0, "no memory here: not down for that");
+    is_int(r->failures, 0, "no memory here: not its failure");
+    is_int(health->in_flight, 0, "no memory here: the exchanges have ended");
+    is_int(r->origin->window, STAPLE_RESPONDER_WINDOW_FIRST,
+           "no memory here: the window is as it was");
+    for (i = 0; i < 3; i++) {
+        exchange(r, i, STAPLE_TIMEOUT, NOW);
+    }
+    is_int(exchange(r, 1, STAPLE_NO_MEMORY, at(60)).origin, STAPLE_HEALTH_SAME,
+           "no memory for a probe: no news of it");
+    is_int(health->is_down, 1, "no memory for a probe: down as before");
+    is_int(health->probe_at, at(60) + STAPLE_HEALTH_PROBE_FIRST,
+           "no memory for a probe: the next one is not at once");
+}
+
+/* Two URLs of one server. */
+static void test_shared_origin(void)
+{
+    staple_responder_t *a = make();
+    staple_responder_t *b = make_other(a, "http://ocsp.example/b");
+    staple_responder_t *c = make_other(a, "http://ocsp.example/c");
+    staple_responder_change_t change;
+    staple_health_t *down;
+
+    exchange(a, 1, STAPLE_CONNECT, NOW);
+    exchange(b, 2, STAPLE_CONNECT, NOW);
+    change = exchange(a, 3, STAPLE_CONNECT, NOW);
+    is_int(change.origin, STAPLE_HEALTH_WENT_DOWN,
+           "three fail at two URLs: the origin is down");
+    is_int(change.url, STAPLE_HEALTH_SAME, "which is told of it alone");
+    ok(!staple_responder_may_ask(&down, c, NOW)
+           && down == &a->origin->health,
+       "a third URL is not asked, and for that reason");
+    ok(may_ask(c, at(5)), "but to probe, by whatever URL");
+    change = exchange(c, 4, STAPLE_HTTP_STATUS, at(5));
+    is_int(change.origin, STAPLE_HEALTH_CAME_UP,
+           "an answer of whatever kind: it is back");
+    is_int(c->health.failures, 1, "though that URL failed");
+    ok(may_ask(a, at(5)) && may_ask(b, at(5)), "for all of them");
+}
+
+/* One URL hangs, at a server where others answer. */
+static void test_one_bad_url(void)
+{
+    staple_responder_t *good = make();
+    staple_responder_t *bad = make_other(good, "http://ocsp.example/bad");
+    staple_responder_change_t change;
+    unsigned i;
+
+    exchange(good, 1, STAPLE_OK, NOW);
+    exchange(bad, 2, STAPLE_TIMEOUT, NOW);
+    exchange(bad, 3, STAPLE_TIMEOUT, NOW);
+    change = exchange(bad, 4, STAPLE_TIMEOUT, NOW);
+    is_int(change.url, STAPLE_HEALTH_WENT_DOWN, "it goes down itself");
+    is_int(change.origin, STAPLE_HEALTH_SAME, "and nobody else with it");
+    ok(!may_ask(bad, NOW) && may_ask(good, NOW), "the others are asked");
+    for (i = 0; i < 10; i++) {
+        exchange(bad, 10 + i, STAPLE_TIMEOUT, at(1000 * (i + 1)));
+    }
+    ok(!good->origin->health.is_down,
+       "its probes fail, which says nothing new of the others");
+    exchange(good, 1, STAPLE_TIMEOUT, at(20000));
+    exchange(good, 2, STAPLE_TIMEOUT, at(20000));
+    change = exchange(good, 3, STAPLE_TIMEOUT, at(20000));
+    is_int(change.origin, STAPLE_HEALTH_WENT_DOWN,
+           "they fail, too: now it is the origin");
+}
+
+/* It was found down while a URL that answers was not asked. */
+static void test_innocent(void)
+{
+    staple_responder_t *good = make();
+    staple_responder_t *bad = make_other(good, "http://ocsp.example/bad");
+    staple_responder_t *worse = make_other(good, "http://ocsp.example/worse");
+    staple_health_t *down;
+
+    exchange(good, 1, STAPLE_OK, NOW);
+    exchange(bad, 2, STAPLE_TIMEOUT, NOW);
+    exchange(worse, 3, STAPLE_TIMEOUT, NOW);
+    exchange(bad, 4, STAPLE_TIMEOUT, NOW);
+    is_int(good->origin->health.is_down, 1, "two URLs fail: the origin's fault");
+    ok(!may_ask(bad, at(1)), "who failed waits for the probe");
+    ok(may_ask(good, at(1)), "who answered the last time does not");
+    staple_responder_started(bad);
+    ok(!staple_responder_may_ask(&down, good, at(1)),
+       "unless somebody asks already");
+    staple_responder_ended(bad, 2, STAPLE_TIMEOUT, 0, 1000, at(1));
+    is_int(exchange(good, 1, STAPLE_TIMEOUT, at(1)).origin, STAPLE_HEALTH_SAME,
+           "it fails as well");
+    ok(!may_ask(good, at(2)), "then it waits, too");
+}
+
+static void test_ids(void)
+{
+    staple_origin_t *origin = staple_responder_make_origin(p, "http://a");
+    staple_responder_t *r = staple_responder_make(p, "http://a", origin);
+    staple_responder_t *same = staple_responder_make(p, "http://a", origin);
+    staple_responder_t *other = staple_responder_make(p, "http://b", origin);
+
+    ok(memcmp(&r->id, &same->id, sizeof(r->id)) == 0, "ids: of one URL");
+    ok(memcmp(&r->id, &other->id, sizeof(r->id)) != 0, "ids: of two");
+    ok(memcmp(&r->id, &origin->id, sizeof(r->id)) != 0,
+       "ids: an origin is no URL, whatever its text");
 }
 
 /* ---- attempts ---- */
@@ -405,15 +430,16 @@ int main(void)
 {
     apr_initialize();
     apr_pool_create(&p, NULL);
-    test_was_down();
     test_window();
     test_window_limits();
-    test_going_down();
-    test_no_memory();
-    test_probing();
-    test_coming_up();
-    test_late_failures();
+    test_proof();
+    test_leash();
     test_trouble();
+    test_no_memory();
+    test_shared_origin();
+    test_one_bad_url();
+    test_innocent();
+    test_ids();
     test_attempts();
     test_next_url();
     apr_pool_destroy(p);
