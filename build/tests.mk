@@ -43,6 +43,7 @@ unit_tests = \
 	t/unit/core/t_staple_writer \
 	t/unit/io/t_staple_files \
 	t/unit/io/t_staple_http_cache \
+	t/unit/io/t_staple_sink \
 	t/unit/io/t_staple_store
 
 # Fuzz targets.  Built by build/fuzz they are libFuzzer's; here they replay

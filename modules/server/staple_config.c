@@ -5,6 +5,7 @@
 #include <http_core.h>
 
 #include "../core/staple_parse.h"
+#include "../io/staple_sink.h"
 #include "staple_exclude.h"
 #include "staple_shared.h"
 
@@ -321,10 +322,15 @@ static const char *set_event_log(cmd_parms *cmd, void *dummy, const char *text)
 {
     const char *error = ap_check_cmd_context(cmd, NOT_IN_VIRTUALHOST);
     const char *path = text;
+    const char *wrong;
 
     (void)dummy;
     if (error != NULL) {
         return error;
+    }
+    if (ap_cstr_casecmp(text, "none") == 0) {
+        config_of(cmd)->event_log = NULL;
+        return NULL;
     }
     if (text[0] != '|') {
         path = ap_server_root_relative(cmd->pool, text);
@@ -335,8 +341,15 @@ static const char *set_event_log(cmd_parms *cmd, void *dummy, const char *text)
                             "\"|program arguments\"",
                             cmd->cmd->name, text);
     }
-    config_of(cmd)->event_log = ap_cstr_casecmp(text, "none") == 0 ? NULL
-                                                                   : path;
+    wrong = path[0] != '|' ? staple_sink_check(cmd->pool, path) : NULL;
+    if (wrong != NULL) {
+        return apr_psprintf(cmd->pool,
+                            "%s: %s cannot be opened for appending (%s): give "
+                            "a file in a directory that is there, or "
+                            "\"|program arguments\"",
+                            cmd->cmd->name, path, wrong);
+    }
+    config_of(cmd)->event_log = path;
     return NULL;
 }
 
