@@ -26,6 +26,7 @@ unit_tests = \
 	t/unit/core/t_staple_follow \
 	t/unit/core/t_staple_ledger \
 	t/unit/core/t_staple_look \
+	t/unit/core/t_staple_lookout \
 	t/unit/core/t_staple_parse \
 	t/unit/core/t_staple_queue \
 	t/unit/core/t_staple_reason \
