@@ -29,6 +29,7 @@ unit_tests = \
 	t/unit/core/t_staple_known \
 	t/unit/core/t_staple_ledger \
 	t/unit/core/t_staple_look \
+	t/unit/core/t_staple_lookout \
 	t/unit/core/t_staple_parse \
 	t/unit/core/t_staple_queue \
 	t/unit/core/t_staple_reason \
@@ -46,6 +47,7 @@ unit_tests = \
 	t/unit/core/t_staple_writer \
 	t/unit/io/t_staple_files \
 	t/unit/io/t_staple_http_cache \
+	t/unit/io/t_staple_sink \
 	t/unit/io/t_staple_store
 
 # Fuzz targets.  Built by build/fuzz they are libFuzzer's; here they replay

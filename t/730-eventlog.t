@@ -10,7 +10,7 @@ use Staple::PKI;
 use Staple::Responder;
 use Staple::Server;
 
-plan tests => 21;
+plan tests => 24;
 
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $responder = Staple::Responder->new(pki => $pki);
@@ -75,10 +75,12 @@ $server->reconfigure(lines => $forget . qq(OCSPStapleEventLog "|$deaf"\n),
                      vhosts => [Staple::Server->stapled(@certs, @more)])->start;
 ok(wait_all_stapled($server, [map { $_->{name} } @certs, @more], within => 30),
    'a program that does not read stops nobody');
-ok($server->wait_log(qr/OST0062.*could not be written: \{.*\}/, 10),
-   'and a line says which event is lost');
+ok($server->wait_log(qr/:warn\].*OST0140: OCSPStapleEventLog \|\Q$deaf\E: who/,
+                     10), 'and a line says that it does not');
 my $took = $server->stop;
 ok(defined $took && $took < 4, 'httpd ends meanwhile');
+ok($server->log_lines(qr/:error\].*OST0142:.*: (?!0 )\d+ events are not in it/),
+   'and says how many events it lost');
 
 # ---- what goes wrong ----
 
@@ -94,11 +96,23 @@ SKIP: {
     is(join("\n", $server->bad_lines), '', 'nothing bad in the log');
 }
 
-$server->reconfigure(lines => "OCSPStapleEventLog $dir/none/events.log\n");
-ok(!$server->try_start, 'a directory that is not there: no start');
-like($server->startup_log . $server->error_log,
-     qr{OST0061: OCSPStapleEventLog: cannot open \Q$dir\E/none/events.log},
-     'and the line names directive and file');
+# What `httpd -t` says, and the start, too.
+sub is_refused {
+    my ($target, $what, $name) = @_;
+
+    $server->reconfigure(lines => "OCSPStapleEventLog $target\n");
+    like($server->configtest,
+         qr/Syntax\ error.*OCSPStapleEventLog:\ \Q$target\E\ cannot\ be\ opened
+            \ for\ appending\ \(\Q$what\E\)/sx, "$name: refused by -t");
+}
+
+is_refused("$dir/none/events.log",
+           "directory $dir/none: No such file or directory",
+           'a directory that is not there');
+ok(!$server->try_start, 'nor does httpd start');
+is_refused($dir, "file $dir: Is a directory", 'a directory');
+is_refused("$dir/deaf/events.log", "file $dir/deaf/events.log: Not a directory",
+           'a file as directory');
 $server->reconfigure(lines => "OCSPStapleEventLog |\n");
 like($server->configtest,
      qr/OCSPStapleEventLog: "\|" is not allowed: give a file/,

@@ -189,7 +189,11 @@ static cli_status_verdict_t judge_document(apr_pool_t *p,
                    ? say(CLI_STATUS_WARNING,
                          "the refresher has not started yet")
                    : say(CLI_STATUS_CRITICAL,
-                         "the refresher does not run: staples will run out");
+                         apr_psprintf(
+                             p, "the refresher hangs or does not run, its last "
+                                "look was at %s: staples will run out",
+                             cli_status_text(p, json_object_get(
+                                                    refresher, "last_round"))));
     }
     if (verdict.exit != CLI_STATUS_OK) {
         return verdict;

@@ -3,10 +3,15 @@
 
 #include "staple_cache_int.h"
 
+/* For staple_board_block_t.still_at: said in an earlier generation. */
+#define STILL_BEFORE APR_UINT64_MAX
+
 struct staple_board_block_t {
     apr_uint64_t turn;
     apr_uint64_t count;
-    apr_uint64_t board_size; /* another version's differs */
+    apr_uint64_t block_size; /* without tallies; another version's differs */
+    apr_uint64_t still_at; /* the turn at which it was said that the refresher
+                              stands still, and 1; 0: it does not */
     staple_board_t boards[2]; /* the one of the last turn counts */
     staple_tally_t tallies[];
 };
@@ -23,7 +28,7 @@ staple_board_block_t *staple_board_format(void *block, apr_uint32_t count)
     staple_board_block_t *made = block;
 
     made->count = count;
-    made->board_size = sizeof(staple_board_t);
+    made->block_size = sizeof(*made);
     return made;
 }
 
@@ -54,12 +59,32 @@ void staple_board_get(staple_board_t *board, const staple_board_block_t *block)
     }
 }
 
+apr_uint64_t staple_board_beat(const staple_board_block_t *block)
+{
+    return staple_cache_load(&block->turn);
+}
+
+int staple_board_claim_still(staple_board_block_t *block, apr_uint64_t beat)
+{
+    apr_uint64_t said = __atomic_load_n(&block->still_at, __ATOMIC_RELAXED);
+
+    return said != beat + 1
+           && __atomic_compare_exchange_n(&block->still_at, &said, beat + 1, 0,
+                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+int staple_board_end_still(staple_board_block_t *block)
+{
+    return __atomic_load_n(&block->still_at, __ATOMIC_RELAXED) != 0
+           && __atomic_exchange_n(&block->still_at, 0, __ATOMIC_RELAXED) != 0;
+}
+
 void staple_board_adopt(staple_board_block_t *block,
                         const staple_board_block_t *older)
 {
     staple_board_t theirs, ours;
 
-    if (older->board_size != sizeof(theirs)) {
+    if (older->block_size != sizeof(*older)) {
         return;
     }
     staple_board_get(&theirs, older);
@@ -67,6 +92,9 @@ void staple_board_adopt(staple_board_block_t *block,
     ours.responder_count = theirs.responder_count;
     memcpy(ours.responders, theirs.responders, sizeof(ours.responders));
     staple_board_put(block, &ours);
+    if (__atomic_load_n(&older->still_at, __ATOMIC_RELAXED) != 0) {
+        block->still_at = STILL_BEFORE;
+    }
 }
 
 void staple_board_count(staple_board_block_t *block, apr_uint32_t index,

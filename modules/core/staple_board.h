@@ -62,8 +62,22 @@ void staple_board_put(staple_board_block_t *block, const staple_board_t *board);
 /* Copies the board.  Any process, any time, without a lock. */
 void staple_board_get(staple_board_t *board, const staple_board_block_t *block);
 
+/* How often a board was published: what does not change stands still. */
+apr_uint64_t staple_board_beat(const staple_board_block_t *block);
+
+/*
+ * The refresher stands still at this beat.  Returns 1 to one caller only, of
+ * all processes: who has to say so.  Somebody who was told to and died leaves
+ * nothing behind that would silence others at another beat.
+ */
+int staple_board_claim_still(staple_board_block_t *block, apr_uint64_t beat);
+
+/* The refresher goes on.  Returns 1 where it was claimed that it stands still,
+ * so that this has to be taken back. */
+int staple_board_end_still(staple_board_block_t *block);
+
 /* Takes the responders over from the board of an earlier generation, if it is
- * of this version. */
+ * of this version, and that its refresher stood still. */
 void staple_board_adopt(staple_board_block_t *block,
                         const staple_board_block_t *older);
 

@@ -13,6 +13,7 @@
 #define LAST_WAIT  apr_time_from_sec(1) /* for what runs when this ends */
 #define LOOK       apr_time_from_msec(10)
 #define QUEUE_MAX  1000 /* events that wait; more are dropped, with a word */
+#define KILLED_MAX 8    /* programs that do not end though they were killed */
 
 typedef struct pending_t {
     struct pending_t *next;
@@ -30,9 +31,11 @@ struct staple_command_t {
     unsigned dropped;
     int has_ended;
     /* the one that runs */
-    pid_t pid; /* and its process group; 0: none */
-    int is_killed;
+    pid_t pid; /* and, until it leaves that, its process group; 0: none */
     apr_time_t ends_at;
+    /* those that were killed and have not ended yet: one that hangs in the
+     * kernel takes its time, and nobody waits for it */
+    pid_t killed[KILLED_MAX]; /* 0: free */
 };
 
 static apr_status_t end(void *data);
@@ -211,7 +214,6 @@ static void start(staple_command_t *command, apr_time_t now)
         complain(command, error, "cannot be started, error", error);
         return;
     }
-    command->is_killed = 0;
     command->ends_at = now + TIME_LIMIT;
 }
 
@@ -219,9 +221,6 @@ static void start(staple_command_t *command, apr_time_t now)
 static void ended(staple_command_t *command, int status)
 {
     command->pid = 0;
-    if (command->is_killed) {
-        return;
-    }
     if (WIFSIGNALED(status)) {
         complain(command, 0, "ended by signal", WTERMSIG(status));
     }
@@ -230,8 +229,40 @@ static void ended(staple_command_t *command, int status)
     }
 }
 
-/* Looks after the one that runs; ends it, and what it started, when its time
- * is over. */
+/* The time of the one that runs is over: ends it, wherever it went, and its
+ * process group.  Nothing, while too many did not end by that. */
+static void end_by_force(staple_command_t *command)
+{
+    int i = 0;
+
+    while (i < KILLED_MAX && command->killed[i] != 0) {
+        i++;
+    }
+    if (i == KILLED_MAX) {
+        return;
+    }
+    kill(-command->pid, SIGKILL);
+    kill(command->pid, SIGKILL);
+    command->killed[i] = command->pid;
+    command->pid = 0;
+    complain(command, 0, "killed, as it ran for more than seconds:",
+             (int)apr_time_sec(TIME_LIMIT));
+}
+
+/* Looks after those that were killed. */
+static void reap_killed(staple_command_t *command)
+{
+    int i;
+
+    for (i = 0; i < KILLED_MAX; i++) {
+        if (command->killed[i] != 0
+            && waitpid(command->killed[i], NULL, WNOHANG) != 0) {
+            command->killed[i] = 0;
+        }
+    }
+}
+
+/* Looks after the one that runs. */
 static void look_after(staple_command_t *command, apr_time_t now)
 {
     int status = 0;
@@ -239,15 +270,10 @@ static void look_after(staple_command_t *command, apr_time_t now)
 
     if (pid != 0) {
         ended(command, pid > 0 ? status : 0);
-        return;
     }
     /* The second condition: the clock was set back. */
-    if (!command->is_killed
-        && (now >= command->ends_at || command->ends_at > now + TIME_LIMIT)) {
-        kill(-command->pid, SIGKILL);
-        command->is_killed = 1;
-        complain(command, 0, "killed, as it ran for more than seconds:",
-                 (int)apr_time_sec(TIME_LIMIT));
+    else if (now >= command->ends_at || command->ends_at > now + TIME_LIMIT) {
+        end_by_force(command);
     }
 }
 
@@ -258,6 +284,7 @@ int staple_command_step(staple_command_t *command, apr_time_t now)
                  (int)command->dropped);
         command->dropped = 0;
     }
+    reap_killed(command);
     if (command->pid != 0) {
         look_after(command, now);
     }

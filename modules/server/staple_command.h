@@ -17,7 +17,8 @@ void staple_command_queue(staple_command_t *command,
                           const char *line);
 
 /* Lets the program that runs go on, reaps it, ends it when its time is over,
- * starts the next one.  Never waits.  Returns 1 while one runs. */
+ * starts the next one.  Never waits, neither for a program nor for what it left
+ * behind.  Returns 1 while one runs. */
 int staple_command_step(staple_command_t *command, apr_time_t now);
 
 /* This process is to end: for a second at most what runs may end and what waits

@@ -5,6 +5,7 @@
 #include <http_core.h>
 
 #include "../core/staple_parse.h"
+#include "../io/staple_sink.h"
 #include "staple_exclude.h"
 #include "staple_shared.h"
 
@@ -324,14 +325,13 @@ static const char *add_file(cmd_parms *cmd, void *dummy, const char *text)
 static const char *set_event_log(cmd_parms *cmd, void *dummy, const char *text)
 {
     const char *error = ap_check_cmd_context(cmd, NOT_IN_VIRTUALHOST);
-    const char *path = text;
+    int is_none = ap_cstr_casecmp(text, "none") == 0;
+    const char *path =
+        text[0] == '|' ? text : ap_server_root_relative(cmd->pool, text);
 
     (void)dummy;
     if (error != NULL) {
         return error;
-    }
-    if (text[0] != '|') {
-        path = ap_server_root_relative(cmd->pool, text);
     }
     if (path == NULL || path[0] == '\0' || strcmp(path, "|") == 0) {
         return apr_psprintf(cmd->pool,
@@ -339,9 +339,17 @@ static const char *set_event_log(cmd_parms *cmd, void *dummy, const char *text)
                             "\"|program arguments\"",
                             cmd->cmd->name, text);
     }
-    config_of(cmd)->event_log = ap_cstr_casecmp(text, "none") == 0 ? NULL
-                                                                   : path;
-    return NULL;
+    if (!is_none && path[0] != '|') {
+        error = staple_sink_check(cmd->pool, path);
+    }
+    config_of(cmd)->event_log = is_none ? NULL : path;
+    return error == NULL
+               ? NULL
+               : apr_psprintf(cmd->pool,
+                              "%s: %s cannot be opened for appending (%s): "
+                              "give a file in a directory that is there, or "
+                              "\"|program arguments\"",
+                              cmd->cmd->name, path, error);
 }
 
 static const char *set_event_command(cmd_parms *cmd, void *dummy,

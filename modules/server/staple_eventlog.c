@@ -1,43 +1,64 @@
 /* Events as JSON objects: one per line in the event log. */
 #include "staple_eventlog.h"
 
+#include <http_core.h>
+#include <apr_portable.h>
 #include <apr_strings.h>
+#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../core/staple_text.h"
 #include "../core/staple_verify.h"
+#include "../io/staple_sink.h"
 #include "staple_config.h"
 
-static apr_file_t *event_log; /* set before fork; NULL: none */
-static int is_pipe;           /* set before fork */
+/* Set before fork; what follows the name is the refresher's. */
+static struct {
+    staple_sink_t *sink; /* NULL: there is no event log */
+    const char *name;    /* as OCSPStapleEventLog has it */
+    int is_told;         /* that nobody reads it ... */
+    unsigned lost;       /* ... and what that cost so far */
+} event_log;
 
-static apr_file_t *open_piped(apr_pool_t *pconf, server_rec *s,
-                              const char *program)
+/* Says once that lines have to wait. */
+static void tell_waiting(server_rec *s, apr_status_t why)
+{
+    if (!event_log.is_told) {
+        event_log.is_told = 1;
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     STAPLE_LOGNO(0140)
+                     "OCSPStapleEventLog %s: %s: events wait for it, up to %d "
+                     "KiB of them",
+                     event_log.name,
+                     why == EPIPE ? "nobody reads it"
+                                  : "whoever reads it has stopped",
+                     STAPLE_SINK_ROOM / 1024);
+    }
+}
+
+static staple_sink_t *open_piped(apr_pool_t *pconf, server_rec *s,
+                                 const char *program)
 {
     piped_log *log = ap_open_piped_log(pconf, program);
+    apr_os_file_t fd;
 
-    if (log == NULL) {
+    if (log == NULL
+        || apr_os_file_get(&fd, ap_piped_log_write_fd(log)) != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
                      STAPLE_LOGNO(0060)
                      "OCSPStapleEventLog: cannot start \"%s\"", program);
         return NULL;
     }
-    /* A program that does not read must not stop the refresher. */
-    apr_file_pipe_timeout_set(ap_piped_log_write_fd(log), 0);
-    return ap_piped_log_write_fd(log);
+    return staple_sink_pipe(fd, pconf);
 }
 
-static apr_file_t *open_file(apr_pool_t *pconf, server_rec *s,
-                             const char *path)
+static staple_sink_t *open_file(apr_pool_t *pconf, server_rec *s,
+                                const char *path)
 {
-    apr_file_t *file = NULL;
-    apr_status_t status = apr_file_open(
-        &file, path,
-        APR_FOPEN_WRITE | APR_FOPEN_APPEND | APR_FOPEN_CREATE
-            | APR_FOPEN_LARGEFILE,
-        APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_GREAD | APR_FPROT_WREAD,
-        pconf);
+    staple_sink_t *sink = NULL;
+    apr_status_t status = staple_sink_open(&sink, path, pconf);
 
     if (status != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
@@ -47,24 +68,33 @@ static apr_file_t *open_file(apr_pool_t *pconf, server_rec *s,
                      path);
         return NULL;
     }
-    return file;
+    return sink;
 }
 
 int staple_eventlog_open(apr_pool_t *pconf, apr_pool_t *plog,
                          apr_pool_t *ptemp, server_rec *s)
 {
     const char *target = staple_config_get(s)->event_log;
+    apr_status_t status;
 
     (void)plog;
     (void)ptemp;
-    event_log = NULL;
+    memset(&event_log, 0, sizeof(event_log));
     if (target == NULL) {
         return OK;
     }
-    is_pipe = target[0] == '|';
-    event_log = is_pipe ? open_piped(pconf, s, target + 1)
-                        : open_file(pconf, s, target);
-    return event_log != NULL ? OK : HTTP_INTERNAL_SERVER_ERROR;
+    event_log.name = target;
+    event_log.sink = target[0] == '|' ? open_piped(pconf, s, target + 1)
+                                      : open_file(pconf, s, target);
+    if (event_log.sink == NULL) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    status = staple_sink_step(event_log.sink);
+    if (status != APR_SUCCESS
+        && ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
+        tell_waiting(s, status);
+    }
+    return OK;
 }
 
 /* ---- one line ---- */
@@ -178,43 +208,77 @@ const char *staple_eventlog_line(apr_pool_t *p,
     const char *line = make_line(p, entry, servers);
 
     while (line != NULL && servers > 0
-           && strlen(line) > STAPLE_EVENTLOG_LINE) {
+           && strlen(line) > STAPLE_SINK_LINE) {
         servers /= 2;
         line = make_line(p, entry, servers);
     }
     return line;
 }
 
-/* Takes back what a full disk let in of a line.  The refresher is the only one
- * that writes. */
-static void take_back(apr_size_t written)
-{
-    apr_finfo_t info;
+/* ---- writing ---- */
 
-    if (written > 0 && !is_pipe
-        && apr_file_info_get(&info, APR_FINFO_SIZE, event_log)
-               == APR_SUCCESS) {
-        apr_file_trunc(event_log, info.size - (apr_off_t)written);
+static void tell_lost(server_rec *s, const char *line, apr_status_t why)
+{
+    /* Of those that a reader keeps waiting the first one; later on, how many
+     * they were. */
+    if (event_log.is_told && event_log.lost++ > 0) {
+        return;
     }
+    ap_log_error(APLOG_MARK, APLOG_ERR, why, s,
+                 STAPLE_LOGNO(0062)
+                 "OCSPStapleEventLog: an event could not be written: %.*s",
+                 (int)strlen(line) - 1, line);
 }
 
 void staple_eventlog_append(server_rec *s, const char *line)
 {
-    apr_size_t len = strlen(line);
-    apr_size_t written = 0;
-    apr_status_t status;
+    apr_status_t why;
 
-    if (event_log == NULL) {
+    if (event_log.sink == NULL) {
         return;
     }
-    /* One write of an unbuffered, appending file: lines of several processes
-     * do not mix. */
-    status = apr_file_write_full(event_log, line, len, &written);
-    if (status != APR_SUCCESS) {
-        take_back(written);
-        ap_log_error(APLOG_MARK, APLOG_ERR, status, s,
-                     STAPLE_LOGNO(0062)
-                     "OCSPStapleEventLog: an event could not be written: %.*s",
-                     (int)len - 1, line);
+    switch (staple_sink_put(&why, event_log.sink, line)) {
+    case STAPLE_SINK_WRITTEN:
+        break;
+    case STAPLE_SINK_WAITS:
+        tell_waiting(s, why);
+        break;
+    case STAPLE_SINK_LOST:
+        tell_lost(s, line, why);
+        break;
     }
+}
+
+void staple_eventlog_step(server_rec *s)
+{
+    if (!event_log.is_told || event_log.sink == NULL
+        || staple_sink_step(event_log.sink) != APR_SUCCESS) {
+        return;
+    }
+    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
+                 STAPLE_LOGNO(0141)
+                 "OCSPStapleEventLog %s: it is read, and what waited is "
+                 "written; %u events were lost meanwhile",
+                 event_log.name, event_log.lost);
+    event_log.is_told = 0;
+    event_log.lost = 0;
+}
+
+void staple_eventlog_end(server_rec *s)
+{
+    unsigned waiting;
+
+    if (event_log.sink == NULL) {
+        return;
+    }
+    staple_sink_step(event_log.sink);
+    waiting = staple_sink_waiting(event_log.sink);
+    if (waiting + event_log.lost > 0) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                     STAPLE_LOGNO(0142)
+                     "OCSPStapleEventLog %s: %u events are not in it, as "
+                     "nobody read it until httpd ended or restarted",
+                     event_log.name, waiting + event_log.lost);
+    }
+    event_log.sink = NULL; /* once, and nothing after it */
 }

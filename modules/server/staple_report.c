@@ -22,6 +22,12 @@ struct staple_reporter_t {
     apr_time_t refused_told_at; /* ... the log was told */
 };
 
+static apr_status_t end(void *data)
+{
+    staple_report_end(data);
+    return APR_SUCCESS;
+}
+
 staple_reporter_t *staple_report_make(apr_pool_t *p, const staple_view_t *view,
                                       apr_time_t now)
 {
@@ -38,6 +44,7 @@ staple_reporter_t *staple_report_make(apr_pool_t *p, const staple_view_t *view,
     reporter->command = staple_command_make(
         p, view->main_server,
         staple_config_get(view->main_server)->event_command);
+    apr_pool_pre_cleanup_register(p, reporter, end);
     return reporter;
 }
 
@@ -403,10 +410,12 @@ void staple_report_idle(staple_reporter_t *reporter, apr_time_t now)
 
 void staple_report_step(staple_reporter_t *reporter, apr_time_t now)
 {
+    staple_eventlog_step(reporter->server);
     staple_command_step(reporter->command, now);
 }
 
 void staple_report_end(staple_reporter_t *reporter)
 {
     staple_command_end(reporter->command);
+    staple_eventlog_end(reporter->server);
 }

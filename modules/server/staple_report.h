@@ -21,10 +21,11 @@ void staple_report_file(const staple_reporter_t *reporter, const char *path,
 /* Nothing is in flight: the first time, one line sums up the start. */
 void staple_report_idle(staple_reporter_t *reporter, apr_time_t now);
 
-/* Lets the event command go on.  Never waits. */
+/* Lets the event log and the event command go on.  Never waits. */
 void staple_report_step(staple_reporter_t *reporter, apr_time_t now);
 
-/* This process is to end: lets the event command finish, for a second. */
+/* This process is to end: lets the event command finish, for a second.  Also
+ * done before the pool goes. */
 void staple_report_end(staple_reporter_t *reporter);
 
 #endif

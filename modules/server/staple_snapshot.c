@@ -164,6 +164,15 @@ static const apr_array_header_t *list_servers(apr_pool_t *p,
     return servers;
 }
 
+/* Did the refresher show itself lately?  A look of the future is none: the
+ * clock was set back, and the refresher would have noticed. */
+static int is_running(const staple_board_t *board, apr_time_t now)
+{
+    return board->pid != 0
+           && now < board->last_round_at + STAPLE_SNAPSHOT_SILENT
+           && board->last_round_at < now + STAPLE_SNAPSHOT_SILENT;
+}
+
 const staple_snapshot_t *staple_snapshot_take(apr_pool_t *p)
 {
     staple_snapshot_t *snapshot = apr_pcalloc(p, sizeof(*snapshot));
@@ -177,9 +186,7 @@ const staple_snapshot_t *staple_snapshot_take(apr_pool_t *p)
     if (snapshot->view != NULL) {
         snapshot->count = staple_view_count(snapshot->view);
         staple_board_get(&snapshot->board, snapshot->view->board);
-        snapshot->is_running = snapshot->board.pid != 0
-                               && snapshot->now - snapshot->board.last_round_at
-                                      < STAPLE_SNAPSHOT_SILENT;
+        snapshot->is_running = is_running(&snapshot->board, snapshot->now);
         for (i = 0; i < snapshot->count; i++) {
             if (staple_snapshot_cert(&cert, snapshot, i)) {
                 count_cert(snapshot, &cert);

@@ -68,8 +68,8 @@ static void put_verdict(request_rec *r, const staple_snapshot_t *snapshot)
     }
     else if (!snapshot->is_running) {
         ap_rputs(snapshot->board.pid != 0
-                     ? "<p class=\"verdict alarm\">The refresher does not "
-                       "run: staples will run out.</p>\n"
+                     ? "<p class=\"verdict alarm\">The refresher hangs or "
+                       "does not run: staples will run out.</p>\n"
                      : "<p class=\"verdict warn\">The refresher has not "
                        "started yet.</p>\n",
                  r);

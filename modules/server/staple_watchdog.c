@@ -3,10 +3,12 @@
 
 #include <ap_mpm.h>
 #include <apr_strings.h>
+#include <time.h>
 #include <unistd.h>
 #include <mod_watchdog.h>
 #include <scoreboard.h>
 
+#include "../core/staple_lookout.h"
 #include "../core/staple_refresh.h"
 #include "../core/staple_show.h"
 #include "../io/staple_fetch.h"
@@ -58,6 +60,7 @@ typedef struct watchdog_t {
     apr_time_t files_at;   /* when they are looked at again */
     staple_board_t board;  /* as published last */
     apr_time_t shown_at;
+    staple_lookout_t lookout; /* where another child refreshes */
     /* any thread */
     int is_stopping;
     int is_inside; /* the watchdog's thread runs code of ours */
@@ -145,6 +148,12 @@ static void show(watchdog_t *w, apr_time_t now)
     staple_show_put(&w->board, w->refresh);
     staple_board_put(w->view->board, &w->board);
     staple_show_keep(w->view->known, w->refresh, now);
+    if (staple_board_end_still(w->view->board)) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, w->view->main_server,
+                     STAPLE_LOGNO(0144)
+                     "the refresher is at work again (process %" APR_PID_T_FMT
+                     ")", getpid());
+    }
 }
 
 static const staple_refresh_cert_t *cert_at(const watchdog_t *w,
@@ -303,11 +312,54 @@ static void work(watchdog_t *w, apr_pool_t *p)
     }
 }
 
+/* By a clock that nobody sets, and that all processes share. */
+static apr_time_t steady_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000;
+}
+
+/* Another child refreshes, or should.  Where it stands still, one of those that
+ * look says so. */
+static void look_out(watchdog_t *w, apr_pool_t *p)
+{
+    apr_uint64_t beat = staple_board_beat(w->view->board);
+    apr_interval_time_t still_for =
+        staple_lookout_look(&w->lookout, beat, steady_now());
+    staple_board_t *board;
+
+    if (still_for < STAPLE_LOOKOUT_STILL
+        || !staple_board_claim_still(w->view->board, beat)) {
+        return;
+    }
+    board = apr_palloc(p, sizeof(*board));
+    staple_board_get(board, w->view->board);
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, w->view->main_server,
+                 STAPLE_LOGNO(0143)
+                 "%s has not looked at who is due for %d s: staples will run "
+                 "out; see what keeps it, or kill it, and another process "
+                 "takes over",
+                 board->pid != 0
+                     ? apr_psprintf(p,
+                                    "the refresher (process %" APR_INT64_T_FMT
+                                    ")",
+                                    board->pid)
+                     : "the refresher, which did not start,",
+                 (int)apr_time_sec(still_for));
+}
+
 /* One slice of the watchdog. */
 static void step(watchdog_t *w, apr_pool_t *p)
 {
-    if (!is_stopping(w) && staple_turn_has(w->turn)) {
-        work(w, p);
+    if (!is_stopping(w)) {
+        if (staple_turn_has(w->turn)) {
+            work(w, p);
+        }
+        else {
+            look_out(w, p);
+        }
     }
     if (is_stopping(w)) {
         staple_turn_leave(w->turn);
