@@ -7,8 +7,9 @@
 
 /*
  * Verifies a response for certificate `index` and, where it says good or
- * revoked and is not older than the one held, publishes it and notes in
- * *record what it says; the caller completes the record and publishes that.
+ * revoked and is not older than the one held, publishes it, in its canonical
+ * form (staple_verify.h), and notes in *record what it says; the caller
+ * completes the record and publishes that.
  * `record` comes in as the certificate's present record.  Whatever is wrong,
  * the response held stays: STAPLE_UNKNOWN for a verified `unknown`,
  * STAPLE_OLDER, STAPLE_CACHE_FULL, or why verification refused it.

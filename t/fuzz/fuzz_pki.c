@@ -109,13 +109,14 @@ staple_reason_e fuzz_pki_judge(staple_verdict_t *verdict,
     apr_pool_t *p;
 
     apr_pool_create(&p, NULL);
-    issuer.signers = staple_response_signers_make(p);
+    issuer.signers = staple_signer_none(p);
     copy.issuer = &issuer;
     if (before != NULL) {
-        staple_verify(verdict, &copy, before->bytes, before->len, NULL, policy,
-                      apr_time_from_sec(MAKE_NOW));
+        staple_verify(verdict, NULL, &copy, before->bytes, before->len, NULL,
+                      policy, apr_time_from_sec(MAKE_NOW));
     }
-    reason = staple_verify(verdict, &copy, der, der_len, nonce, policy, now);
+    reason = staple_verify(verdict, NULL, &copy, der, der_len, nonce, policy,
+                           now);
     apr_pool_destroy(p);
     return reason;
 }
