@@ -9,6 +9,8 @@ libstaple_test_la_SOURCES = \
 	t/unit/sim.c t/unit/sim.h \
 	t/unit/tap.h \
 	t/fuzz/fuzz.h \
+	t/fuzz/fuzz_canonical_data.c t/fuzz/fuzz_canonical.h \
+	t/fuzz/fuzz_canonical_pem.h \
 	t/fuzz/fuzz_pki.c t/fuzz/fuzz_pki.h t/fuzz/fuzz_pki_pem.h
 
 unit_tests = \
@@ -51,12 +53,14 @@ unit_tests = \
 	t/unit/core/t_strength \
 	t/unit/io/t_staple_files \
 	t/unit/io/t_staple_http_cache \
-	t/unit/io/t_staple_store
+	t/unit/io/t_staple_store \
+	t/unit/io/t_staple_tls
 
 # Fuzz targets.  Built by build/fuzz they are libFuzzer's; here they replay
 # their corpora, t/fuzz/corpus/NAME, once.
 fuzz_targets = \
 	t/fuzz/fuzz_cache \
+	t/fuzz/fuzz_canonical \
 	t/fuzz/fuzz_cert \
 	t/fuzz/fuzz_fetch \
 	t/fuzz/fuzz_http \

@@ -72,7 +72,7 @@
       "the answer is not a well-formed OCSP response")                         \
     X(STAPLE_NOT_BASIC, "not_basic",                                           \
       "the response is not of type id-pkix-ocsp-basic")                        \
-    X(STAPLE_VERSION, "response_version",                                      \
+    X(STAPLE_RESPONSE_VERSION, "response_version",                             \
       "the response is of another version than 1")                             \
     X(STAPLE_NO_MATCH, "no_matching_response",                                 \
       "the response says nothing about this certificate")                      \

@@ -171,7 +171,7 @@ staple_reason_e staple_response_parse(staple_response_t *response,
         return STAPLE_MALFORMED;
     }
     if (!is_version_1(data)) {
-        return STAPLE_VERSION;
+        return STAPLE_RESPONSE_VERSION;
     }
     reason = decode(&response->basic, fields);
     if (reason == STAPLE_OK && !encodes_back(response->basic, response->tbs)) {

@@ -3,11 +3,16 @@
 
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
+#include <openssl/params.h>
 #include <openssl/rsa.h>
 #include <string.h>
 
 /* The longest salt of RSASSA-PSS that is worth a look, in octets. */
 #define LONGEST_SALT 1024
+
+/* Octets of the order of a curve's base point: OpenSSL has fields of up to 661
+ * bits. */
+#define LARGEST_ORDER 96
 
 /* What RFC 4055 3.1 says of parameters that are left out. */
 #define DEFAULT_SALT 20
@@ -213,6 +218,22 @@ staple_reason_e staple_signature_read(staple_signature_t *signature,
 
 /* ---- the value ---- */
 
+/* The order n of the curve's base point; NULL: the key is on none. */
+static BIGNUM *order_of(const EVP_PKEY *key)
+{
+    /* EVP_PKEY_get_bn_param() fills two KiB on the way. */
+    unsigned char octets[LARGEST_ORDER];
+    OSSL_PARAM params[2] = {OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_EC_ORDER,
+                                                    octets, sizeof(octets)),
+                            OSSL_PARAM_construct_end()};
+    BIGNUM *n = NULL;
+
+    return EVP_PKEY_get_params(key, params) && OSSL_PARAM_modified(params)
+                   && OSSL_PARAM_get_BN(params, &n)
+               ? n
+               : NULL;
+}
+
 /* Replaces s by n - s where that is the smaller one.  Returns 0 for what is no
  * pair of r and s that anybody could have made, or without memory. */
 static int lower(ECDSA_SIG *pair, const BIGNUM *n)
@@ -248,12 +269,10 @@ static staple_reason_e settle_ecdsa(staple_signature_t *signature,
     const unsigned char *end = at + signature->read.len;
     ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &at, (long)signature->read.len);
     unsigned char *made = NULL;
-    BIGNUM *n = NULL;
+    BIGNUM *n = order_of(key);
     int len = -1;
 
-    if (pair != NULL && at == end
-        && EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_EC_ORDER, &n)
-        && lower(pair, n)) {
+    if (pair != NULL && at == end && n != NULL && lower(pair, n)) {
         len = i2d_ECDSA_SIG(pair, &made);
     }
     if (len > 0) {
