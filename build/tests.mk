@@ -4,24 +4,31 @@
 check_LTLIBRARIES = libstaple_test.la
 libstaple_test_la_SOURCES = \
 	t/unit/cache_stress.c t/unit/cache_stress.h \
+	t/unit/make_hostile.c t/unit/make_hostile.h \
 	t/unit/make_ocsp.c t/unit/make_ocsp.h \
 	t/unit/sim.c t/unit/sim.h \
 	t/unit/tap.h \
 	t/fuzz/fuzz.h \
+	t/fuzz/fuzz_canonical_data.c t/fuzz/fuzz_canonical.h \
+	t/fuzz/fuzz_canonical_pem.h \
 	t/fuzz/fuzz_pki.c t/fuzz/fuzz_pki.h t/fuzz/fuzz_pki_pem.h
 
 unit_tests = \
 	t/unit/core/t_cache_quiet \
 	t/unit/core/t_cache_threads \
+	t/unit/core/t_canonical \
 	t/unit/core/t_corpus \
 	t/unit/core/t_many \
 	t/unit/core/t_no_memory \
 	t/unit/core/t_refresh_neighbours \
 	t/unit/core/t_refresh_trouble \
+	t/unit/core/t_processor_time \
 	t/unit/core/t_staple_adopt \
+	t/unit/core/t_staple_bare \
 	t/unit/core/t_staple_board \
 	t/unit/core/t_staple_cache \
 	t/unit/core/t_staple_cert \
+	t/unit/core/t_staple_der \
 	t/unit/core/t_staple_due \
 	t/unit/core/t_staple_exchange \
 	t/unit/core/t_staple_follow \
@@ -40,20 +47,25 @@ unit_tests = \
 	t/unit/core/t_staple_restore \
 	t/unit/core/t_staple_schedule \
 	t/unit/core/t_staple_share \
+	t/unit/core/t_staple_signature \
+	t/unit/core/t_staple_signer \
 	t/unit/core/t_staple_stored \
 	t/unit/core/t_staple_state \
 	t/unit/core/t_staple_text \
 	t/unit/core/t_staple_verify \
 	t/unit/core/t_staple_writer \
+	t/unit/core/t_strength \
 	t/unit/io/t_staple_files \
 	t/unit/io/t_staple_http_cache \
 	t/unit/io/t_staple_sink \
-	t/unit/io/t_staple_store
+	t/unit/io/t_staple_store \
+	t/unit/io/t_staple_tls
 
 # Fuzz targets.  Built by build/fuzz they are libFuzzer's; here they replay
 # their corpora, t/fuzz/corpus/NAME, once.
 fuzz_targets = \
 	t/fuzz/fuzz_cache \
+	t/fuzz/fuzz_canonical \
 	t/fuzz/fuzz_cert \
 	t/fuzz/fuzz_fetch \
 	t/fuzz/fuzz_http \

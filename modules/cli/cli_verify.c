@@ -67,8 +67,8 @@ int cli_verify_run(const cli_command_t *command, apr_pool_t *p,
     verdict.cert = cert;
     verdict.at = wish.at >= 0 ? apr_time_from_sec(wish.at) : apr_time_now();
     if (verdict.reason == STAPLE_OK) {
-        verdict.reason = staple_verify(&verdict.said, cert, der, len, NULL,
-                                       &wish.policy, verdict.at);
+        verdict.reason = staple_verify(&verdict.said, NULL, cert, der, len,
+                                       NULL, &wish.policy, verdict.at);
     }
     if (wish.json) {
         cli_verdict_put_json(stdout, cli_verdict_json(p, &verdict));

@@ -88,21 +88,18 @@ static void take_good_away(staple_record_t *record,
     }
 }
 
-staple_reason_e staple_adopt(staple_record_t *record, staple_writer_t *writer,
-                             apr_uint32_t index, const staple_cert_t *cert,
+/* Publishes a verified response, in the form that it may be published in. */
+static staple_reason_e adopt(staple_record_t *record, staple_writer_t *writer,
+                             apr_uint32_t index,
+                             const staple_verdict_t *verdict,
                              const staple_policy_t *policy,
                              const unsigned char *der, apr_size_t der_len,
-                             const unsigned char *nonce, apr_time_t now)
+                             apr_time_t now)
 {
     staple_record_t offered = *record;
-    staple_verdict_t verdict;
     staple_reason_e reason;
 
-    reason = staple_verify(&verdict, cert, der, der_len, nonce, policy, now);
-    if (reason != STAPLE_OK) {
-        return reason;
-    }
-    describe(&offered, &verdict, der_len);
+    describe(&offered, verdict, der_len);
     reason = decide(record, &offered, policy, now);
     if (reason == STAPLE_EXPIRED && says_revoked(&offered)
         && !says_revoked(record)) {
@@ -110,7 +107,7 @@ staple_reason_e staple_adopt(staple_record_t *record, staple_writer_t *writer,
     }
     if (reason == STAPLE_OK && !is_held(record, &offered)) {
         reason = staple_writer_put(writer, index, der, der_len,
-                                   verdict.use_until);
+                                   verdict->use_until);
         if (reason == STAPLE_OK) {
             *record = offered;
         }
@@ -127,4 +124,24 @@ staple_reason_e staple_adopt(staple_record_t *record, staple_writer_t *writer,
     record->reason = STAPLE_OK;
     record->detail[0] = '\0';
     return STAPLE_OK;
+}
+
+staple_reason_e staple_adopt(staple_record_t *record, staple_writer_t *writer,
+                             apr_uint32_t index, const staple_cert_t *cert,
+                             const staple_policy_t *policy,
+                             const unsigned char *der, apr_size_t der_len,
+                             const unsigned char *nonce, apr_time_t now)
+{
+    staple_canonical_t canonical;
+    staple_verdict_t verdict;
+    staple_reason_e reason;
+
+    reason = staple_verify(&verdict, &canonical, cert, der, der_len, nonce,
+                           policy, now);
+    if (reason == STAPLE_OK) {
+        reason = adopt(record, writer, index, &verdict, policy, canonical.der,
+                       canonical.der_len, now);
+    }
+    staple_verify_free(&canonical);
+    return reason;
 }

@@ -7,8 +7,9 @@
 
 /*
  * Verifies a response for certificate `index` and, where it says good or
- * revoked and is to take the place of the one held, publishes it and notes in
- * *record what it says; the caller completes the record and publishes that.
+ * revoked and is to take the place of the one held, publishes it, in its
+ * canonical form (staple_verify.h), and notes in *record what it says; the
+ * caller completes the record and publishes that.
  * `record` comes in as the certificate's present record.  It is to, if it
  *   - is not older (staple_record_order); an older `unknown` is older, too;
  *   - has not ended: within the tolerance of clocks it verifies, but is not

@@ -109,7 +109,7 @@ static const staple_issuer_t *find_issuer(staple_issuers_t *issuers, X509 *x509)
     memcpy(issuer->sha256, sha256, sizeof(sha256));
     issuer->subject =
         staple_cert_name(issuers->pool, X509_get_subject_name(x509));
-    issuer->signers = staple_response_signers_make(issuers->pool);
+    issuer->signers = staple_signer_none(issuers->pool);
     apr_hash_set(issuers->by_digest, issuer->sha256, sizeof(issuer->sha256),
                  issuer);
     return issuer;

@@ -6,7 +6,7 @@
 #include <apr_pools.h>
 
 #include "staple_openssl.h"
-#include "staple_response.h"
+#include "staple_signer.h"
 #include "staple_types.h"
 
 /* An issuer certificate, one object however many certificates it issued. */

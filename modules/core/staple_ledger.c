@@ -18,6 +18,8 @@ struct staple_ledger_t {
     apr_uint64_t line_size; /* another version's differs */
     apr_uint32_t count;
     apr_uint32_t is_restored;
+    apr_uint64_t restore_next;  /* certificate; those before it are done */
+    apr_int64_t restore_until;  /* 0 = nobody has begun */
     apr_uint64_t token; /* of the store; 0 = not known yet */
     apr_uint64_t state; /* WORKS, ... */
     line_t lines[];
@@ -122,4 +124,22 @@ int staple_ledger_is_restored(const staple_ledger_t *ledger)
 void staple_ledger_set_restored(staple_ledger_t *ledger)
 {
     __atomic_store_n(&ledger->is_restored, 1, __ATOMIC_RELEASE);
+}
+
+apr_uint32_t staple_ledger_restore_next(staple_ledger_t *ledger)
+{
+    return ledger->restore_next < ledger->count
+               ? (apr_uint32_t)ledger->restore_next++
+               : ledger->count;
+}
+
+apr_time_t staple_ledger_restore_until(staple_ledger_t *ledger,
+                                       apr_time_t until)
+{
+    apr_int64_t said = 0;
+
+    return __atomic_compare_exchange_n(&ledger->restore_until, &said, until, 0,
+                                       __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
+               ? until
+               : said;
 }

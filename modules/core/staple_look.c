@@ -119,19 +119,24 @@ void staple_look_take(staple_refresh_t *refresh, apr_uint32_t index,
 }
 
 void staple_look_share(staple_refresh_t *refresh, apr_uint32_t index,
-                       const staple_answer_t *answer, apr_time_t now)
+                       apr_time_t now)
 {
+    const staple_cert_t *cert = refresh->entries[index].cert;
+    unsigned char *der = refresh->value + STAPLE_STORED_HEAD;
+    apr_size_t len = STAPLE_MAX_RESPONSE;
     staple_record_t record;
-    apr_size_t len;
 
     if (refresh->shared == NULL
         || staple_responder_what_is_down(refresh->shared) != NULL) {
         return;
     }
     staple_cache_get_record(&record, refresh->cache, index);
-    len = staple_share_encode(refresh->value,
-                              refresh->entries[index].cert->sha256,
-                              answer->der, answer->der_len, now);
+    /* What is published, and not what came: some of that nobody signed. */
+    if (staple_cache_get(der, &len, refresh->cache, &cert->key, now)
+        != STAPLE_OK) {
+        return;
+    }
+    len = staple_share_encode(refresh->value, cert->sha256, der, len, now);
     refresh->options.share(refresh->options.share_baton, index,
                            refresh->value, len, record.use_until);
 }

@@ -22,9 +22,9 @@ void staple_look_take(staple_refresh_t *refresh, apr_uint32_t index,
                       const staple_answer_t *answer, apr_time_t now);
 
 /* Tells the caller to put a response into the store that came for certificate
- * `index` from a responder. */
+ * `index` from a responder, as it was published. */
 void staple_look_share(staple_refresh_t *refresh, apr_uint32_t index,
-                       const staple_answer_t *answer, apr_time_t now);
+                       apr_time_t now);
 
 /* The job of certificate `index` has failed: others need not wait for it. */
 void staple_look_give_up(staple_refresh_t *refresh, apr_uint32_t index);

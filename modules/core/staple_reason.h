@@ -72,6 +72,8 @@
       "the answer is not a well-formed OCSP response")                         \
     X(STAPLE_NOT_BASIC, "not_basic",                                           \
       "the response is not of type id-pkix-ocsp-basic")                        \
+    X(STAPLE_RESPONSE_VERSION, "response_version",                             \
+      "the response is of another version than 1")                             \
     X(STAPLE_NO_MATCH, "no_matching_response",                                 \
       "the response says nothing about this certificate")                      \
     X(STAPLE_CRITICAL_EXTENSION, "critical_extension",                         \
@@ -80,12 +82,19 @@
     X(STAPLE_SIGNER_NOT_FOUND, "responder_unidentified",                       \
       "the certificate of the named responder is neither the issuer's nor in " \
       "the response")                                                          \
+    X(STAPLE_TOO_MANY_SIGNERS, "too_many_responders",                          \
+      "more than 4 certificates in the response bear the name or key of the "  \
+      "responder")                                                             \
     X(STAPLE_SIGNER_EXPIRED, "responder_expired",                              \
       "the responder's certificate is not valid at this time")                 \
     X(STAPLE_SIGNER_NOT_AUTHORISED, "responder_not_authorised",                \
       "the responder's certificate is not authorised by the issuer")           \
     X(STAPLE_WEAK_SIGNATURE, "weak_signature",                                 \
-      "the response is signed with a digest that is no longer trusted")        \
+      "the response, or its responder's certificate, is signed with a digest " \
+      "that is no longer trusted")                                             \
+    X(STAPLE_WEAK_KEY, "weak_key",                                             \
+      "the key of the responder or issuer is too weak, or of a kind or size "  \
+      "that is not accepted")                                                  \
     X(STAPLE_BAD_SIGNATURE, "bad_signature",                                   \
       "the signature of the response is wrong")                                \
     X(STAPLE_BAD_TIMES, "bad_times",                                           \

@@ -380,7 +380,7 @@ static void take_response(staple_refresh_t *refresh,
             detail, refresh, index, answer,
             exchange->has_nonce ? exchange->nonce : NULL, now);
         if (reason == STAPLE_OK) {
-            staple_look_share(refresh, index, answer, now);
+            staple_look_share(refresh, index, now);
         }
     }
     staple_job_count(refresh, index, reason != STAPLE_OK);

@@ -1,117 +1,27 @@
-/* DER -> OCSP response; certificates that came before are not parsed again. */
+/* DER <-> OCSP response: what is signed is parsed, all else is left alone. */
 #include "staple_response.h"
 
 #include <string.h>
 
-/* The field `certs` of a BasicOCSPResponse (RFC 6960 4.2.1), tag and all.  It
- * is the last field of all, so a response with these certificates ends with
- * these bytes. */
-typedef struct tail_t {
-    STACK_OF(X509) * certs;
-    apr_size_t der_len;
-    unsigned char der[];
-} tail_t;
+/* id-pkix-ocsp-basic, 1.3.6.1.5.5.7.48.1.1 */
+static const unsigned char basic_oid[] = {0x06, 0x09, 0x2b, 0x06, 0x01, 0x05,
+                                          0x05, 0x07, 0x30, 0x01, 0x01};
 
-struct staple_signers_t {
-    tail_t *tail; /* NULL: none, or a thread is at it */
-};
+/* OCSPResponseStatus successful */
+static const unsigned char successful[] = {STAPLE_DER_ENUMERATED, 1, 0};
 
-/* ---- what is kept ---- */
+/* version of ResponseData, where it is there: v1 */
+static const unsigned char version_1[] = {STAPLE_DER_EXPLICIT_0, 3,
+                                          STAPLE_DER_INTEGER, 1, 0};
 
-static void free_tail(tail_t *tail)
+/* ---- taking it apart ---- */
+
+static staple_reason_e check_responder_status(staple_der_t status)
 {
-    if (tail != NULL) {
-        sk_X509_pop_free(tail->certs, X509_free);
-        OPENSSL_free(tail);
+    if (status.len != 1) {
+        return STAPLE_MALFORMED;
     }
-}
-
-/* Whoever takes it has it alone; whoever comes meanwhile does without. */
-static tail_t *swap_tail(staple_signers_t *signers, tail_t *tail)
-{
-    return __atomic_exchange_n(&signers->tail, tail, __ATOMIC_ACQ_REL);
-}
-
-static apr_status_t free_signers(void *signers)
-{
-    free_tail(swap_tail(signers, NULL));
-    return APR_SUCCESS;
-}
-
-staple_signers_t *staple_response_signers_make(apr_pool_t *p)
-{
-    staple_signers_t *signers = apr_pcalloc(p, sizeof(*signers));
-
-    apr_pool_cleanup_register(p, signers, free_signers, apr_pool_cleanup_null);
-    return signers;
-}
-
-/* Bytes of the field `certs`; 0: the response has none. */
-static apr_size_t tail_len(const STACK_OF(X509) * certs)
-{
-    int len = 0;
-    int i;
-
-    for (i = 0; i < sk_X509_num(certs); i++) {
-        len += i2d_X509(sk_X509_value(certs, i), NULL);
-    }
-    if (len > 0) {
-        len = ASN1_object_size(1, len, V_ASN1_SEQUENCE);
-        len = ASN1_object_size(1, len, 0);
-    }
-    return len > 0 ? (apr_size_t)len : 0;
-}
-
-static int is_tail(const tail_t *tail, const unsigned char *der,
-                   apr_size_t der_len)
-{
-    return der_len > tail->der_len
-           && memcmp(der + der_len - tail->der_len, tail->der, tail->der_len)
-                  == 0;
-}
-
-/* That of a response with these certificates; NULL: it has none, or there is
- * no memory. */
-static tail_t *make_tail(const STACK_OF(X509) * certs, const unsigned char *der,
-                         apr_size_t der_len)
-{
-    apr_size_t len = tail_len(certs);
-    tail_t *tail = NULL;
-
-    if (len > 0 && len < der_len) {
-        tail = OPENSSL_malloc(sizeof(*tail) + len);
-    }
-    if (tail == NULL) {
-        return NULL;
-    }
-    tail->certs = X509_chain_up_ref((STACK_OF(X509) *)(uintptr_t)certs);
-    tail->der_len = len;
-    memcpy(tail->der, der + der_len - len, len);
-    if (tail->certs == NULL) {
-        free_tail(tail);
-        return NULL;
-    }
-    return tail;
-}
-
-void staple_response_keep(const staple_response_t *response,
-                          staple_signers_t *signers, const unsigned char *der,
-                          apr_size_t der_len)
-{
-    tail_t *tail = swap_tail(signers, NULL);
-
-    if (tail == NULL || !is_tail(tail, der, der_len)) {
-        free_tail(tail);
-        tail = make_tail(OCSP_resp_get0_certs(response->basic), der, der_len);
-    }
-    free_tail(swap_tail(signers, tail));
-}
-
-/* ---- parsing ---- */
-
-static staple_reason_e check_responder_status(const OCSP_RESPONSE *outer)
-{
-    switch (OCSP_response_status((OCSP_RESPONSE *)(uintptr_t)outer)) {
+    switch (status.at[0]) {
     case OCSP_RESPONSE_STATUS_SUCCESSFUL:
         return STAPLE_OK;
     case OCSP_RESPONSE_STATUS_MALFORMEDREQUEST:
@@ -129,159 +39,213 @@ static staple_reason_e check_responder_status(const OCSP_RESPONSE *outer)
     }
 }
 
-/*
- * The BasicOCSPResponse lies in an OCTET STRING of the outer one.  OpenSSL's
- * unpacking ignores what follows it there, and accepts BER; that the whole
- * encodes back to the very bytes received settles both, and bytes are what a
- * client verifies.
- */
-static int encodes_back(OCSP_BASICRESP *basic, const unsigned char *der,
-                        apr_size_t der_len)
+/* OCSPResponse: its status, and the contents of the OCTET STRING that holds
+ * the BasicOCSPResponse. */
+static staple_reason_e open_outer(staple_der_t *inner, staple_der_t der)
 {
-    OCSP_RESPONSE *again =
-        OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
-    unsigned char *out = NULL;
-    int len = again != NULL ? i2d_OCSP_RESPONSE(again, &out) : -1;
-    int is_same = len >= 0 && (apr_size_t)len == der_len
-                  && memcmp(out, der, der_len) == 0;
+    staple_der_t fields, status, bytes, oid, ignored;
+    staple_reason_e reason;
 
-    OPENSSL_free(out);
-    OCSP_RESPONSE_free(again);
+    if (!staple_der_take_last(&fields, NULL, &der, STAPLE_DER_SEQUENCE)
+        || !staple_der_take(&status, NULL, &fields, STAPLE_DER_ENUMERATED)) {
+        return STAPLE_MALFORMED;
+    }
+    reason = check_responder_status(status);
+    if (reason != STAPLE_OK) {
+        return reason;
+    }
+    if (!staple_der_take_last(&bytes, NULL, &fields, STAPLE_DER_EXPLICIT_0)
+        || !staple_der_take_last(&fields, NULL, &bytes, STAPLE_DER_SEQUENCE)
+        || !staple_der_take(&ignored, &oid, &fields, STAPLE_DER_OID)
+        || !staple_der_take_last(inner, NULL, &fields,
+                                 STAPLE_DER_OCTET_STRING)) {
+        return STAPLE_MALFORMED;
+    }
+    return staple_der_is_same(oid,
+                              (staple_der_t){basic_oid, sizeof(basic_oid)})
+               ? STAPLE_OK
+               : STAPLE_NOT_BASIC;
+}
+
+/* [0] EXPLICIT SEQUENCE OF Certificate OPTIONAL, the last field of all. */
+static int open_certs(staple_der_t *certs, staple_der_t rest)
+{
+    staple_der_t explicit;
+
+    if (rest.len == 0) {
+        *certs = rest;
+        return 1;
+    }
+    return staple_der_take_last(&explicit, NULL, &rest, STAPLE_DER_EXPLICIT_0)
+           && staple_der_take_last(certs, NULL, &explicit,
+                                   STAPLE_DER_SEQUENCE);
+}
+
+/* BasicOCSPResponse: where its fields are; in *signed_part those without
+ * certificates, the contents of a SEQUENCE. */
+static int open_basic(staple_response_t *response, staple_der_t *signed_part,
+                      staple_der_t *data, staple_der_t der)
+{
+    staple_der_t rest, ignored;
+
+    if (!staple_der_take_last(&rest, NULL, &der, STAPLE_DER_SEQUENCE)) {
+        return 0;
+    }
+    signed_part->at = rest.at;
+    if (!staple_der_take(data, &response->tbs, &rest, STAPLE_DER_SEQUENCE)
+        || !staple_der_take(&ignored, &response->algorithm, &rest,
+                            STAPLE_DER_SEQUENCE)
+        || !staple_der_take(&response->signature, NULL, &rest,
+                            STAPLE_DER_BIT_STRING)) {
+        return 0;
+    }
+    signed_part->len = (apr_size_t)(rest.at - signed_part->at);
+    return open_certs(&response->certs, rest);
+}
+
+static int is_version_1(staple_der_t data)
+{
+    staple_der_t ignored, version;
+
+    return !staple_der_is_next(&data, STAPLE_DER_EXPLICIT_0)
+           || (staple_der_take(&ignored, &version, &data,
+                               STAPLE_DER_EXPLICIT_0)
+               && staple_der_is_same(
+                   version, (staple_der_t){version_1, sizeof(version_1)}));
+}
+
+/* ---- decoding what is signed ---- */
+
+/* A BasicOCSPResponse of these fields. */
+static staple_reason_e decode(OCSP_BASICRESP **basic, staple_der_t fields)
+{
+    apr_size_t size = fields.len + STAPLE_DER_HEADS(1);
+    unsigned char *bytes = OPENSSL_malloc(size);
+    const unsigned char *at;
+    staple_der_out_t out;
+
+    if (bytes == NULL) {
+        return STAPLE_NO_MEMORY;
+    }
+    staple_der_begin(&out, bytes, size);
+    staple_der_put(&out, fields.at, fields.len);
+    staple_der_wrap(&out, size, STAPLE_DER_SEQUENCE);
+    at = bytes + out.at;
+    *basic = d2i_OCSP_BASICRESP(NULL, &at, (long)(size - out.at));
+    OPENSSL_free(bytes);
+    return *basic != NULL ? STAPLE_OK : STAPLE_MALFORMED;
+}
+
+/* OpenSSL accepts BER, and its clients verify what it makes of that. */
+static int encodes_back(const OCSP_BASICRESP *basic, staple_der_t tbs)
+{
+    unsigned char *bytes = NULL;
+    int len = i2d_OCSP_RESPDATA(OCSP_resp_get0_respdata(basic), &bytes);
+    int is_same =
+        len > 0
+        && staple_der_is_same((staple_der_t){bytes, (apr_size_t)len}, tbs);
+
+    OPENSSL_free(bytes);
     return is_same;
 }
 
-/* Where the first field of the BasicOCSPResponse is; NULL: it has not the
- * usual form. */
-static const unsigned char *find_fields(const unsigned char *der,
-                                        apr_size_t der_len)
-{
-    static const struct {
-        int tag, is_skipped;
-    } steps[] = {{V_ASN1_SEQUENCE, 0}, {V_ASN1_ENUMERATED, 1},
-                 {0, 0},               {V_ASN1_SEQUENCE, 0},
-                 {V_ASN1_OBJECT, 1},   {V_ASN1_OCTET_STRING, 0},
-                 {V_ASN1_SEQUENCE, 0}};
-    const unsigned char *at = der;
-    int tag, tag_class;
-    apr_size_t i;
-    long len;
-
-    for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        if ((ASN1_get_object(&at, &len, &tag, &tag_class,
-                             (long)(der + der_len - at))
-             & 0x80)
-            || tag != steps[i].tag) {
-            return NULL;
-        }
-        at += steps[i].is_skipped ? len : 0;
-    }
-    return at;
-}
-
-static int add_certs(OCSP_BASICRESP *basic, STACK_OF(X509) * certs)
-{
-    int i;
-
-    for (i = 0; i < sk_X509_num(certs); i++) {
-        if (!OCSP_basic_add1_cert(basic, sk_X509_value(certs, i))) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-/* A response that ends with these certificates: everything before them is
- * parsed, and they are put in.  How it is taken apart need not be right:
- * whatever does not encode back to `der` is not taken. */
-static OCSP_BASICRESP *parse_before(const tail_t *tail,
-                                    const unsigned char *der,
-                                    apr_size_t der_len)
-{
-    const unsigned char *fields = find_fields(der, der_len);
-    const unsigned char *end = der + der_len - tail->der_len;
-    unsigned char *buf = NULL, *to;
-    OCSP_BASICRESP *basic = NULL;
-    const unsigned char *from;
-    int size = 0;
-
-    if (fields != NULL && fields < end) {
-        size = ASN1_object_size(1, (int)(end - fields), V_ASN1_SEQUENCE);
-        buf = OPENSSL_malloc((size_t)size);
-    }
-    if (buf != NULL) {
-        to = buf;
-        ASN1_put_object(&to, 1, (int)(end - fields), V_ASN1_SEQUENCE,
-                        V_ASN1_UNIVERSAL);
-        memcpy(to, fields, (size_t)(end - fields));
-        from = buf;
-        basic = d2i_OCSP_BASICRESP(NULL, &from, size);
-    }
-    OPENSSL_free(buf);
-    if (basic != NULL
-        && (!add_certs(basic, tail->certs)
-            || !encodes_back(basic, der, der_len))) {
-        OCSP_BASICRESP_free(basic);
-        basic = NULL;
-    }
-    return basic;
-}
-
-static OCSP_BASICRESP *parse_known(staple_signers_t *signers,
-                                   const unsigned char *der, apr_size_t der_len)
-{
-    tail_t *tail = swap_tail(signers, NULL);
-    OCSP_BASICRESP *basic = NULL;
-
-    if (tail != NULL) {
-        if (is_tail(tail, der, der_len)) {
-            basic = parse_before(tail, der, der_len);
-        }
-        free_tail(swap_tail(signers, tail));
-    }
-    return basic;
-}
-
 staple_reason_e staple_response_parse(staple_response_t *response,
-                                      staple_signers_t *signers,
                                       const unsigned char *der,
                                       apr_size_t der_len)
 {
-    const unsigned char *at = der;
+    staple_der_t basic, fields = {NULL, 0}, data;
     staple_reason_e reason;
 
-    response->outer = NULL;
-    response->basic = NULL;
+    memset(response, 0, sizeof(*response));
     if (der_len == 0) {
         return STAPLE_EMPTY;
     }
     if (der_len > STAPLE_MAX_RESPONSE) {
         return STAPLE_TOO_LARGE;
     }
-    response->outer = d2i_OCSP_RESPONSE(NULL, &at, (long)der_len);
-    if (response->outer == NULL || at != der + der_len) {
-        return STAPLE_MALFORMED;
-    }
-    reason = check_responder_status(response->outer);
+    reason = open_outer(&basic, (staple_der_t){der, der_len});
     if (reason != STAPLE_OK) {
         return reason;
     }
-    response->basic = parse_known(signers, der, der_len);
-    if (response->basic != NULL) {
-        return STAPLE_OK;
+    if (!open_basic(response, &fields, &data, basic)) {
+        return STAPLE_MALFORMED;
     }
-    response->basic = OCSP_response_get1_basic(response->outer);
-    if (response->basic == NULL) {
-        return ERR_GET_REASON(ERR_peek_last_error())
-                       == OCSP_R_NOT_BASIC_RESPONSE
-                   ? STAPLE_NOT_BASIC
-                   : STAPLE_MALFORMED;
+    if (!is_version_1(data)) {
+        return STAPLE_RESPONSE_VERSION;
     }
-    return encodes_back(response->basic, der, der_len) ? STAPLE_OK
-                                                       : STAPLE_MALFORMED;
+    reason = decode(&response->basic, fields);
+    if (reason == STAPLE_OK && !encodes_back(response->basic, response->tbs)) {
+        reason = STAPLE_MALFORMED;
+    }
+    return reason;
+}
+
+/* ---- putting it together ---- */
+
+/* The fields of the BasicOCSPResponse, from the last to the first. */
+static void put_basic(staple_der_out_t *out, staple_der_t tbs,
+                      staple_der_t algorithm, staple_der_t value,
+                      staple_der_t cert)
+{
+    apr_size_t end;
+
+    if (cert.len > 0) {
+        staple_der_put(out, cert.at, cert.len);
+        staple_der_wrap(out, out->size, STAPLE_DER_SEQUENCE);
+        staple_der_wrap(out, out->size, STAPLE_DER_EXPLICIT_0);
+    }
+    end = out->at;
+    staple_der_put(out, value.at, value.len);
+    staple_der_put(out, "", 1); /* no bits unused */
+    staple_der_wrap(out, end, STAPLE_DER_BIT_STRING);
+    staple_der_put(out, algorithm.at, algorithm.len);
+    staple_der_put(out, tbs.at, tbs.len);
+    staple_der_wrap(out, out->size, STAPLE_DER_SEQUENCE);
+}
+
+static void put_outer(staple_der_out_t *out)
+{
+    staple_der_wrap(out, out->size, STAPLE_DER_OCTET_STRING);
+    staple_der_put(out, basic_oid, sizeof(basic_oid));
+    staple_der_wrap(out, out->size, STAPLE_DER_SEQUENCE);
+    staple_der_wrap(out, out->size, STAPLE_DER_EXPLICIT_0);
+    staple_der_put(out, successful, sizeof(successful));
+    staple_der_wrap(out, out->size, STAPLE_DER_SEQUENCE);
+}
+
+int staple_response_compose(unsigned char **der, apr_size_t *der_len,
+                            const staple_response_t *response,
+                            const staple_signature_t *signature,
+                            staple_der_t cert)
+{
+    unsigned char *algorithm = NULL, *bytes = NULL;
+    int len = i2d_X509_ALGOR(signature->algorithm, &algorithm);
+    staple_der_out_t out;
+    apr_size_t size;
+
+    *der = NULL;
+    if (len > 0) {
+        size = response->tbs.len + (apr_size_t)len + 1 + signature->value.len
+               + cert.len + sizeof(basic_oid) + sizeof(successful)
+               + STAPLE_DER_HEADS(8);
+        bytes = OPENSSL_malloc(size);
+    }
+    if (bytes != NULL) {
+        staple_der_begin(&out, bytes, size);
+        put_basic(&out, response->tbs,
+                  (staple_der_t){algorithm, (apr_size_t)len},
+                  signature->value, cert);
+        put_outer(&out);
+        *der_len = size - out.at;
+        *der = OPENSSL_memdup(bytes + out.at, *der_len);
+    }
+    OPENSSL_free(bytes);
+    OPENSSL_free(algorithm);
+    return *der != NULL;
 }
 
 void staple_response_free(staple_response_t *response)
 {
     OCSP_BASICRESP_free(response->basic);
-    OCSP_RESPONSE_free(response->outer);
+    memset(response, 0, sizeof(*response));
 }

@@ -1,44 +1,46 @@
-/* DER -> OCSP response; certificates that came before are not parsed again. */
+/* DER <-> OCSP response: what is signed is parsed, all else is left alone. */
 #ifndef STAPLE_RESPONSE_H
 #define STAPLE_RESPONSE_H
 
-#include <apr_pools.h>
-
+#include "staple_der.h"
 #include "staple_openssl.h"
+#include "staple_signature.h"
 #include "staple_types.h"
 
-/* One response, parsed.  Both NULL: nothing is held. */
+/*
+ * A basic response (RFC 6960 4.2.1) and where its parts are in the bytes that
+ * it was parsed from, which must stay where they are.
+ */
 typedef struct staple_response_t {
-    OCSP_RESPONSE *outer;
-    OCSP_BASICRESP *basic;
+    OCSP_BASICRESP *basic;  /* tbsResponseData decoded, no certificates; NULL:
+                               nothing is held */
+    staple_der_t tbs;       /* tbsResponseData, a whole element */
+    staple_der_t algorithm; /* of the signature, a whole element */
+    staple_der_t signature; /* contents of the BIT STRING */
+    staple_der_t certs;     /* contents of the SEQUENCE OF; empty: none */
 } staple_response_t;
 
 /*
- * The certificates that came with the last verified response of an issuer.
- * Nearly every response of a CA brings the same one, of its delegate, and
- * OpenSSL 3.0 takes as long to decode a public key as to verify a signature.
- * May be used by any number of threads at once.
- */
-typedef struct staple_signers_t staple_signers_t;
-
-/* None so far.  Destroying p frees what was kept. */
-staple_signers_t *staple_response_signers_make(apr_pool_t *p);
-
-/*
- * Parses all of `der` (RFC 6960 4.2.1): a successful, basic response of at most
- * STAPLE_MAX_RESPONSE bytes that encodes back to the very bytes received.  Ask
- * for staple_response_free() in either case.  Adds to OpenSSL's error queue.
+ * Takes all of `der` apart: a successful, basic response of version 1 and of at
+ * most STAPLE_MAX_RESPONSE bytes, in DER, whose tbsResponseData OpenSSL encodes
+ * back to the very bytes received, as those are what its clients verify.  No
+ * certificate is decoded.  Ask for staple_response_free() in either case.  Adds
+ * to OpenSSL's error queue.
  */
 staple_reason_e staple_response_parse(staple_response_t *response,
-                                      staple_signers_t *signers,
                                       const unsigned char *der,
                                       apr_size_t der_len);
 
-/* Keeps the certificates of a response that was parsed from `der` and verified,
- * for those to come.  Does nothing without memory. */
-void staple_response_keep(const staple_response_t *response,
-                          staple_signers_t *signers, const unsigned char *der,
-                          apr_size_t der_len);
+/*
+ * Puts a response together: tbsResponseData as received, and around it what
+ * is made here: `signature`, in its form with the signer's key, and the
+ * certificate `cert`, a whole element, or none where it is empty.  Returns 1
+ * and *der, for OPENSSL_free(), with *der_len bytes; 0 without memory.
+ */
+int staple_response_compose(unsigned char **der, apr_size_t *der_len,
+                            const staple_response_t *response,
+                            const staple_signature_t *signature,
+                            staple_der_t cert);
 
 void staple_response_free(staple_response_t *response);
 

@@ -53,7 +53,7 @@ apr_size_t staple_stored_encode(unsigned char *buf,
     at = put(at, 0, 1);
     at = put(at, der_len, 4);
     if (der_len > 0) {
-        memcpy(at, der, der_len);
+        memmove(at, der, der_len);
         at += der_len;
     }
     SHA256(buf, (size_t)(at - buf), at);

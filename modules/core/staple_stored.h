@@ -28,8 +28,9 @@
 #define STAPLE_STORED_MAX                                                      \
     (STAPLE_STORED_HEAD + STAPLE_MAX_RESPONSE + STAPLE_STORED_TAIL)
 
-/* Writes record and DER (der_len may be 0) of the certificate with this
- * SHA-256 to buf, of STAPLE_STORED_MAX bytes; returns the length. */
+/* Writes record and DER (der_len may be 0; it may lie in buf) of the
+ * certificate with this SHA-256 to buf, of STAPLE_STORED_MAX bytes; returns the
+ * length. */
 apr_size_t staple_stored_encode(unsigned char *buf,
                                 const unsigned char sha256[32],
                                 const staple_record_t *record,

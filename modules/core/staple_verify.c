@@ -4,12 +4,25 @@
 #include <string.h>
 
 #include "staple_response.h"
+#include "staple_signer.h"
 
 /*
  * From this instant on the CA/Browser Forum's Baseline Requirements (7.1.3.2.1)
- * forbid SHA-1 signatures on OCSP responses; older responses stay verifiable.
+ * forbid SHA-1 signatures on OCSP responses.  Who verifies as of before may
+ * take them, as who did so then.
  */
 #define SHA1_ENDS_AT apr_time_from_sec(1654041600) /* 2022-06-01 */
+
+/* A response that is being judged, and all that it is judged by. */
+typedef struct work_t {
+    staple_response_t response;
+    staple_signature_t signature; /* the response's */
+    staple_verdict_t verdict;
+    staple_signer_t delegate;     /* who signed, where not the issuer */
+    const staple_cert_t *cert;
+    const staple_policy_t *policy;
+    apr_time_t now;
+} work_t;
 
 const char *staple_verify_crl_reason(int revocation_reason)
 {
@@ -76,57 +89,57 @@ static staple_reason_e check_nonce(OCSP_BASICRESP *basic,
                : STAPLE_NONCE;
 }
 
-/* Our CertID with the digest that the response uses (RFC 6960 4.3: SHA-1 is
- * what clients ask with, other digests may come back). */
-static OCSP_CERTID *own_certid(const staple_cert_t *cert,
-                               const OCSP_CERTID *theirs)
+/* Did OpenSSL's last call fail for want of memory? */
+static int is_out_of_memory(void)
 {
-    const unsigned char *at = cert->certid;
-    OCSP_CERTID *ours = d2i_OCSP_CERTID(NULL, &at, cert->certid_len);
-    OCSP_CERTID *with_digest = NULL;
-    ASN1_OBJECT *digest_oid = NULL;
-    ASN1_INTEGER *serial = NULL;
-    X509 *issuer = cert->issuer->x509;
-    const EVP_MD *digest;
-
-    OCSP_id_get0_info(NULL, &digest_oid, NULL, NULL,
-                      (OCSP_CERTID *)(uintptr_t)theirs);
-    digest = EVP_get_digestbyobj(digest_oid);
-    if (ours == NULL || digest == NULL || EVP_MD_is_a(digest, "SHA1")) {
-        return ours;
-    }
-    OCSP_id_get0_info(NULL, NULL, NULL, &serial, ours);
-    with_digest = OCSP_cert_id_new(digest, X509_get_subject_name(issuer),
-                                   X509_get0_pubkey_bitstr(issuer), serial);
-    OCSP_CERTID_free(ours);
-    return with_digest;
+    return ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE
+           || ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
 }
 
-/* Is this SingleResponse about our certificate? */
-static staple_reason_e match(const staple_cert_t *cert,
+/* Our CertID with the digest that the response uses (RFC 6960 4.3: SHA-1 is
+ * what clients ask with, other digests may come back). */
+static staple_reason_e match_digest(const staple_cert_t *cert,
+                                    OCSP_CERTID *theirs,
+                                    const ASN1_OBJECT *oid,
+                                    const ASN1_INTEGER *serial)
+{
+    X509 *issuer = cert->issuer->x509;
+    const EVP_MD *digest = EVP_get_digestbyobj(oid);
+    OCSP_CERTID *ours = NULL;
+    int is_same;
+
+    if (digest != NULL) {
+        ours = OCSP_cert_id_new(digest, X509_get_subject_name(issuer),
+                                X509_get0_pubkey_bitstr(issuer), serial);
+    }
+    if (ours == NULL) { /* a digest that OpenSSL does not know, or not here */
+        return is_out_of_memory() ? STAPLE_NO_MEMORY : STAPLE_NO_MATCH;
+    }
+    is_same = OCSP_id_cmp(ours, theirs) == 0;
+    OCSP_CERTID_free(ours);
+    return is_same ? STAPLE_OK : STAPLE_CERT_WRONG_ISSUER;
+}
+
+/* Is this SingleResponse about our certificate?  `ours` is its CertID with
+ * SHA-1. */
+static staple_reason_e match(const staple_cert_t *cert, OCSP_CERTID *ours,
                              const OCSP_SINGLERESP *single)
 {
-    const OCSP_CERTID *theirs = OCSP_SINGLERESP_get0_id(single);
-    OCSP_CERTID *ours = own_certid(cert, theirs);
+    OCSP_CERTID *theirs =
+        (OCSP_CERTID *)(uintptr_t)OCSP_SINGLERESP_get0_id(single);
     ASN1_INTEGER *our_serial = NULL, *their_serial = NULL;
-    staple_reason_e reason = STAPLE_NO_MATCH;
+    ASN1_OBJECT *oid = NULL;
 
-    if (ours == NULL) {
-        return STAPLE_NO_MEMORY;
+    OCSP_id_get0_info(NULL, NULL, NULL, &our_serial, ours);
+    OCSP_id_get0_info(NULL, &oid, NULL, &their_serial, theirs);
+    if (ASN1_INTEGER_cmp(our_serial, their_serial) != 0) {
+        return STAPLE_NO_MATCH;
     }
-    if (OCSP_id_cmp(ours, theirs) == 0) {
-        reason = STAPLE_OK;
+    if (OBJ_obj2nid(oid) != NID_sha1) {
+        return match_digest(cert, theirs, oid, our_serial);
     }
-    else {
-        OCSP_id_get0_info(NULL, NULL, NULL, &our_serial, ours);
-        OCSP_id_get0_info(NULL, NULL, NULL, &their_serial,
-                          (OCSP_CERTID *)(uintptr_t)theirs);
-        if (ASN1_INTEGER_cmp(our_serial, their_serial) == 0) {
-            reason = STAPLE_CERT_WRONG_ISSUER;
-        }
-    }
-    OCSP_CERTID_free(ours);
-    return reason;
+    return OCSP_id_cmp(ours, theirs) == 0 ? STAPLE_OK
+                                          : STAPLE_CERT_WRONG_ISSUER;
 }
 
 static staple_status_e status_of(int openssl_status)
@@ -173,10 +186,10 @@ static staple_reason_e read_single(staple_verdict_t *verdict, int *found,
     return STAPLE_OK;
 }
 
-/* Finds what the response says about exactly our certificate. */
-static staple_reason_e find_status(staple_verdict_t *verdict,
-                                   const staple_cert_t *cert,
-                                   OCSP_BASICRESP *basic)
+/* Reads all that the response says about exactly our certificate. */
+static staple_reason_e read_singles(staple_verdict_t *verdict,
+                                    const staple_cert_t *cert,
+                                    OCSP_CERTID *ours, OCSP_BASICRESP *basic)
 {
     staple_reason_e missing = STAPLE_NO_MATCH;
     staple_reason_e reason;
@@ -186,7 +199,7 @@ static staple_reason_e find_status(staple_verdict_t *verdict,
     for (i = 0; i < OCSP_resp_count(basic); i++) {
         OCSP_SINGLERESP *single = OCSP_resp_get0(basic, i);
 
-        reason = match(cert, single);
+        reason = match(cert, ours, single);
         if (reason == STAPLE_OK) {
             reason = read_single(verdict, &found, single);
             if (reason != STAPLE_OK) {
@@ -203,94 +216,19 @@ static staple_reason_e find_status(staple_verdict_t *verdict,
     return found ? STAPLE_OK : missing;
 }
 
-static staple_reason_e check_digest(OCSP_BASICRESP *basic,
-                                    apr_time_t produced_at)
+/* Finds what the response says about exactly our certificate. */
+static staple_reason_e find_status(staple_verdict_t *verdict,
+                                   const staple_cert_t *cert,
+                                   OCSP_BASICRESP *basic)
 {
-    const X509_ALGOR *algorithm = OCSP_resp_get0_tbs_sigalg(basic);
-    int digest = NID_undef;
-
-    OBJ_find_sigid_algs(OBJ_obj2nid(algorithm->algorithm), &digest, NULL);
-    switch (digest) {
-    case NID_md2:
-    case NID_md4:
-    case NID_md5:
-        return STAPLE_WEAK_SIGNATURE;
-    case NID_sha1:
-        return produced_at < SHA1_ENDS_AT ? STAPLE_OK : STAPLE_WEAK_SIGNATURE;
-    default:
-        return STAPLE_OK;
-    }
-}
-
-/* Why OCSP_basic_verify() said no. */
-static staple_reason_e why_not_verified(void)
-{
-    switch (ERR_GET_REASON(ERR_peek_last_error())) {
-    case OCSP_R_CERTIFICATE_VERIFY_ERROR:
-    case OCSP_R_MISSING_OCSPSIGNING_USAGE:
-    case OCSP_R_ROOT_CA_NOT_TRUSTED:
-    case OCSP_R_NO_CERTIFICATES_IN_CHAIN:
-        return STAPLE_SIGNER_NOT_AUTHORISED;
-    default:
-        return STAPLE_BAD_SIGNATURE;
-    }
-}
-
-/*
- * The signature, and whether the signer may sign.  The store holds the issuer
- * alone with PARTIAL_CHAIN, and flags are 0: accepted are the issuer and a
- * delegate with OCSPSigning that the issuer signed.  (With OCSP_TRUSTOTHER
- * and the leaf at hand, a response signed by the leaf itself would pass.)
- * The store is ours, so setting its time races with nobody.
- */
-static staple_reason_e check_signature(OCSP_BASICRESP *basic, X509 *issuer,
-                                       apr_time_t now)
-{
+    const unsigned char *at = cert->certid;
+    OCSP_CERTID *ours = d2i_OCSP_CERTID(NULL, &at, cert->certid_len);
     staple_reason_e reason = STAPLE_NO_MEMORY;
-    X509_STORE *store = X509_STORE_new();
-    STACK_OF(X509) *certs = sk_X509_new_null();
-    X509_VERIFY_PARAM *param;
 
-    if (store == NULL || certs == NULL || !X509_STORE_add_cert(store, issuer)
-        || !sk_X509_push(certs, issuer)) {
-        goto done;
+    if (ours != NULL) {
+        reason = read_singles(verdict, cert, ours, basic);
     }
-    param = X509_STORE_get0_param(store);
-    X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
-    X509_VERIFY_PARAM_set_time(param, apr_time_sec(now));
-    reason = OCSP_basic_verify(basic, certs, store, 0) == 1
-                 ? STAPLE_OK
-                 : why_not_verified();
-done:
-    sk_X509_free(certs);
-    X509_STORE_free(store);
-    return reason;
-}
-
-/* Finds the signer's certificate; a delegate must be valid at `now`, and ends
- * the use of what it signed. */
-static staple_reason_e check_signer(apr_time_t *signer_ends_at,
-                                    OCSP_BASICRESP *basic, X509 *issuer,
-                                    const staple_policy_t *policy,
-                                    apr_time_t now)
-{
-    STACK_OF(X509) *certs = sk_X509_new_null();
-    staple_reason_e reason = STAPLE_SIGNER_NOT_FOUND;
-    X509 *signer = NULL;
-    apr_time_t from;
-
-    if (certs == NULL || !sk_X509_push(certs, issuer)) {
-        reason = STAPLE_NO_MEMORY;
-    }
-    else if (OCSP_resp_get0_signer(basic, &signer, certs) && signer != NULL) {
-        reason = STAPLE_OK;
-        if (!staple_cert_time(&from, X509_get0_notBefore(signer))
-            || !staple_cert_time(signer_ends_at, X509_get0_notAfter(signer))
-            || now + policy->clock_skew < from || now >= *signer_ends_at) {
-            reason = STAPLE_SIGNER_EXPIRED;
-        }
-    }
-    sk_X509_free(certs);
+    OCSP_CERTID_free(ours);
     return reason;
 }
 
@@ -318,17 +256,160 @@ static staple_reason_e check_times(staple_verdict_t *verdict,
     return STAPLE_OK;
 }
 
-/* The rules in their order, cheap before costly. */
-static staple_reason_e judge(staple_verdict_t *verdict, OCSP_BASICRESP *basic,
-                             const staple_cert_t *cert,
-                             const unsigned char *nonce,
-                             const staple_policy_t *policy, apr_time_t now)
+/* ---- who signed ---- */
+
+/*
+ * May this signer speak for the issuer's certificates?  The store holds the
+ * issuer alone with PARTIAL_CHAIN, and flags do not trust others: accepted are
+ * the issuer and a delegate with OCSPSigning that the issuer signed.  (With
+ * OCSP_TRUSTOTHER and the leaf at hand, a response signed by the leaf itself
+ * would pass.)  The store is ours, so setting its time races with nobody.
+ */
+static staple_reason_e check_authority(const work_t *work, X509 *signer,
+                                       apr_time_t at)
 {
-    X509 *issuer = cert->issuer->x509;
-    apr_time_t signer_ends_at = 0;
+    staple_reason_e reason = STAPLE_NO_MEMORY;
+    X509_STORE *store = X509_STORE_new();
+    STACK_OF(X509) *certs = sk_X509_new_null();
+    X509_VERIFY_PARAM *param;
+
+    if (store == NULL || certs == NULL
+        || !X509_STORE_add_cert(store, work->cert->issuer->x509)
+        || !sk_X509_push(certs, signer)) {
+        goto done;
+    }
+    param = X509_STORE_get0_param(store);
+    X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
+    X509_VERIFY_PARAM_set_time(param, apr_time_sec(at));
+    reason = OCSP_basic_verify(work->response.basic, certs, store, OCSP_NOSIGS)
+                     == 1
+                 ? STAPLE_OK
+                 : STAPLE_SIGNER_NOT_AUTHORISED;
+done:
+    sk_X509_free(certs);
+    X509_STORE_free(store);
+    return reason;
+}
+
+/* A signer must be valid at `now`, give or take the skew at the beginning, and
+ * its end ends the use of what it signed.  In *at is when it is verified. */
+static staple_reason_e check_validity(apr_time_t *ends_at, apr_time_t *at,
+                                      X509 *signer,
+                                      const staple_policy_t *policy,
+                                      apr_time_t now)
+{
+    apr_time_t from;
+
+    if (!staple_cert_time(&from, X509_get0_notBefore(signer))
+        || !staple_cert_time(ends_at, X509_get0_notAfter(signer))
+        || now + policy->clock_skew < from || now >= *ends_at) {
+        return STAPLE_SIGNER_EXPIRED;
+    }
+    *at = from > now ? from : now;
+    return STAPLE_OK;
+}
+
+/* Is the response signed by this one, who may? */
+static staple_reason_e check_signer(work_t *work, X509 *signer)
+{
+    EVP_PKEY *key = X509_get0_pubkey(signer);
+    apr_time_t ends_at = 0, at = 0;
     staple_reason_e reason;
 
-    memset(verdict, 0, sizeof(*verdict));
+    if (key == NULL) {
+        return STAPLE_SIGNER_NOT_AUTHORISED;
+    }
+    if ((reason = check_validity(&ends_at, &at, signer, work->policy,
+                                 work->now))
+            != STAPLE_OK
+        || (reason = staple_signature_check_key(key)) != STAPLE_OK
+        || (reason = staple_signature_settle(&work->signature, key))
+               != STAPLE_OK) {
+        return reason;
+    }
+    if (!staple_signature_is_right(&work->signature, work->response.tbs, key)) {
+        return STAPLE_BAD_SIGNATURE;
+    }
+    reason = check_authority(work, signer, at);
+    if (reason == STAPLE_OK && ends_at < work->verdict.use_until) {
+        work->verdict.use_until = ends_at;
+    }
+    return reason;
+}
+
+static int may_be_sha1(const work_t *work)
+{
+    return work->verdict.this_update < SHA1_ENDS_AT
+           && work->now < SHA1_ENDS_AT;
+}
+
+/* Tries those certificates of the response that the responderID names; the
+ * first reason counts. */
+static staple_reason_e check_delegates(work_t *work)
+{
+    const staple_issuer_t *issuer = work->cert->issuer;
+    staple_der_t found[STAPLE_SIGNER_MOST];
+    staple_reason_e first, reason;
+    unsigned count, i;
+
+    first = staple_signer_find(found, &count, work->response.certs,
+                               work->response.basic);
+    if (first != STAPLE_OK) {
+        return first;
+    }
+    for (i = 0; i < count; i++) {
+        reason = staple_signer_take(&work->delegate, issuer->signers, found[i],
+                                    issuer->x509, may_be_sha1(work));
+        if (reason == STAPLE_OK) {
+            reason = check_signer(work, work->delegate.x509);
+        }
+        if (reason == STAPLE_OK || reason == STAPLE_NO_MEMORY) {
+            return reason;
+        }
+        staple_signer_free(&work->delegate);
+        first = first == STAPLE_OK ? reason : first;
+    }
+    return count > 0 ? first : STAPLE_SIGNER_NOT_FOUND;
+}
+
+/* Who signed?  The issuer needs no certificate in the response, so it comes
+ * first; a delegate may bear its name. */
+static staple_reason_e check_signature(work_t *work)
+{
+    X509 *issuer = work->cert->issuer->x509;
+    staple_reason_e reason, by_issuer = STAPLE_SIGNER_NOT_FOUND;
+
+    reason = staple_signature_read(&work->signature, work->response.algorithm,
+                                   work->response.signature);
+    if (reason == STAPLE_OK) {
+        reason = staple_signature_check_digest(&work->signature,
+                                               may_be_sha1(work));
+    }
+    if (reason != STAPLE_OK) {
+        return reason;
+    }
+    if (staple_signer_is_named(work->response.basic, issuer)) {
+        by_issuer = check_signer(work, issuer);
+    }
+    if (by_issuer == STAPLE_OK || by_issuer == STAPLE_NO_MEMORY) {
+        return by_issuer;
+    }
+    reason = check_delegates(work);
+    return reason == STAPLE_OK || reason == STAPLE_NO_MEMORY
+                   || by_issuer == STAPLE_SIGNER_NOT_FOUND
+               ? reason
+               : by_issuer;
+}
+
+/* ---- all of it ---- */
+
+/* The rules in their order, cheap before costly. */
+static staple_reason_e judge(work_t *work, const unsigned char *nonce)
+{
+    OCSP_BASICRESP *basic = work->response.basic;
+    staple_verdict_t *verdict = &work->verdict;
+    staple_reason_e reason;
+
     verdict->revocation_reason = -1;
     if (!staple_cert_time(&verdict->produced_at,
                           OCSP_resp_get0_produced_at(basic))) {
@@ -336,45 +417,67 @@ static staple_reason_e judge(staple_verdict_t *verdict, OCSP_BASICRESP *basic,
     }
     if ((reason = check_extensions(basic)) != STAPLE_OK
         || (reason = check_nonce(basic, nonce)) != STAPLE_OK
-        || (reason = find_status(verdict, cert, basic)) != STAPLE_OK
-        || (reason = check_times(verdict, policy, now)) != STAPLE_OK
-        || (reason = check_digest(basic, verdict->produced_at)) != STAPLE_OK
-        || (reason = check_signer(&signer_ends_at, basic, issuer, policy, now))
-               != STAPLE_OK
-        || (reason = check_signature(basic, issuer, now)) != STAPLE_OK) {
+        || (reason = find_status(verdict, work->cert, basic)) != STAPLE_OK
+        || (reason = check_times(verdict, work->policy, work->now))
+               != STAPLE_OK) {
         return reason;
     }
-    if (signer_ends_at < verdict->use_until) {
-        verdict->use_until = signer_ends_at;
-    }
-    return STAPLE_OK;
+    return check_signature(work);
+}
+
+static staple_reason_e publish(staple_canonical_t *canonical,
+                               const work_t *work)
+{
+    const staple_der_t cert = {work->delegate.der, work->delegate.der_len};
+
+    return canonical == NULL
+                   || staple_response_compose(
+                       &canonical->der, &canonical->der_len, &work->response,
+                       &work->signature, cert)
+               ? STAPLE_OK
+               : STAPLE_NO_MEMORY;
 }
 
 staple_reason_e staple_verify(staple_verdict_t *verdict,
+                              staple_canonical_t *canonical,
                               const staple_cert_t *cert,
                               const unsigned char *der, apr_size_t der_len,
                               const unsigned char *nonce,
                               const staple_policy_t *policy, apr_time_t now)
 {
-    staple_signers_t *signers = cert->issuer->signers;
+    work_t work = {.cert = cert, .policy = policy, .now = now};
     unsigned long before = ERR_peek_error();
-    staple_response_t response;
-    staple_verdict_t judged;
     staple_reason_e reason;
 
+    if (canonical != NULL) {
+        *canonical = (staple_canonical_t){NULL, 0};
+    }
     STAPLE_OPENSSL_ENTER();
-    reason = staple_response_parse(&response, signers, der, der_len);
+    reason = staple_response_parse(&work.response, der, der_len);
     if (reason == STAPLE_OK) {
-        reason = judge(&judged, response.basic, cert, nonce, policy, now);
+        reason = judge(&work, nonce);
     }
     if (reason == STAPLE_OK) {
-        *verdict = judged;
-        staple_response_keep(&response, signers, der, der_len);
+        reason = publish(canonical, &work);
+    }
+    if (reason == STAPLE_OK) {
+        *verdict = work.verdict;
+        if (work.delegate.x509 != NULL) {
+            staple_signer_keep(cert->issuer->signers, &work.delegate);
+        }
     }
     else if (staple_openssl_no_memory(before)) {
         reason = STAPLE_NO_MEMORY; /* whatever it looked like */
     }
-    staple_response_free(&response);
+    staple_signer_free(&work.delegate);
+    staple_signature_free(&work.signature);
+    staple_response_free(&work.response);
     STAPLE_OPENSSL_LEAVE();
     return reason;
+}
+
+void staple_verify_free(staple_canonical_t *canonical)
+{
+    OPENSSL_free(canonical->der);
+    *canonical = (staple_canonical_t){NULL, 0};
 }

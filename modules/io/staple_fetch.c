@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "staple_http_cache.h"
+#include "staple_tls.h"
 
 #define FIRST_BUFFER 2048   /* a response with its delegate's certificate */
 #define RECEIVE_BUFFER 4096 /* libcurl's own would be four times as large */
@@ -21,6 +22,7 @@ typedef struct transfer_t {
     apr_size_t len, room;
     int is_too_large;
     int is_out_of_memory;             /* for the body */
+    int is_chain_refused;             /* the responder's, of TLS */
     staple_http_cache_t cache;
     CURLcode failed_start;            /* where it could not even begin */
     char words[CURL_ERROR_SIZE + 64]; /* about what went wrong */
@@ -132,6 +134,11 @@ static CURL *make_easy(const staple_fetch_t *fetch, transfer_t *transfer)
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->words);
+    if (staple_tls_can_limit()) {
+        curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, staple_tls_limit);
+        curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA,
+                         &transfer->is_chain_refused);
+    }
     return easy;
 }
 
@@ -244,6 +251,7 @@ void staple_fetch_start(staple_fetch_t *fetch, staple_exchange_t *exchange)
     transfer->len = 0;
     transfer->is_too_large = 0;
     transfer->is_out_of_memory = 0;
+    transfer->is_chain_refused = 0;
     transfer->words[0] = '\0';
     staple_http_cache_clear(&transfer->cache);
     transfer->failed_start = begin(fetch, transfer);
@@ -326,6 +334,13 @@ static staple_reason_e judge(transfer_t *transfer, CURLcode code,
     if (transfer->is_too_large) {
         transfer->words[0] = '\0';
         return STAPLE_TOO_LARGE;
+    }
+    if (transfer->is_chain_refused) {
+        apr_cpystrn(transfer->words,
+                    "its certificates are too many, or have keys that are not "
+                    "accepted",
+                    sizeof(transfer->words));
+        return STAPLE_TLS;
     }
     if (transfer->is_out_of_memory) {
         code = CURLE_OUT_OF_MEMORY;

@@ -193,71 +193,111 @@ static void restore_known(restorer_t *restorer, apr_pool_t *p)
     staple_known_end(view->known);
 }
 
-static void restore_all(const staple_view_t *view, staple_store_t *store,
-                        apr_pool_t *parent)
+/* Says what came of it, in one line, and whether that is all. */
+static void sum_up(const restorer_t *restorer, apr_interval_time_t took,
+                   int is_all)
+{
+    if (restorer->restored + restorer->outdated + restorer->bad > 0
+        || !is_all) {
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, restorer->view->main_server,
+                     STAPLE_LOGNO(0096)
+                     "OCSPStapleStore %s: %d staples restored in %d ms; %d "
+                     "files out of date, %d not usable%s",
+                     restorer->view->store, restorer->restored,
+                     (int)apr_time_as_msec(took), restorer->outdated,
+                     restorer->bad,
+                     is_all ? ""
+                            : "; the refresher restores the others before it "
+                              "asks anybody");
+    }
+}
+
+/* One certificate after the other.  Returns whether all are done. */
+static int restore_some(const staple_view_t *view, staple_store_t *store,
+                        apr_pool_t *parent, staple_depot_go_on_fn *go_on,
+                        void *baton)
 {
     apr_time_t began = apr_time_now();
     restorer_t *restorer;
+    apr_uint32_t count = (apr_uint32_t)view->certs->nelts, next = 0;
     apr_pool_t *p;
-    apr_uint32_t i;
 
     if (apr_pool_create(&p, parent) != APR_SUCCESS) {
-        return;
+        return 0;
     }
     restorer = apr_pcalloc(p, sizeof(*restorer));
     restorer->view = view;
     restorer->store = store;
     restorer->writer = staple_writer_make(p, view->cache);
-    for (i = 0; i < (apr_uint32_t)view->certs->nelts; i++) {
-        restore_one(restorer, i);
-    }
     restore_known(restorer, p);
-    if (restorer->restored + restorer->outdated + restorer->bad > 0) {
-        ap_log_error(APLOG_MARK, APLOG_INFO, 0, view->main_server,
-                     STAPLE_LOGNO(0096)
-                     "OCSPStapleStore %s: %d staples restored in %d ms; %d "
-                     "files out of date, %d not usable",
-                     view->store, restorer->restored,
-                     (int)apr_time_as_msec(apr_time_now() - began),
-                     restorer->outdated, restorer->bad);
+    while (go_on(baton)
+           && (next = staple_ledger_restore_next(view->ledger)) < count) {
+        restore_one(restorer, next);
     }
+    sum_up(restorer, apr_time_now() - began, next == count);
     apr_pool_destroy(p);
+    return next == count;
 }
 
-/* Takes the mutex, or waits until whoever has it is done.  Returns 1 for this
- * process's turn. */
-static int wait_for_turn(const staple_view_t *view, apr_interval_time_t wait)
-{
-    while (apr_proc_mutex_trylock(turn) != APR_SUCCESS) {
-        if (wait <= 0 || staple_ledger_is_restored(view->ledger)) {
-            return 0;
-        }
-        apr_sleep(LOOK);
-        wait -= LOOK;
-    }
-    return 1;
-}
-
-int staple_depot_restore(const staple_view_t *view, apr_pool_t *p,
-                         apr_interval_time_t wait)
+/* For the holder of the mutex. */
+static void restore(const staple_view_t *view, apr_pool_t *p,
+                    staple_depot_go_on_fn *go_on, void *baton)
 {
     staple_store_t store = STAPLE_STORE_CLOSED;
+    int is_all = 1;
     const char *why;
 
+    if (staple_ledger_is_restored(view->ledger)) {
+        return;
+    }
+    /* Where it cannot be opened, the saver will complain. */
+    if (staple_store_open(&store, &why, view->store) == APR_SUCCESS) {
+        is_all = restore_some(view, &store, p, go_on, baton);
+        staple_ledger_bind(view->ledger, store.token);
+    }
+    staple_store_close(&store);
+    if (is_all) {
+        staple_ledger_set_restored(view->ledger);
+    }
+}
+
+/* Whatever the clock does meanwhile. */
+static int is_in_time(void *until)
+{
+    apr_interval_time_t left = *(apr_time_t *)until - apr_time_now();
+
+    return left > 0 && left <= STAPLE_DEPOT_PATIENCE;
+}
+
+void staple_depot_restore(const staple_view_t *view, apr_pool_t *p)
+{
+    apr_time_t until;
+
+    if (view->store == NULL) {
+        return;
+    }
+    until = staple_ledger_restore_until(
+        view->ledger, apr_time_now() + STAPLE_DEPOT_PATIENCE);
+    while (!staple_ledger_is_restored(view->ledger) && is_in_time(&until)) {
+        if (apr_proc_mutex_trylock(turn) == APR_SUCCESS) {
+            restore(view, p, is_in_time, &until);
+            apr_proc_mutex_unlock(turn);
+        }
+        else {
+            apr_sleep(LOOK);
+        }
+    }
+}
+
+int staple_depot_finish(const staple_view_t *view, apr_pool_t *p,
+                        staple_depot_go_on_fn *go_on, void *baton)
+{
     if (view->store == NULL || staple_ledger_is_restored(view->ledger)) {
         return 1;
     }
-    if (!wait_for_turn(view, wait)) {
-        return staple_ledger_is_restored(view->ledger);
+    if (apr_proc_mutex_trylock(turn) == APR_SUCCESS) {
+        restore(view, p, go_on, baton);
+        apr_proc_mutex_unlock(turn);
     }
-    if (!staple_ledger_is_restored(view->ledger)
-        && staple_store_open(&store, &why, view->store) == APR_SUCCESS) {
-        restore_all(view, &store, p);
-        staple_ledger_bind(view->ledger, store.token);
-    }
-    /* Where it cannot be opened, the saver will complain. */
-    staple_store_close(&store);
-    staple_ledger_set_restored(view->ledger);
-    apr_proc_mutex_unlock(turn);
-    return 1;
+    return staple_ledger_is_restored(view->ledger);
 }

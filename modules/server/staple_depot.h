@@ -10,17 +10,26 @@ const char *staple_depot_make(apr_pool_t *pconf, server_rec *s);
 
 /*
  * Puts what is stored back into the cache, before this child's first
- * handshake: the first child does it, the others wait for it, `wait` at most.
- * As User, not as root: what is in the files comes from outside.  Returns 1
- * when all is done; until then no refresher may start, as the cache has one
- * writer.  Runs in: each child, child_init; watchdog thread, before it starts
- * the refresher.
+ * handshake: the first child does it, the others wait for it, and none longer
+ * than STAPLE_DEPOT_PATIENCE after the first one began.  As User, not as root:
+ * what is in the files comes from outside.  Runs in: each child, child_init.
  */
-int staple_depot_restore(const staple_view_t *view, apr_pool_t *p,
-                         apr_interval_time_t wait);
+void staple_depot_restore(const staple_view_t *view, apr_pool_t *p);
 
-/* How long a child waits for the one that restores. */
-#define STAPLE_DEPOT_WAIT apr_time_from_sec(30)
+/* How long the first handshakes of a generation may wait for that. */
+#define STAPLE_DEPOT_PATIENCE apr_time_from_sec(2)
+
+/* Says whether to go on. */
+typedef int staple_depot_go_on_fn(void *baton);
+
+/*
+ * Puts back what is left, for as long as go_on() says so after each
+ * certificate.  Returns 1 when all is done; until then no refresher may start:
+ * the cache has one writer, and nobody is to be asked for what is there.  Runs
+ * in: watchdog thread, before it starts the refresher.
+ */
+int staple_depot_finish(const staple_view_t *view, apr_pool_t *p,
+                        staple_depot_go_on_fn *go_on, void *baton);
 
 /* Warns that the store does not work, and says what to do. */
 void staple_depot_complain(const staple_view_t *view, apr_status_t status,

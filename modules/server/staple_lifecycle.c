@@ -247,7 +247,7 @@ void staple_lifecycle_child_init(apr_pool_t *pchild, server_rec *s)
     if (view == NULL) {
         return;
     }
-    staple_depot_restore(view, pchild, STAPLE_DEPOT_WAIT);
+    staple_depot_restore(view, pchild);
     apr_pool_pre_cleanup_register(pchild, NULL, stop_saver);
 }
 

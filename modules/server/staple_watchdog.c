@@ -299,9 +299,15 @@ static void run(watchdog_t *w)
     }
 }
 
+static int may_go_on(void *watchdog)
+{
+    return !is_stopping(watchdog);
+}
+
 static void work(watchdog_t *w, apr_pool_t *p)
 {
-    if (w->refresh == NULL && staple_depot_restore(w->view, p, 0)) {
+    if (w->refresh == NULL
+        && staple_depot_finish(w->view, p, may_go_on, w)) {
         start(w);
     }
     if (w->refresh != NULL) {

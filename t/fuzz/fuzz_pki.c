@@ -64,7 +64,7 @@ make_pki_t *fuzz_pki_load(apr_pool_t *p)
     return pki;
 }
 
-static void print_lines(const char *text)
+void fuzz_pki_print_lines(const char *text)
 {
     while (*text != '\0') {
         int len = (int)strcspn(text, "\n");
@@ -89,11 +89,27 @@ void fuzz_pki_print(make_pki_t *pki)
         PEM_write_bio_PrivateKey(bio, identity->key, NULL, NULL, 0, NULL, NULL);
         BIO_write(bio, "", 1);
         BIO_get_mem_data(bio, &text);
-        print_lines(text);
+        fuzz_pki_print_lines(text);
         printf(",");
         BIO_free(bio);
     }
     printf("\n};\n");
+}
+
+/* What may be published is taken again, and nothing is changed in it. */
+static void check_published(const staple_canonical_t *canonical,
+                            const staple_cert_t *cert,
+                            const staple_policy_t *policy, apr_time_t now)
+{
+    staple_canonical_t again;
+    staple_verdict_t verdict;
+
+    FUZZ_CHECK(staple_verify(&verdict, &again, cert, canonical->der,
+                             canonical->der_len, NULL, policy, now)
+               == STAPLE_OK);
+    FUZZ_CHECK(again.der_len == canonical->der_len
+               && memcmp(again.der, canonical->der, again.der_len) == 0);
+    staple_verify_free(&again);
 }
 
 staple_reason_e fuzz_pki_judge(staple_verdict_t *verdict,
@@ -105,17 +121,23 @@ staple_reason_e fuzz_pki_judge(staple_verdict_t *verdict,
 {
     staple_issuer_t issuer = *cert->issuer;
     staple_cert_t copy = *cert;
+    staple_canonical_t canonical;
     staple_reason_e reason;
     apr_pool_t *p;
 
     apr_pool_create(&p, NULL);
-    issuer.signers = staple_response_signers_make(p);
+    issuer.signers = staple_signer_none(p);
     copy.issuer = &issuer;
     if (before != NULL) {
-        staple_verify(verdict, &copy, before->bytes, before->len, NULL, policy,
-                      apr_time_from_sec(MAKE_NOW));
+        staple_verify(verdict, NULL, &copy, before->bytes, before->len, NULL,
+                      policy, apr_time_from_sec(MAKE_NOW));
     }
-    reason = staple_verify(verdict, &copy, der, der_len, nonce, policy, now);
+    reason = staple_verify(verdict, &canonical, &copy, der, der_len, nonce,
+                           policy, now);
+    if (reason == STAPLE_OK) {
+        check_published(&canonical, &copy, policy, now);
+    }
+    staple_verify_free(&canonical);
     apr_pool_destroy(p);
     return reason;
 }

@@ -24,6 +24,9 @@ staple_reason_e fuzz_pki_judge(staple_verdict_t *verdict,
 #define FUZZ_PKI_COUNT 8
 make_identity_t *fuzz_pki_identity(make_pki_t *pki, unsigned number);
 
+/* Prints text as string literals, a line each. */
+void fuzz_pki_print_lines(const char *text);
+
 /* Prints a hierarchy as fuzz_pki_pem.h. */
 void fuzz_pki_print(make_pki_t *pki);
 

@@ -5,6 +5,7 @@
 
 #include "../../modules/core/staple_cache_int.h"
 #include "fuzz.h"
+#include "fuzz_canonical.h"
 #include "fuzz_pki.h"
 #include "staple_share.h"
 #include "staple_stored.h"
@@ -92,6 +93,43 @@ static void seed_verify(void)
     knobs.embed[0] = pki->leaf.x509;
     seed_response("leaf-signed", &knobs);
     seed("fuzz_verify", "try-later", "\0\0", 2, make_error(p, 3));
+}
+
+/* A field as fuzz_canonical takes it. */
+static make_der_t field(make_der_t bytes)
+{
+    unsigned char len[] = {(unsigned char)(bytes.len >> 8),
+                           (unsigned char)bytes.len};
+    make_der_t all[] = {{len, 2}, bytes, {NULL, 0}};
+
+    return make_join(p, all);
+}
+
+static void seed_canonical(void)
+{
+    char name[16], head;
+    unsigned i;
+
+    for (i = 0; i < FUZZ_CANONICAL_COUNT; i++) {
+        fuzz_canonical_t made = fuzz_canonical_load(p, i);
+        make_der_t all[] = {field(made.parts.algorithm),
+                            field(made.parts.signature),
+                            field(made.parts.certs), {NULL, 0}};
+        make_der_t before = {made.der.bytes, 0}, behind;
+
+        snprintf(name, sizeof(name), "fields-%u", i);
+        head = (char)i;
+        seed("fuzz_canonical", name, &head, 1, make_join(p, all));
+        before.len = (apr_size_t)(made.parts.tbs.bytes - made.der.bytes);
+        behind.bytes = made.parts.tbs.bytes + made.parts.tbs.len;
+        behind.len = made.der.len - before.len - made.parts.tbs.len;
+        all[0] = field(before);
+        all[1] = behind;
+        all[2] = (make_der_t){NULL, 0};
+        snprintf(name, sizeof(name), "around-%u", i);
+        head = (char)(i | 8);
+        seed("fuzz_canonical", name, &head, 1, make_join(p, all));
+    }
 }
 
 /* ---- certificates ---- */
@@ -263,9 +301,14 @@ int main(int argc, char **argv)
         fuzz_pki_print(make_pki(p));
         return 0;
     }
+    if (argc == 2 && strcmp(argv[1], "--canonical") == 0) {
+        fuzz_canonical_print(p);
+        return 0;
+    }
     if (argc != 2) {
         fputs("make_seeds FOLDER     writes the seeds\n"
-              "make_seeds --pki      prints a new fuzz_pki_pem.h\n",
+              "make_seeds --pki      prints a new fuzz_pki_pem.h\n"
+              "make_seeds --canonical  prints a new fuzz_canonical_pem.h\n",
               stderr);
         return 2;
     }
@@ -273,6 +316,7 @@ int main(int argc, char **argv)
     make_folder(top);
     pki = fuzz_pki_load(p);
     seed_verify();
+    seed_canonical();
     seed_cert();
     seed_request();
     seed_stored();

@@ -1,4 +1,5 @@
 /* Replays a fuzz target's corpus without libFuzzer; speaks TAP. */
+#include "../unit/make_hostile.h"
 #include "../unit/tap.h"
 #include "fuzz.h"
 
@@ -6,6 +7,9 @@
 #include <sys/stat.h>
 
 #define LARGEST (1024L * 1024)
+
+/* Seconds of processor time for one input. */
+#define BUDGET 1.0
 
 /* The file's bytes; NULL where it cannot be read. */
 static unsigned char *read_input(const char *path, size_t *size)
@@ -29,12 +33,14 @@ static unsigned char *read_input(const char *path, size_t *size)
     return data;
 }
 
-/* Feeds one input, and what is left when its end is cut off. */
+/* Feeds one input, and what is left when its end is cut off; none may take long.
+ */
 static int feed(const char *path)
 {
     size_t size, len;
     unsigned char *data = read_input(path, &size);
     int fed = 0;
+    double took;
 
     if (data == NULL) {
         printf("# cannot read %s\n", path);
@@ -45,7 +51,13 @@ static int feed(const char *path)
     for (len = size; len > 0; len = len / 4 * 3) {
         unsigned char *exact = fuzz_copy(data, len);
 
+        took = make_cpu_seconds();
         LLVMFuzzerTestOneInput(exact, len);
+        took = make_cpu_seconds() - took;
+        if (took > BUDGET * make_slowness()) {
+            ok(0, "%s, %u bytes: %.1f s of processor time", path,
+               (unsigned)len, took);
+        }
         free(exact);
         fed++;
     }

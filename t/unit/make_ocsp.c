@@ -3,6 +3,7 @@
 
 #include <apr_general.h>
 #include <apr_strings.h>
+#include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <stdio.h>
@@ -66,7 +67,12 @@ EVP_PKEY *make_key(apr_pool_t *p)
 
 EVP_PKEY *make_rsa_key(apr_pool_t *p)
 {
-    return keep_key(p, EVP_RSA_gen(2048));
+    return make_rsa_key_of(p, 2048);
+}
+
+EVP_PKEY *make_rsa_key_of(apr_pool_t *p, unsigned bits)
+{
+    return keep_key(p, EVP_RSA_gen(bits));
 }
 
 static void add_extension(X509 *x509, int nid, const char *value)
@@ -138,6 +144,30 @@ static void set_serial(X509 *x509, const char *serial)
     BN_free(number);
 }
 
+static ASN1_OCTET_STRING *key_id(const X509 *x509)
+{
+    ASN1_OCTET_STRING *id = ASN1_OCTET_STRING_new();
+    unsigned char sha1[EVP_MAX_MD_SIZE];
+
+    MUST(id != NULL && X509_pubkey_digest(x509, EVP_sha1(), sha1, NULL)
+         && ASN1_OCTET_STRING_set(id, sha1, 20));
+    return id;
+}
+
+static void add_key_ids(X509 *x509, const X509 *issuer)
+{
+    ASN1_OCTET_STRING *own = key_id(x509);
+    AUTHORITY_KEYID *authority = AUTHORITY_KEYID_new();
+
+    MUST(authority != NULL);
+    authority->keyid = key_id(issuer);
+    MUST(X509_add1_ext_i2d(x509, NID_subject_key_identifier, own, 0, 0));
+    MUST(X509_add1_ext_i2d(x509, NID_authority_key_identifier, authority, 0,
+                           0));
+    ASN1_OCTET_STRING_free(own);
+    AUTHORITY_KEYID_free(authority);
+}
+
 static void add_extensions(X509 *x509, const make_cert_t *knobs)
 {
     if (knobs->is_ca) {
@@ -152,6 +182,24 @@ static void add_extensions(X509 *x509, const make_cert_t *knobs)
     if (knobs->urls != NULL) {
         add_urls(x509, knobs->urls);
     }
+}
+
+static void sign_cert(X509 *x509, const make_cert_t *knobs, EVP_PKEY *key)
+{
+    const EVP_MD *digest
+        = knobs->digest != NULL ? knobs->digest : EVP_sha256();
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *key_ctx = NULL;
+
+    MUST(ctx != NULL && EVP_DigestSignInit(ctx, &key_ctx, digest, NULL, key));
+    if (knobs->pss) {
+        MUST(EVP_PKEY_CTX_set_rsa_padding(key_ctx, RSA_PKCS1_PSS_PADDING) > 0
+             && EVP_PKEY_CTX_set_rsa_pss_saltlen(key_ctx,
+                                                 RSA_PSS_SALTLEN_DIGEST)
+                    > 0);
+    }
+    MUST(X509_sign_ctx(x509, ctx) > 0);
+    EVP_MD_CTX_free(ctx);
 }
 
 make_identity_t make_cert(apr_pool_t *p, const make_cert_t *knobs)
@@ -178,7 +226,10 @@ make_identity_t make_cert(apr_pool_t *p, const make_cert_t *knobs)
     MUST(X509_set_issuer_name(made.x509, X509_get_subject_name(named)));
     MUST(X509_set_pubkey(made.x509, made.key));
     add_extensions(made.x509, knobs);
-    MUST(X509_sign(made.x509, issuer->key, EVP_sha256()) > 0);
+    if (knobs->key_ids) {
+        add_key_ids(made.x509, issuer->x509);
+    }
+    sign_cert(made.x509, knobs, issuer->key);
     return made;
 }
 
@@ -286,6 +337,39 @@ make_der_t make_longer(apr_pool_t *p, make_der_t der, apr_size_t extra)
     return longer;
 }
 
+make_der_t make_contents(make_der_t element)
+{
+    const unsigned char *at = element.bytes;
+    int tag, class;
+    long len;
+
+    /* neither an error nor an indefinite length */
+    MUST((ASN1_get_object(&at, &len, &tag, &class, (long)element.len) & 0x81)
+         == 0);
+    return (make_der_t){(unsigned char *)(uintptr_t)at, (apr_size_t)len};
+}
+
+make_der_t make_child(make_der_t parent, unsigned n)
+{
+    make_der_t rest = make_contents(parent);
+    make_der_t child = {NULL, 0};
+    unsigned i;
+
+    for (i = 0; i <= n; i++) {
+        make_der_t contents;
+
+        if (rest.len == 0) {
+            return (make_der_t){NULL, 0};
+        }
+        contents = make_contents(rest);
+        child.bytes = rest.bytes;
+        child.len = (apr_size_t)(contents.bytes - rest.bytes) + contents.len;
+        rest.bytes += child.len;
+        rest.len -= child.len;
+    }
+    return child;
+}
+
 make_der_t make_error(apr_pool_t *p, unsigned char status)
 {
     make_der_t value = {apr_pmemdup(p, &status, 1), 1};
@@ -387,7 +471,10 @@ static void sign(OCSP_BASICRESP *basic, const make_response_t *knobs)
          && EVP_DigestSignInit(ctx, &key_ctx, digest, NULL,
                                knobs->signer.key));
     if (knobs->pss) {
-        MUST(EVP_PKEY_CTX_set_rsa_padding(key_ctx, RSA_PKCS1_PSS_PADDING) > 0);
+        MUST(EVP_PKEY_CTX_set_rsa_padding(key_ctx, RSA_PKCS1_PSS_PADDING) > 0
+             && EVP_PKEY_CTX_set_rsa_pss_saltlen(key_ctx,
+                                                 RSA_PSS_SALTLEN_DIGEST)
+                    > 0);
     }
     flags |= knobs->by_key ? OCSP_RESPID_KEY : 0;
     MUST(OCSP_basic_sign_ctx(basic, knobs->signer.x509, ctx, NULL, flags));
@@ -471,6 +558,101 @@ make_der_t make_response(apr_pool_t *p, const make_response_t *knobs)
     parts[0] = make_wrap(p, V_ASN1_ENUMERATED, (make_der_t){&status, 1});
     bytes = make_wrap(p, sequence, make_join(p, parts));
     return make_longer(p, bytes, knobs->trailing_outer);
+}
+
+make_parts_t make_take_apart(make_der_t response)
+{
+    make_der_t bytes = make_child(make_child(response, 1), 0);
+    make_der_t basic = make_contents(make_child(bytes, 1));
+    make_der_t certs = make_child(basic, 3);
+    make_parts_t parts = {make_child(basic, 0), make_child(basic, 1),
+                          make_child(basic, 2), {basic.bytes, 0}};
+
+    if (certs.bytes != NULL) {
+        parts.certs = make_contents(make_contents(certs));
+    }
+    return parts;
+}
+
+make_der_t make_put_together(apr_pool_t *p, const make_parts_t *parts)
+{
+    const unsigned char sequence = V_ASN1_SEQUENCE | V_ASN1_CONSTRUCTED;
+    const unsigned char explicit
+        = V_ASN1_CONTEXT_SPECIFIC | V_ASN1_CONSTRUCTED;
+    make_der_t fields[] = {parts->tbs, parts->algorithm, parts->signature,
+                           {NULL, 0}, {NULL, 0}};
+    unsigned char status = 0;
+    make_der_t bytes;
+
+    if (parts->certs.len > 0) {
+        fields[3] = make_wrap(p, explicit, make_wrap(p, sequence,
+                                                     parts->certs));
+    }
+    bytes = make_wrap(p, sequence, make_join(p, fields));
+    fields[0] = encode_oid(p, "1.3.6.1.5.5.7.48.1.1");
+    fields[1] = make_wrap(p, V_ASN1_OCTET_STRING, bytes);
+    fields[2] = (make_der_t){NULL, 0};
+    bytes = make_wrap(p, explicit,
+                      make_wrap(p, sequence, make_join(p, fields)));
+    fields[0] = make_wrap(p, V_ASN1_ENUMERATED, (make_der_t){&status, 1});
+    fields[1] = bytes;
+    return make_wrap(p, sequence, make_join(p, fields));
+}
+
+/* ecdsa-with-SHA256 */
+static unsigned char ecdsa_sha256[] = {0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86,
+                                       0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
+
+make_parts_t make_signed(apr_pool_t *p, make_der_t tbs, EVP_PKEY *key)
+{
+    make_parts_t parts = {tbs, {ecdsa_sha256, sizeof(ecdsa_sha256)},
+                          {NULL, 0}, {ecdsa_sha256, 0}};
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    unsigned char bits[200] = {0};
+    size_t len = sizeof(bits) - 1;
+
+    MUST(ctx != NULL
+         && EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key)
+         && EVP_DigestSign(ctx, bits + 1, &len, tbs.bytes, tbs.len));
+    EVP_MD_CTX_free(ctx);
+    parts.signature = make_wrap(p, V_ASN1_BIT_STRING,
+                                (make_der_t){bits, len + 1});
+    return parts;
+}
+
+make_der_t make_x509_der(apr_pool_t *p, X509 *x509)
+{
+    unsigned char *out = NULL;
+    int len = i2d_X509(x509, &out);
+    make_der_t der;
+
+    MUST(len > 0);
+    der.len = (apr_size_t)len;
+    der.bytes = apr_pmemdup(p, out, der.len);
+    OPENSSL_free(out);
+    return der;
+}
+
+make_der_t make_other_s(apr_pool_t *p, make_der_t signature)
+{
+    make_der_t bits = make_contents(signature);
+    const unsigned char *at = bits.bytes + 1;
+    ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &at, (long)bits.len - 1);
+    EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+    unsigned char buf[100] = {0}, *to = buf + 1;
+    BIGNUM *r, *s = BN_new();
+    int len;
+
+    MUST(pair != NULL && group != NULL && s != NULL);
+    r = BN_dup(ECDSA_SIG_get0_r(pair));
+    MUST(BN_sub(s, EC_GROUP_get0_order(group), ECDSA_SIG_get0_s(pair)));
+    MUST(r != NULL && ECDSA_SIG_set0(pair, r, s));
+    len = i2d_ECDSA_SIG(pair, &to);
+    MUST(len > 0);
+    ECDSA_SIG_free(pair);
+    EC_GROUP_free(group);
+    return make_wrap(p, V_ASN1_BIT_STRING,
+                     (make_der_t){buf, (apr_size_t)len + 1});
 }
 
 make_response_t make_good(const make_pki_t *pki)

@@ -40,6 +40,9 @@ typedef struct make_cert_t {
     int is_ca;
     int must_staple;
     const char *usage;             /* extendedKeyUsage, as openssl.cnf has it */
+    const EVP_MD *digest;          /* of the signature; NULL: SHA-256 */
+    int pss;                       /* it is RSASSA-PSS; for RSA keys */
+    int key_ids;                   /* says which key it and its issuer have */
     apr_size_t subject_bytes;      /* of padding in the subject */
     const char *organisation;      /* UTF-8 */
 } make_cert_t;
@@ -109,6 +112,7 @@ void make_end(apr_pool_t *p);
 
 EVP_PKEY *make_key(apr_pool_t *p);
 EVP_PKEY *make_rsa_key(apr_pool_t *p);
+EVP_PKEY *make_rsa_key_of(apr_pool_t *p, unsigned bits);
 
 make_identity_t make_cert(apr_pool_t *p, const make_cert_t *knobs);
 
@@ -135,6 +139,31 @@ make_der_t make_wrap(apr_pool_t *p, unsigned char tag, make_der_t contents);
 
 /* All of them, one after the other; ends at bytes == NULL. */
 make_der_t make_join(apr_pool_t *p, const make_der_t *parts);
+
+/* The element of DER that is child `n`, from 0, of this one; bytes == NULL where
+ * there is none.  Its contents.  Both lie where it does. */
+make_der_t make_child(make_der_t parent, unsigned n);
+make_der_t make_contents(make_der_t element);
+
+/* A response taken apart, and put together again. */
+typedef struct make_parts_t {
+    make_der_t tbs;       /* tbsResponseData */
+    make_der_t algorithm; /* of the signature */
+    make_der_t signature; /* a BIT STRING */
+    make_der_t certs;     /* certificates, one after the other */
+} make_parts_t;
+
+make_parts_t make_take_apart(make_der_t response);
+make_der_t make_put_together(apr_pool_t *p, const make_parts_t *parts);
+
+/* Any element, signed with a key on P-256, without certificates. */
+make_parts_t make_signed(apr_pool_t *p, make_der_t tbs, EVP_PKEY *key);
+
+/* A certificate's DER. */
+make_der_t make_x509_der(apr_pool_t *p, X509 *x509);
+
+/* ECDSA's (r, n - s) for (r, s), in a BIT STRING; P-256. */
+make_der_t make_other_s(apr_pool_t *p, make_der_t signature);
 
 /* Bytes that begin with `len` others, with `extra` zeroes behind them. */
 make_der_t make_longer(apr_pool_t *p, make_der_t der, apr_size_t extra);

@@ -56,6 +56,17 @@ static const struct {
      "the response is about another certificate, too"},
     {"c2pa-rs/good_wrong_cert", STAPLE_CERT_SELF_SIGNED, 0,
      "the certificate is a root: nobody answers for it"},
+    {"openssl/WKDOSC_D3", STAPLE_SIGNER_NOT_AUTHORISED, 0,
+     "the issuer did not sign the certificate with the wrong key"},
+};
+
+/* Cases with SHA-1 signatures that are verified after they were forbidden (BR
+ * 7.1.3.2.1): refused for that, and what they are for is seen as of before. */
+#define BEFORE_2022_06 apr_time_from_sec(1640995200) /* 2022-01-01 */
+
+static const char *const sha1_cases[] = {
+    "aws-lc/good", "aws-lc/revoked", "aws-lc/wrong_signer",
+    "s2n-tls/wrong_signer",
 };
 
 /* Where sources differ: what we do, and why. */
@@ -92,8 +103,8 @@ static const struct {
      "a second before thisUpdate, no skew allowed"},
     {"aws-lc/window_after_this", STAPLE_OK, STAPLE_CERT_GOOD,
      "a second after thisUpdate"},
-    {"aws-lc/window_before_next", STAPLE_OK, STAPLE_CERT_GOOD,
-     "a second before nextUpdate"},
+    {"aws-lc/window_before_next", STAPLE_WEAK_SIGNATURE, STAPLE_CERT_GOOD,
+     "a second before nextUpdate, but SHA-1, and of 2031"},
     {"aws-lc/window_after_next", STAPLE_EXPIRED, STAPLE_CERT_GOOD,
      "a second after nextUpdate, no skew allowed"},
 };
@@ -189,8 +200,9 @@ static staple_reason_e judge(staple_status_e *status, case_t *row)
     if (der == NULL) {
         return STAPLE_NOT_FOUND;
     }
-    reason = staple_verify(&verdict, row->cert, (const unsigned char *)der,
-                           len, NULL, &row->policy, row->now);
+    reason = staple_verify(&verdict, NULL, row->cert,
+                           (const unsigned char *)der, len, NULL,
+                           &row->policy, row->now);
     if (reason == STAPLE_OK) {
         *status = verdict.status;
     }
@@ -258,11 +270,29 @@ static void check_policy(const case_t *row, staple_reason_e reason,
     ok(0, "%s: a policy case without a row here", row->name);
 }
 
+/* A case with SHA-1: refused now, and judged as of before it was forbidden. */
+static staple_reason_e judge_before(staple_status_e *status, case_t *row,
+                                    staple_reason_e reason)
+{
+    unsigned i;
+
+    for (i = 0; i < COUNT(sha1_cases); i++) {
+        if (strcmp(sha1_cases[i], row->name) == 0) {
+            is_reason(reason, STAPLE_WEAK_SIGNATURE, "%s: SHA-1 after May 2022",
+                      row->name);
+            row->now = BEFORE_2022_06;
+            return judge(status, row);
+        }
+    }
+    return reason;
+}
+
 static void check_case(case_t *row)
 {
     staple_status_e status = STAPLE_CERT_GOOD;
     staple_reason_e reason = judge(&status, row);
 
+    reason = judge_before(&status, row, reason);
     if (strcmp(row->class, "reject") == 0) {
         check_reject(row, reason);
     }
@@ -317,8 +347,8 @@ static void check_junk(const char *name, const case_t *rows, unsigned count)
     for (i = 0; i < count; i += 9) {
         if (rows[i].cert != NULL) {
             tried++;
-            taken += staple_verify(&verdict, rows[i].cert, exact, len, NULL,
-                                   &rows[i].policy, rows[i].now)
+            taken += staple_verify(&verdict, NULL, rows[i].cert, exact, len,
+                                   NULL, &rows[i].policy, rows[i].now)
                      == STAPLE_OK;
         }
     }

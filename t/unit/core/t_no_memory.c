@@ -78,12 +78,14 @@ static unsigned wrong_statuses;
 
 static staple_reason_e verify(const make_der_t *der)
 {
+    staple_canonical_t canonical;
     staple_verdict_t verdict;
     staple_reason_e reason =
-        staple_verify(&verdict, pki->cert, der->bytes, der->len, NULL, &policy,
-                      apr_time_from_sec(MAKE_NOW));
+        staple_verify(&verdict, &canonical, pki->cert, der->bytes, der->len,
+                      NULL, &policy, apr_time_from_sec(MAKE_NOW));
 
     wrong_statuses += reason == STAPLE_OK && verdict.status != wanted;
+    staple_verify_free(&canonical);
     return reason;
 }
 

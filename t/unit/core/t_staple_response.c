@@ -1,162 +1,156 @@
-/* Certificates that came before are taken over, and nothing else by them. */
+/* A response is taken apart where its parts are, and put together again. */
 #include "../make_ocsp.h"
 #include "../tap.h"
 
-#include <pthread.h>
-#include <stdlib.h>
-
 #include "staple_response.h"
+
+#define SEQUENCE (V_ASN1_SEQUENCE | V_ASN1_CONSTRUCTED)
+#define EXPLICIT(n) (V_ASN1_CONTEXT_SPECIFIC | V_ASN1_CONSTRUCTED | (n))
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
 static apr_pool_t *p;
 static make_pki_t *pki;
 
-/* Parses it; the first of its certificates, and keeps them if asked. */
-static X509 *first_cert(staple_reason_e *reason, staple_signers_t *signers,
-                        make_der_t der, int is_kept)
+static int is_at(staple_der_t found, make_der_t want)
+{
+    return found.at == want.bytes && found.len == want.len;
+}
+
+static staple_reason_e parse(make_der_t der)
 {
     staple_response_t response;
-    X509 *cert = NULL;
+    staple_reason_e reason;
 
     ERR_set_mark();
-    *reason = staple_response_parse(&response, signers, der.bytes, der.len);
-    if (*reason == STAPLE_OK) {
-        cert = sk_X509_value(OCSP_resp_get0_certs(response.basic), 0);
-        if (is_kept) {
-            staple_response_keep(&response, signers, der.bytes, der.len);
-        }
-    }
+    reason = staple_response_parse(&response, der.bytes, der.len);
+    ok((response.basic != NULL) || reason != STAPLE_OK,
+       "what is taken is decoded");
     staple_response_free(&response);
     ERR_pop_to_mark();
-    return cert;
+    return reason;
 }
 
-static void test_taken_over(void)
+static void test_parts(void)
 {
-    staple_signers_t *signers = staple_response_signers_make(p);
     make_response_t knobs = make_good(pki);
-    make_der_t usual = make_response(p, &knobs);
-    make_der_t later, other, by_issuer, two;
-    staple_reason_e reason;
-    X509 *kept;
+    make_der_t der = make_response(p, &knobs), again;
+    make_parts_t parts = make_take_apart(der);
+    staple_response_t response;
+    staple_signature_t signature;
+    unsigned char *bytes;
+    apr_size_t len;
 
-    knobs.produced_at += MAKE_HOUR;
-    later = make_response(p, &knobs);
-    knobs.embed[0] = pki->stranger.x509;
-    other = make_response(p, &knobs);
-    knobs.embed[0] = pki->delegate.x509;
-    knobs.embed[1] = pki->plain.x509;
-    two = make_response(p, &knobs);
-    knobs.embed[0] = knobs.embed[1] = NULL;
-    knobs.signer = pki->issuer;
-    by_issuer = make_response(p, &knobs);
+    is_reason(staple_response_parse(&response, der.bytes, der.len), STAPLE_OK,
+              "the usual response");
+    ok(is_at(response.tbs, parts.tbs), "tbsResponseData");
+    ok(is_at(response.algorithm, parts.algorithm), "signatureAlgorithm");
+    ok(is_at(response.signature, make_contents(parts.signature)),
+       "signature");
+    ok(is_at(response.certs, parts.certs), "certs");
+    is_int(OCSP_resp_count(response.basic), 1, "responses");
+    ok(OCSP_resp_get0_certs(response.basic) == NULL,
+       "no certificate is decoded");
 
-    kept = first_cert(&reason, signers, usual, 1);
-    ok(kept != NULL, "a delegate's certificate is kept");
-    ok(first_cert(&reason, signers, later, 0) == kept,
-       "a later response of the delegate takes it over");
-    is_reason(reason, STAPLE_OK, "which is right");
-    ok(first_cert(&reason, signers, other, 0) != kept,
-       "another delegate's does not");
-    ok(first_cert(&reason, signers, two, 0) != kept,
-       "nor does one with two certificates");
-    ok(first_cert(&reason, signers, later, 1) == kept,
-       "neither took the place of what was kept");
-
-    kept = first_cert(&reason, signers, two, 1);
-    ok(first_cert(&reason, signers, two, 0) == kept, "two are kept as well");
-    first_cert(&reason, signers, by_issuer, 1);
-    is_reason(reason, STAPLE_OK, "a response without certificates");
-    ok(first_cert(&reason, signers, by_issuer, 0) == NULL,
-       "nothing is put into it");
+    is_reason(staple_signature_read(&signature, response.algorithm,
+                                    response.signature),
+              STAPLE_OK, "its signature");
+    ok(staple_response_compose(&bytes, &len, &response, &signature,
+                               response.certs),
+       "put together again");
+    ok(len == der.len && memcmp(bytes, der.bytes, len) == 0,
+       "it is what it was");
+    OPENSSL_free(bytes);
+    ok(staple_response_compose(&bytes, &len, &response, &signature,
+                               (staple_der_t){NULL, 0}),
+       "without certificates");
+    parts.certs.len = 0;
+    again = make_put_together(p, &parts);
+    ok(len == again.len && memcmp(bytes, again.bytes, len) == 0,
+       "it lacks just them");
+    OPENSSL_free(bytes);
+    staple_signature_free(&signature);
+    staple_response_free(&response);
 }
 
-/* Whatever becomes of a byte before the certificates: the same verdict, with
- * and without what was kept. */
-static void test_same_verdict(void)
+static make_der_t text(const char *bytes, apr_size_t len)
 {
-    staple_signers_t *warm = staple_response_signers_make(p);
-    staple_signers_t *cold = staple_response_signers_make(p);
+    return (make_der_t){(unsigned char *)(uintptr_t)bytes, len};
+}
+
+/* tbsResponseData that begins with a version (RFC 6960 4.2.1: DEFAULT v1). */
+static void test_versions(void)
+{
+    static const struct {
+        const char *name, *version;
+        apr_size_t len;
+        staple_reason_e want;
+    } rows[] = {
+        {"1, by default", "", 0, STAPLE_OK},
+        {"1, said", "\xa0\3\2\1\0", 5, STAPLE_OK},
+        {"2", "\xa0\3\2\1\1", 5, STAPLE_RESPONSE_VERSION},
+        {"3", "\xa0\3\2\1\2", 5, STAPLE_RESPONSE_VERSION},
+        {"0", "\xa0\3\2\1\xff", 5, STAPLE_RESPONSE_VERSION},
+        {"a long one", "\xa0\4\2\2\1\0", 6, STAPLE_RESPONSE_VERSION},
+        {"1 in two octets", "\xa0\4\2\2\0\0", 6, STAPLE_RESPONSE_VERSION},
+        {"none", "\xa0\0", 2, STAPLE_RESPONSE_VERSION},
+        {"text", "\xa0\3\4\1\0", 5, STAPLE_RESPONSE_VERSION},
+    };
+    make_response_t knobs = make_good(pki);
+    make_parts_t parts = make_take_apart(make_response(p, &knobs));
+    make_der_t fields = make_contents(parts.tbs);
+    unsigned i;
+
+    for (i = 0; i < COUNT(rows); i++) {
+        make_der_t all[] = {text(rows[i].version, rows[i].len), fields,
+                            {NULL, 0}};
+
+        parts.tbs = make_wrap(p, SEQUENCE, make_join(p, all));
+        is_reason(parse(make_put_together(p, &parts)), rows[i].want,
+                  "version %s", rows[i].name);
+    }
+}
+
+/* Where something is missing, or too much. */
+static void test_nesting(void)
+{
     make_response_t knobs = make_good(pki);
     make_der_t der = make_response(p, &knobs);
-    staple_reason_e with, without;
-    unsigned differ = 0, taken = 0;
-    apr_size_t i;
-    int bit;
+    make_parts_t good = make_take_apart(der), parts = good;
+    make_der_t null = text("\5\0", 2), none = {der.bytes, 0};
+    make_der_t all[] = {good.certs, null, {NULL, 0}};
 
-    first_cert(&with, warm, der, 1);
-    for (i = 0; i < der.len; i++) {
-        for (bit = 0; bit < 8; bit++) {
-            der.bytes[i] ^= (unsigned char)(1 << bit);
-            first_cert(&with, warm, der, 0);
-            first_cert(&without, cold, der, 0);
-            differ += with != without;
-            taken += with == STAPLE_OK;
-            der.bytes[i] ^= (unsigned char)(1 << bit);
-        }
-    }
-    is_int(differ, 0, "every bit: the same verdict on the encoding");
-    ok(taken > 0 && taken < 8 * der.len, "of which there are both");
-    for (i = 0; i < der.len; i++) {
-        const make_der_t cut = {der.bytes, i};
-
-        first_cert(&with, warm, cut, 0);
-        first_cert(&without, cold, cut, 0);
-        differ += with != without || with == STAPLE_OK;
-    }
-    is_int(differ, 0, "every length: refused in the same way");
-}
-
-typedef struct work_t {
-    staple_signers_t *signers;
-    make_der_t der;
-    unsigned failures;
-} work_t;
-
-static void *work(void *data)
-{
-    work_t *own = data;
-    staple_reason_e reason;
-    int i;
-
-    for (i = 0; i < 200; i++) {
-        first_cert(&reason, own->signers, own->der, 1);
-        own->failures += reason != STAPLE_OK;
-    }
-    return NULL;
-}
-
-static void test_threads(void)
-{
-    staple_signers_t *signers = staple_response_signers_make(p);
-    make_response_t knobs = make_good(pki);
-    make_der_t usual = make_response(p, &knobs);
-    pthread_t threads[4];
-    work_t works[4];
-    unsigned failures = 0;
-    int i;
-
-    knobs.embed[1] = pki->plain.x509;
-    for (i = 0; i < 4; i++) {
-        works[i] = (work_t){
-            signers, i < 2 ? usual : make_response(p, &knobs), 0};
-        if (pthread_create(&threads[i], NULL, work, &works[i]) != 0) {
-            abort();
-        }
-    }
-    for (i = 0; i < 4; i++) {
-        pthread_join(threads[i], NULL);
-        failures += works[i].failures;
-    }
-    is_int(failures, 0, "four threads, each with its own response");
+    is_reason(parse(make_put_together(p, &good)), STAPLE_OK, "as it was");
+    parts.tbs = none;
+    is_reason(parse(make_put_together(p, &parts)), STAPLE_MALFORMED,
+              "no tbsResponseData");
+    parts = good;
+    parts.algorithm = none;
+    is_reason(parse(make_put_together(p, &parts)), STAPLE_MALFORMED,
+              "no signatureAlgorithm");
+    parts = good;
+    parts.signature = none;
+    is_reason(parse(make_put_together(p, &parts)), STAPLE_MALFORMED,
+              "no signature");
+    parts.signature = null;
+    is_reason(parse(make_put_together(p, &parts)), STAPLE_MALFORMED,
+              "a signature that is no BIT STRING");
+    parts = good;
+    parts.tbs = make_wrap(p, SEQUENCE, none);
+    is_reason(parse(make_put_together(p, &parts)), STAPLE_MALFORMED,
+              "an empty tbsResponseData");
+    parts = good;
+    parts.certs = make_join(p, all);
+    is_reason(parse(make_put_together(p, &parts)), STAPLE_OK,
+              "what stands among the certificates is not looked at");
 }
 
 int main(void)
 {
     p = make_begin();
     pki = make_pki(p);
-    test_taken_over();
-    test_same_verdict();
-    test_threads();
+    test_parts();
+    test_versions();
+    test_nesting();
     make_end(p);
     return tap_done();
 }

@@ -21,6 +21,24 @@ static apr_time_t at_now(apr_int64_t seconds)
     return apr_time_from_sec(MAKE_NOW + seconds);
 }
 
+/* Whether what may be published is taken, and nothing is changed in it. */
+static int is_settled(const staple_canonical_t *canonical,
+                      const staple_cert_t *cert, const staple_policy_t *policy,
+                      apr_time_t now)
+{
+    staple_canonical_t again;
+    staple_verdict_t verdict;
+    int is_same;
+
+    is_same = staple_verify(&verdict, &again, cert, canonical->der,
+                            canonical->der_len, NULL, policy, now)
+                  == STAPLE_OK
+              && again.der_len == canonical->der_len
+              && memcmp(again.der, canonical->der, again.der_len) == 0;
+    staple_verify_free(&again);
+    return is_same;
+}
+
 static staple_reason_e judge_at(staple_verdict_t *verdict, make_der_t der,
                                 const unsigned char *nonce,
                                 const staple_policy_t *policy, apr_time_t now)
@@ -29,20 +47,27 @@ static staple_reason_e judge_at(staple_verdict_t *verdict, make_der_t der,
     unsigned char *exact = malloc(der.len);
     staple_issuer_t issuer = *pki->cert->issuer;
     staple_cert_t cert = *pki->cert;
+    staple_canonical_t canonical;
     staple_verdict_t cold;
     staple_reason_e reason;
 
     /* The same certificate, of whose issuer no response was seen so far. */
-    issuer.signers = staple_response_signers_make(p);
+    issuer.signers = staple_signer_none(p);
     cert.issuer = &issuer;
     memcpy(exact, der.bytes, der.len);
-    reason = staple_verify(verdict, pki->cert, exact, der.len, nonce, policy,
-                           now);
-    if (staple_verify(&cold, &cert, exact, der.len, nonce, policy, now)
+    reason = staple_verify(verdict, &canonical, pki->cert, exact, der.len,
+                           nonce, policy, now);
+    if (staple_verify(&cold, NULL, &cert, exact, der.len, nonce, policy, now)
         != reason) {
         ok(0, "a verdict that depends on the responses before");
     }
     free(exact);
+    if ((canonical.der != NULL) != (reason == STAPLE_OK)
+        || (reason == STAPLE_OK
+            && !is_settled(&canonical, &cert, policy, now))) {
+        ok(0, "what may be published is not taken again, or changed");
+    }
+    staple_verify_free(&canonical);
     return reason;
 }
 
@@ -618,13 +643,13 @@ static void test_other_years(void)
         response.singles[0].this_update = start + MAKE_DAY;
         response.singles[0].next_update = start + 3 * MAKE_DAY;
         der = make_response(p, &response);
-        is_reason(staple_verify(&verdict, cert, der.bytes, der.len, NULL,
-                                &default_policy,
+        is_reason(staple_verify(&verdict, NULL, cert, der.bytes, der.len,
+                                NULL, &default_policy,
                                 apr_time_from_sec(start + 2 * MAKE_DAY)),
                   STAPLE_OK, "a response of the year %u, then",
                   (unsigned)(start / 31557600) + 1970);
-        is_reason(staple_verify(&verdict, cert, der.bytes, der.len, NULL,
-                                &default_policy,
+        is_reason(staple_verify(&verdict, NULL, cert, der.bytes, der.len,
+                                NULL, &default_policy,
                                 apr_time_from_sec(start + 9 * MAKE_DAY)),
                   STAPLE_EXPIRED, "the same a week later");
     }
@@ -646,12 +671,12 @@ static void test_issuer_times(void)
     response.singles[0].leaf = leaf.x509;
     response.singles[0].issuer = ca.x509;
     der = make_response(p, &response);
-    is_reason(staple_verify(&verdict, cert, der.bytes, der.len, NULL,
-                            &default_policy, at_now(0)),
+    is_reason(staple_verify(&verdict, NULL, cert, der.bytes, der.len,
+                            NULL, &default_policy, at_now(0)),
               STAPLE_OK, "signed by an issuer that ends tomorrow");
     is_int(verdict.use_until, at_now(MAKE_DAY), "use ends with the issuer");
-    is_reason(staple_verify(&verdict, cert, der.bytes, der.len, NULL,
-                            &default_policy, at_now(2 * MAKE_DAY)),
+    is_reason(staple_verify(&verdict, NULL, cert, der.bytes, der.len,
+                            NULL, &default_policy, at_now(2 * MAKE_DAY)),
               STAPLE_SIGNER_EXPIRED, "signed by an issuer that ended");
 }
 
@@ -800,27 +825,39 @@ static void test_odd_nonces(void)
 /* ---- digests of the signature ---- */
 
 #define SHA1_ENDS ((apr_int64_t)1654041600) /* 1 June 2022 */
+#define NOW       MAKE_NOW - 60, MAKE_NOW - 60, MAKE_NOW
 
 static const struct {
     const char *name;
     const EVP_MD *(*digest)(void);
     int pss;
-    apr_int64_t produced_at;
+    apr_int64_t produced_at, this_update, now;
     staple_reason_e want;
 } digest_rows[] = {
-    {"SHA-256", EVP_sha256, 0, MAKE_NOW - 60, STAPLE_OK},
-    {"SHA-384", EVP_sha384, 0, MAKE_NOW - 60, STAPLE_OK},
-    {"SHA-512", EVP_sha512, 0, MAKE_NOW - 60, STAPLE_OK},
-    {"SHA-224", EVP_sha224, 0, MAKE_NOW - 60, STAPLE_OK},
-    {"PSS with SHA-256", EVP_sha256, 1, MAKE_NOW - 60, STAPLE_OK},
-    {"SHA-1", EVP_sha1, 0, MAKE_NOW - 60, STAPLE_WEAK_SIGNATURE},
+    {"SHA-256", EVP_sha256, 0, NOW, STAPLE_OK},
+    {"SHA-384", EVP_sha384, 0, NOW, STAPLE_OK},
+    {"SHA-512", EVP_sha512, 0, NOW, STAPLE_OK},
+    {"SHA-224", EVP_sha224, 0, NOW, STAPLE_OK},
+    {"SHA3-256", EVP_sha3_256, 0, NOW, STAPLE_OK},
+    {"PSS with SHA-256", EVP_sha256, 1, NOW, STAPLE_OK},
+    {"PSS with SHA-512", EVP_sha512, 1, NOW, STAPLE_OK},
+    {"SHA-1", EVP_sha1, 0, NOW, STAPLE_WEAK_SIGNATURE},
+    {"PSS with SHA-1", EVP_sha1, 1, NOW, STAPLE_WEAK_SIGNATURE},
     {"SHA-1 from its end on (BR 7.1.3.2.1)", EVP_sha1, 0, SHA1_ENDS,
-     STAPLE_WEAK_SIGNATURE},
-    {"SHA-1 a second before", EVP_sha1, 0, SHA1_ENDS - 1, STAPLE_OK},
+     SHA1_ENDS, SHA1_ENDS, STAPLE_WEAK_SIGNATURE},
+    {"SHA-1 a second before", EVP_sha1, 0, SHA1_ENDS - 1, SHA1_ENDS - 1,
+     SHA1_ENDS - 1, STAPLE_OK},
+    {"SHA-1 of before, but it is later now", EVP_sha1, 0, SHA1_ENDS - 1,
+     SHA1_ENDS - 1, SHA1_ENDS, STAPLE_WEAK_SIGNATURE},
+    {"SHA-1 that claims to be produced before", EVP_sha1, 0, SHA1_ENDS - 1,
+     SHA1_ENDS, SHA1_ENDS, STAPLE_WEAK_SIGNATURE},
+    {"SHA-1 of the skew after its end, now is before", EVP_sha1, 0,
+     SHA1_ENDS - 1, SHA1_ENDS, SHA1_ENDS - 1, STAPLE_WEAK_SIGNATURE},
     {"PSS with SHA-1 a second before its end", EVP_sha1, 1, SHA1_ENDS - 1,
-     STAPLE_OK},
-    {"MD5", EVP_md5, 0, MAKE_NOW - 60, STAPLE_WEAK_SIGNATURE},
-    {"MD5 long ago", EVP_md5, 0, 946684800, STAPLE_WEAK_SIGNATURE},
+     SHA1_ENDS - 1, SHA1_ENDS - 1, STAPLE_OK},
+    {"MD5", EVP_md5, 0, NOW, STAPLE_WEAK_SIGNATURE},
+    {"MD5 long ago", EVP_md5, 0, 946684800, 946684800, 946684801,
+     STAPLE_WEAK_SIGNATURE},
 };
 
 static void test_digests(void)
@@ -831,7 +868,6 @@ static void test_digests(void)
     unsigned i;
 
     for (i = 0; i < COUNT(digest_rows); i++) {
-        apr_int64_t produced_at = digest_rows[i].produced_at;
         make_response_t response = make_good(pki);
         staple_verdict_t verdict;
 
@@ -839,10 +875,11 @@ static void test_digests(void)
         response.embed[0] = delegate.x509;
         response.digest = digest_rows[i].digest();
         response.pss = digest_rows[i].pss;
-        response.produced_at = produced_at;
-        response.singles[0].this_update = produced_at;
+        response.produced_at = digest_rows[i].produced_at;
+        response.singles[0].this_update = digest_rows[i].this_update;
         is_reason(judge_at(&verdict, make_response(p, &response), NULL,
-                           &default_policy, at_now(0)),
+                           &default_policy,
+                           apr_time_from_sec(digest_rows[i].now)),
                   digest_rows[i].want, "signature with %s",
                   digest_rows[i].name);
     }
@@ -974,7 +1011,9 @@ static void test_not_der(void)
          "\x30\x88\xff\xff\xff\xff\xff\xff\xff\xff", 10, STAPLE_MALFORMED},
         {"an endless length", "\x30\x80\x0a\x01\x00", 5, STAPLE_MALFORMED},
         {"an error status in BER", "\x30\x80\x0a\x01\x03\x00\x00", 7,
-         STAPLE_STATUS_TRY_LATER},
+         STAPLE_MALFORMED},
+        {"a status of two octets", "\x30\x04\x0a\x02\x00\x03", 6,
+         STAPLE_MALFORMED},
     };
     staple_verdict_t verdict;
     unsigned i;
