@@ -92,7 +92,7 @@ static void recall(staple_record_t *record, staple_writer_t *writer,
 {
     staple_verdict_t verdict;
 
-    if (staple_verify(&verdict, cert, der, der_len, NULL, policy, then)
+    if (staple_verify(&verdict, NULL, cert, der, der_len, NULL, policy, then)
             == STAPLE_OK
         && verdict.status == STAPLE_CERT_REVOKED) {
         staple_adopt(record, writer, index, cert, policy, der, der_len, NULL,
