@@ -105,7 +105,9 @@
       "what was stored is damaged or of another certificate")                  \
     X(STAPLE_CACHE_FULL, "cache_full",                                         \
       "the shared memory has no room for a response of this size")             \
-    X(STAPLE_NO_MEMORY, "no_memory", "no memory could be had")
+    X(STAPLE_NO_MEMORY, "no_memory", "no memory could be had")                 \
+    X(STAPLE_FILE_UNREADABLE, "file_unreadable",                               \
+      "the response file is not there, or cannot be read")
 
 typedef enum {
 #define STAPLE_REASON_ENUM(constant, name, sentence) constant,

@@ -82,7 +82,8 @@ static void put_verdict(request_rec *r, const staple_snapshot_t *snapshot)
     }
     troubled = snapshot->states[STAPLE_STATE_REVOKED]
                + snapshot->states[STAPLE_STATE_ISSUER_REVOKED]
-               + snapshot->states[STAPLE_STATE_UNAVAILABLE];
+               + snapshot->states[STAPLE_STATE_UNAVAILABLE]
+               + snapshot->refused;
     if (troubled > 0) {
         ap_rprintf(r,
                    "<p class=\"verdict warn\">Nothing significant, but %u "
