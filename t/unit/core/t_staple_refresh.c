@@ -299,10 +299,11 @@ static void test_nobody(void)
 /* Why there is no response where it does not come from a responder. */
 static void test_refused(void)
 {
-    sim_t *sim = sim_make(1, two);
+    sim_t *sim = sim_make(1, one);
     staple_record_t record;
     make_der_t der;
 
+    sim_place(sim, "http://a1", SIM_REFUSED);
     sim_run(sim, SEC(1));
     is_int(staple_refresh_refused(sim->refresh, 0, STAPLE_MALFORMED, "file a",
                                   sim->now),
