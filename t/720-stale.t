@@ -11,7 +11,7 @@ use Staple::PKI;
 use Staple::Responder;
 use Staple::Server;
 
-plan tests => 29;
+plan tests => 30;
 
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $responder = Staple::Responder->new(pki => $pki);
@@ -43,6 +43,8 @@ for my $name (@names) {
               "$name: each is told once, in this order");
     ok(!staple($server, $name)->{sent}, "$name: nothing is stapled any more");
 }
+is($server->log_lines(qr/OST0077.*what is held is served until its end \(/),
+   @names, 'held: the first failure says that it is served');
 my %significant = ('a.example' => 0, 'b.example' => 1, 'must.example' => 1);
 for my $name (@names) {
     my ($event) = $events->matching(name => $name, event => 'unavailable');

@@ -12,7 +12,7 @@ use Staple::Responder;
 use Staple::Server;
 use Staple::Status;
 
-plan tests => 19, need { 'no curl' => have_tool('curl') };
+plan tests => 20, need { 'no curl' => have_tool('curl') };
 
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $responder = Staple::Responder->new(pki => $pki);
@@ -68,6 +68,9 @@ my ($event) = $events->matching(event => 'unavailable');
 ok($event->{significant}, 'without a staple: the event is significant');
 is($server->log_lines(qr/:warn\].*OST0074.*failing\.example/), 1,
    'a WARNING in the error log');
+is($server->log_lines(
+       qr/OST0077.*failing\.example.*, and nothing is held that could be served/),
+   1, 'the first failure does not say that anything is served');
 ok(wait_until(sub {
     (read_file($events->dir . '/runs') // '') =~ /unavailable CN=failing/ }, 10),
    'the command is run');

@@ -117,7 +117,9 @@
       "what was stored is damaged or of another certificate")                  \
     X(STAPLE_STAPLE_TOO_LARGE, "staple_too_large",                             \
       "the response is longer than OCSPStapleMaxSize lets a staple be")        \
-    X(STAPLE_NO_MEMORY, "no_memory", "no memory could be had")
+    X(STAPLE_NO_MEMORY, "no_memory", "no memory could be had")                 \
+    X(STAPLE_FILE_UNREADABLE, "file_unreadable",                               \
+      "the response file is not there, or cannot be read")
 
 typedef enum {
 #define STAPLE_REASON_ENUM(constant, name, sentence) constant,

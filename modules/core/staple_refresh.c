@@ -435,6 +435,28 @@ staple_reason_e staple_refresh_offer(staple_refresh_t *refresh,
                                     now);
 }
 
+int staple_refresh_refused(staple_refresh_t *refresh, apr_uint32_t index,
+                           staple_reason_e reason, const char *detail,
+                           apr_time_t now)
+{
+    staple_record_t record;
+
+    staple_cache_get_record(&record, refresh->cache, index);
+    if (refresh->entries[index].may_ask || record.use_until > now) {
+        return 0;
+    }
+    /* One that is for another certificate says less than one that is bad. */
+    if (reason != STAPLE_NO_MATCH || record.reason == STAPLE_OK) {
+        record.reason = (apr_uint16_t)reason;
+        apr_cpystrn(record.detail, detail, sizeof(record.detail));
+        if (record.state == STAPLE_STATE_DISABLED) {
+            record.state_reason = record.reason;
+        }
+        staple_writer_put_record(refresh->writer, index, &record);
+    }
+    return 1;
+}
+
 /* ---- making and looking ---- */
 
 /* The latest that the policy now in force allows after failed jobs: another one

@@ -118,6 +118,15 @@ staple_reason_e staple_refresh_offer(staple_refresh_t *refresh,
                                      const unsigned char *der,
                                      apr_size_t der_len, apr_time_t now);
 
+/*
+ * What should have come another way did not, or was refused.  Where nobody is
+ * asked about the certificate and nothing that may be used is held, this is why
+ * nothing is stapled: its record says so, with `detail`.  Returns 1 then.
+ */
+int staple_refresh_refused(staple_refresh_t *refresh, apr_uint32_t index,
+                           staple_reason_e reason, const char *detail,
+                           apr_time_t now);
+
 /* When staple_refresh_next() may have something to hand out or to tell if no
  * exchange ends before. */
 apr_time_t staple_refresh_due_at(const staple_refresh_t *refresh);

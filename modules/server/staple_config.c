@@ -325,12 +325,12 @@ static const char *add_file(cmd_parms *cmd, void *dummy, const char *text)
 static const char *set_event_log(cmd_parms *cmd, void *dummy, const char *text)
 {
     const char *error = ap_check_cmd_context(cmd, NOT_IN_VIRTUALHOST);
-    int is_none = ap_cstr_casecmp(text, "none") == 0;
     const char *path =
         text[0] == '|' ? text : ap_server_root_relative(cmd->pool, text);
 
     (void)dummy;
-    if (error != NULL) {
+    if (error != NULL || ap_cstr_casecmp(text, "none") == 0) {
+        config_of(cmd)->event_log = NULL;
         return error;
     }
     if (path == NULL || path[0] == '\0' || strcmp(path, "|") == 0) {
@@ -339,17 +339,15 @@ static const char *set_event_log(cmd_parms *cmd, void *dummy, const char *text)
                             "\"|program arguments\"",
                             cmd->cmd->name, text);
     }
-    if (!is_none && path[0] != '|') {
-        error = staple_sink_check(cmd->pool, path);
+    error = path[0] != '|' ? staple_sink_check(cmd->pool, path) : NULL;
+    if (error != NULL) {
+        return apr_psprintf(cmd->pool,
+                            "%s: %s cannot be opened for appending (%s): give "
+                            "another file, or \"|program arguments\"",
+                            cmd->cmd->name, path, error);
     }
-    config_of(cmd)->event_log = is_none ? NULL : path;
-    return error == NULL
-               ? NULL
-               : apr_psprintf(cmd->pool,
-                              "%s: %s cannot be opened for appending (%s): "
-                              "give a file in a directory that is there, or "
-                              "\"|program arguments\"",
-                              cmd->cmd->name, path, error);
+    config_of(cmd)->event_log = path;
+    return NULL;
 }
 
 static const char *set_event_command(cmd_parms *cmd, void *dummy,

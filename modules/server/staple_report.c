@@ -204,8 +204,7 @@ static const struct {
     [STAPLE_EVENT_REFRESH_FAILING] = {APLOG_WARNING, APLOG_WARNING,
                                       STAPLE_LOGNO(0077),
                                       "gets no fresh OCSP response; it is "
-                                      "tried again, and what is held is "
-                                      "served until its end"},
+                                      "tried again, and"},
     [STAPLE_EVENT_REFRESH_RECOVERED] = {APLOG_NOTICE, APLOG_NOTICE,
                                         STAPLE_LOGNO(0078),
                                         "gets fresh OCSP responses again"},
@@ -267,8 +266,14 @@ static int find_revoked_issuer(staple_view_cert_t *issuer,
 static void log_event(const staple_reporter_t *reporter, apr_pool_t *p,
                       const staple_eventlog_entry_t *entry)
 {
+    const char *meanwhile = "";
     const char *why = "";
 
+    if (entry->event == STAPLE_EVENT_REFRESH_FAILING && entry->cert != NULL) {
+        meanwhile = entry->cert->record.use_until > entry->at
+                        ? " what is held is served until its end"
+                        : " nothing is held that could be served";
+    }
     if (entry->event == STAPLE_EVENT_REVOKED && entry->cert != NULL) {
         why = apr_psprintf(p, " (%s)",
                            staple_verify_crl_reason(
@@ -289,8 +294,9 @@ static void log_event(const staple_reporter_t *reporter, apr_pool_t *p,
     ap_log_error(APLOG_MARK,
                  entry->is_significant ? phrases[entry->event].significant_level
                                        : phrases[entry->event].level,
-                 0, reporter->server, "%s%s %s%s", phrases[entry->event].tag,
-                 subject_of(p, entry), phrases[entry->event].sentence, why);
+                 0, reporter->server, "%s%s %s%s%s", phrases[entry->event].tag,
+                 subject_of(p, entry), phrases[entry->event].sentence,
+                 meanwhile, why);
 }
 
 static void event_happened(staple_reporter_t *reporter,
@@ -383,6 +389,26 @@ void staple_report_file(const staple_reporter_t *reporter, const char *path,
                      "OCSPStapleResponseFile %s is not used: %s", path,
                      staple_reason_sentence(reason));
     }
+}
+
+void staple_report_unserved(const staple_reporter_t *reporter,
+                            apr_uint32_t index, apr_time_t now)
+{
+    staple_view_cert_t cert;
+
+    if (!staple_view_cert(&cert, reporter->view, index, now)
+        || !cert.is_must_staple_unserved) {
+        return;
+    }
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, reporter->server,
+                 STAPLE_LOGNO(0145)
+                 "certificate \"%s\" (serial %s) of %s has the TLS feature "
+                 "status_request (must-staple): clients will refuse it without "
+                 "a staple, but nobody is asked about it, and %s (%s)",
+                 cert.cert->subject, cert.cert->serial,
+                 cert.servers->nelts > 0 ? staple_view_server(&cert, 0) : "?",
+                 staple_reason_sentence((staple_reason_e)cert.record.reason),
+                 cert.record.detail);
 }
 
 void staple_report_idle(staple_reporter_t *reporter, apr_time_t now)

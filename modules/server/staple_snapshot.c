@@ -80,6 +80,8 @@ static void count_cert(staple_snapshot_t *snapshot,
     snapshot->significant += cert->conditions != 0;
     snapshot->issuers += cert->view.is_issuer != 0;
     snapshot->stale += cert->view.is_stale != 0;
+    snapshot->refused += record->state == STAPLE_STATE_DISABLED
+                         && record->reason != STAPLE_OK;
     snapshot->served += cert->tally.served;
     snapshot->unserved += cert->tally.unserved;
     snapshot->staple_bytes += record->der_len;

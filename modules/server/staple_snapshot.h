@@ -30,6 +30,7 @@ typedef struct staple_snapshot_t {
     apr_uint32_t errors[STAPLE_REASON_COUNT]; /* of last jobs */
     apr_uint32_t conditions[STAPLE_CONDITION_COUNT];
     apr_uint32_t stale;
+    apr_uint32_t refused; /* disabled, as response files are not used */
     apr_uint32_t significant; /* with any significant condition */
     apr_uint64_t served, unserved; /* handshakes */
     apr_uint64_t staple_bytes;     /* held */

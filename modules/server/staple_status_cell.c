@@ -234,6 +234,9 @@ static void put_error(request_rec *r, const staple_snapshot_cert_t *cert,
         staple_status_cell_text(r, record->detail);
         ap_rputs("</span>", r);
     }
+    if (record->failures == 0) {
+        return; /* nobody was asked: a response file was refused */
+    }
     ap_rprintf(r, "<span class=\"sub\">%u failed in a row, last ",
                record->failures);
     staple_status_cell_time(r, record->attempted_at, now);

@@ -55,7 +55,8 @@ static void put_verdict(request_rec *r, const staple_snapshot_t *snapshot)
 {
     apr_uint32_t troubled = snapshot->count
                             - snapshot->states[STAPLE_STATE_GOOD]
-                            - snapshot->states[STAPLE_STATE_DISABLED];
+                            - snapshot->states[STAPLE_STATE_DISABLED]
+                            + snapshot->refused;
 
     if (snapshot->count == 0) {
         ap_rputs("<p class=\"verdict warn\">No certificate is looked after."

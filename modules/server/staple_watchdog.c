@@ -58,6 +58,7 @@ typedef struct watchdog_t {
     staple_files_t *files; /* OCSPStapleResponseFile */
     unsigned char *file;   /* room for what is in one */
     apr_time_t files_at;   /* when they are looked at again */
+    char *unserved; /* by index: a file was refused, and nobody is asked */
     staple_board_t board;  /* as published last */
     apr_time_t shown_at;
     staple_lookout_t lookout; /* where another child refreshes */
@@ -81,6 +82,12 @@ static int is_stopping(watchdog_t *w)
            || (global != NULL && global->running_generation != w->generation);
 }
 
+static const staple_refresh_cert_t *cert_at(const watchdog_t *w,
+                                            apr_uint32_t index)
+{
+    return &APR_ARRAY_IDX(w->view->certs, (int)index, staple_refresh_cert_t);
+}
+
 static void watch_files(watchdog_t *w)
 {
     const char *const *path;
@@ -88,32 +95,69 @@ static void watch_files(watchdog_t *w)
 
     w->files = staple_files_make(w->pool);
     w->file = apr_palloc(w->pool, STAPLE_MAX_RESPONSE);
+    w->unserved = apr_pcalloc(w->pool, (apr_size_t)w->view->certs->nelts + 1);
     for (i = 0; i < w->view->certs->nelts; i++) {
-        path = APR_ARRAY_IDX(w->view->certs, i, staple_refresh_cert_t)
-                   .policy->files;
+        path = cert_at(w, (apr_uint32_t)i)->policy->files;
         for (; path != NULL && *path != NULL; path++) {
             staple_files_add(w->files, *path, (apr_uint32_t)i);
         }
     }
 }
 
-/* Offers a file's response to the certificates that it may be for. */
+/* A file has nothing for a certificate. */
+static void refused(watchdog_t *w, const staple_file_t *file,
+                    apr_uint32_t index, staple_reason_e reason)
+{
+    char detail[STAPLE_RECORD_DETAIL];
+
+    if (cert_at(w, index)->is_issuer) {
+        return; /* its status alone is followed */
+    }
+    apr_snprintf(detail, sizeof(detail), "OCSPStapleResponseFile %s",
+                 file->path);
+    w->unserved[index] = (char)staple_refresh_refused(
+        w->refresh, index, reason, detail, apr_time_now());
+}
+
+/* Offers a file's response to the certificates that it may be for; `status`
+ * says why there is none. */
 static staple_reason_e offer_file(watchdog_t *w, const staple_file_t *file,
-                                  const unsigned char *der, apr_size_t len)
+                                  apr_status_t status, const unsigned char *der,
+                                  apr_size_t len)
 {
     staple_reason_e result = STAPLE_NO_MATCH;
     int i;
 
     for (i = 0; i < file->indexes->nelts; i++) {
-        staple_reason_e reason = staple_refresh_offer(
-            w->refresh, APR_ARRAY_IDX(file->indexes, i, apr_uint32_t), der, len,
-            apr_time_now());
+        apr_uint32_t index = APR_ARRAY_IDX(file->indexes, i, apr_uint32_t);
+        staple_reason_e reason =
+            status == APR_SUCCESS
+                ? staple_refresh_offer(w->refresh, index, der, len,
+                                       apr_time_now())
+                : STAPLE_FILE_UNREADABLE;
 
+        if (reason != STAPLE_OK) {
+            refused(w, file, index, reason);
+        }
         if (reason == STAPLE_OK || result == STAPLE_NO_MATCH) {
             result = reason;
         }
     }
     return result;
+}
+
+/* After all files: another one may have had something. */
+static void report_unserved(const watchdog_t *w)
+{
+    int i;
+
+    for (i = 0; i < w->view->certs->nelts; i++) {
+        if (w->unserved[i]) {
+            staple_report_unserved(w->reporter, (apr_uint32_t)i,
+                                   apr_time_now());
+            w->unserved[i] = 0;
+        }
+    }
 }
 
 static void look_at_files(watchdog_t *w)
@@ -131,10 +175,10 @@ static void look_at_files(watchdog_t *w)
     staple_files_rewind(w->files);
     while ((file = staple_files_next(w->files, w->file, &len, &status))
            != NULL) {
-        reason = status == APR_SUCCESS ? offer_file(w, file, w->file, len)
-                                       : STAPLE_NOT_FOUND;
+        reason = offer_file(w, file, status, w->file, len);
         staple_report_file(w->reporter, file->path, reason, status);
     }
+    report_unserved(w);
 }
 
 /* Shows the refresher's state to the status page. */
@@ -154,12 +198,6 @@ static void show(watchdog_t *w, apr_time_t now)
                      "the refresher is at work again (process %" APR_PID_T_FMT
                      ")", getpid());
     }
-}
-
-static const staple_refresh_cert_t *cert_at(const watchdog_t *w,
-                                            apr_uint32_t index)
-{
-    return &APR_ARRAY_IDX(w->view->certs, (int)index, staple_refresh_cert_t);
 }
 
 static void wake(void *baton)

@@ -297,6 +297,56 @@ static void test_nobody(void)
     is_int(sim->asked_count, 0, "none: still nobody is asked");
 }
 
+/* Why there is no response where it does not come from a responder. */
+static void test_refused(void)
+{
+    sim_t *sim = sim_make(1, one);
+    staple_record_t record;
+    make_der_t der;
+
+    sim_place(sim, "http://a1", SIM_REFUSED);
+    sim_run(sim, SEC(1));
+    is_int(staple_refresh_refused(sim->refresh, 0, STAPLE_MALFORMED, "file a",
+                                  sim->now),
+           0, "refused: where somebody is asked, it does not matter");
+
+    sim = sim_make(1, two);
+    sim->policy.no_network = 1;
+    sim_run(sim, SEC(1));
+    is_int(staple_refresh_refused(sim->refresh, 0, STAPLE_MALFORMED, "file a",
+                                  sim->now),
+           1, "refused: where nobody is, it does");
+    staple_refresh_refused(sim->refresh, 0, STAPLE_NO_MATCH, "file b",
+                           sim->now);
+    record = sim_record(sim, 0);
+    is_int(record.state, STAPLE_STATE_DISABLED, "refused: its state");
+    is_reason((staple_reason_e)record.state_reason, STAPLE_MALFORMED,
+              "refused: why; another certificate's says less");
+    is_reason((staple_reason_e)record.reason, STAPLE_MALFORMED,
+              "refused: as the last error, too");
+    is_str(record.detail, "file a", "refused: what");
+    is_int(record.failures, 0, "refused: no job has failed");
+    staple_refresh_refused(sim->refresh, 0, STAPLE_EXPIRED, "file a",
+                           sim->now);
+    is_reason((staple_reason_e)sim_record(sim, 0).state_reason, STAPLE_EXPIRED,
+              "refused: the last one counts");
+
+    der = sim_response(sim, HOUR, DAY);
+    staple_refresh_offer(sim->refresh, 0, der.bytes, der.len, sim->now);
+    record = sim_record(sim, 0);
+    is_int(record.state, STAPLE_STATE_GOOD, "taken: its state");
+    is_reason((staple_reason_e)record.reason, STAPLE_OK, "taken: no error");
+    is_reason((staple_reason_e)record.state_reason, STAPLE_OK,
+              "taken: nothing to explain");
+    is_int(staple_refresh_refused(sim->refresh, 0, STAPLE_MALFORMED, "file a",
+                                  sim->now),
+           0, "held: what comes then and is bad does not matter");
+    sim_run(sim, 2 * DAY);
+    is_int(staple_refresh_refused(sim->refresh, 0, STAPLE_MALFORMED, "file a",
+                                  sim->now),
+           1, "run out: it does");
+}
+
 int main(void)
 {
     sim_begin();
@@ -309,6 +359,7 @@ int main(void)
     test_answers();
     test_older();
     test_nobody();
+    test_refused();
     sim_end();
     return tap_done();
 }
