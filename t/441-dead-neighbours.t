@@ -5,8 +5,6 @@ use warnings;
 
 use Apache::Test qw(-withtestmore);
 use IO::Socket::INET ();
-use POSIX ();
-use Time::HiRes ();
 use Staple::Test;
 use Staple::Client;
 use Staple::PKI;
@@ -58,29 +56,15 @@ sub configure {
     return;
 }
 
-# When the refresher began its work, by the log of this start.
-sub began_at {
-    my ($line) = $server->log_lines(qr/refresher of \d+ certificates runs/,
-                                     since => 1);
-    my ($month, $day, $h, $m, $s, $y) = ($line // '')
-        =~ /^\[\w+ (\w+) +(\d+) (\d+):(\d+):([\d.]+) (\d+)\]/ or return;
-    my %number = map { (qw(Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov
-                           Dec))[$_] => $_ } 0 .. 11;
-
-    return POSIX::mktime(0, $m, $h, $day, $number{$month}, $y - 1900, 0, 0,
-                         -1) + $s;
-}
-
 # Starts httpd; how long after that the last healthy one was asked about.
 sub run {
     my ($what, $count) = @_;
-    my %wanted = map { $_ => 1 } @healthy;
-
     $responder->clear_log;
     $server->mark->start(timeout => 60 + $dead / 10);
     wait_until(sub { $responder->count >= $count }, 60, 0.1);
     my @asked = $responder->requests;
-    my $took = @asked ? $asked[-1]{time} - (began_at() // 0) : -1;
+    my $began = $server->seconds_of(qr/refresher of \d+ cert/, since => 1);
+    my $took = @asked ? $asked[-1]{time} - ($began // 0) : -1;
     diag(sprintf '%s: %d of %d asked about, the last after %.2f s', $what,
          scalar @asked, $count, $took);
     ok(wait_all_stapled($server, \@healthy, within => 20),

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "staple_http_cache.h"
 #include "staple_tls.h"
@@ -13,11 +14,21 @@
 #define FIRST_BUFFER 2048   /* a response with its delegate's certificate */
 #define RECEIVE_BUFFER 4096 /* libcurl's own would be four times as large */
 
+/* A look-up of a name that was left is ended by its resolver, or after this. */
+#define LOOKUP_LAST 300000L /* milliseconds */
+
+/* What is looked at before libcurl ends it by itself. */
+#define MARGIN apr_time_from_msec(20)
+
 /* One exchange under way; kept and used again, with its connection. */
 typedef struct transfer_t {
     struct transfer_t *next_free;
     CURL *easy;
     staple_exchange_t *exchange;
+    int is_under_way;
+    int is_left;             /* nobody waits for it: below */
+    int is_late;             /* its name takes too long, and it could not be */
+    apr_time_t lookup_until; /* its name is to be there then; by our clock */
     unsigned char *body;
     apr_size_t len, room;
     int is_too_large;
@@ -35,6 +46,8 @@ struct staple_fetch_t {
     transfer_t *stillborn; /* failed to begin, linked by next_free */
     transfer_t *taken;     /* its answer is in the caller's hands */
     unsigned count;
+    unsigned left;      /* transfers that wait for nothing but their name */
+    unsigned left_last; /* how many there may be */
     unsigned under_way; /* begun and not taken yet */
     struct curl_slist *post_headers;
     struct curl_slist *get_headers;
@@ -95,6 +108,20 @@ static size_t take_header(char *data, size_t size, size_t count, void *baton)
     return size * count;
 }
 
+/* The connection is there: for a transfer that nobody waits for any more (see
+ * below) that is the end. */
+static int before_request(void *baton, char *primary_ip, char *local_ip,
+                          int primary_port, int local_port)
+{
+    const transfer_t *transfer = baton;
+
+    (void)primary_ip;
+    (void)local_ip;
+    (void)primary_port;
+    (void)local_port;
+    return transfer->is_left ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 /* ---- making ---- */
 
 /* What libcurl needs memory to keep, and would do in its own way without. */
@@ -139,6 +166,8 @@ static CURL *make_easy(const staple_fetch_t *fetch, transfer_t *transfer)
         curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA,
                          &transfer->is_chain_refused);
     }
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
     return easy;
 }
 
@@ -160,6 +189,23 @@ static apr_status_t fetch_cleanup(void *data)
     curl_slist_free_all(fetch->post_headers);
     curl_slist_free_all(fetch->get_headers);
     return APR_SUCCESS;
+}
+
+/* Connections are kept as long as there is somebody to use them; names are
+ * looked up at once, all of them. */
+static void set_limits(const staple_fetch_t *fetch)
+{
+    curl_multi_setopt(fetch->multi, CURLMOPT_MAXCONNECTS,
+                      (long)fetch->options.concurrency);
+    curl_multi_setopt(fetch->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
+                      (long)STAPLE_RESPONDER_WINDOW_LAST);
+#if LIBCURL_VERSION_NUM >= 0x081400
+    /* It has a pool of threads since 8.20, of 20, which 20 silent name servers
+     * would keep from all others; two for each name. */
+    curl_multi_setopt(fetch->multi, CURLMOPT_RESOLVE_THREADS_MAX,
+                      2 * (long)fetch->count);
+    curl_multi_setopt(fetch->multi, CURLMOPT_QUICK_EXIT, 1L);
+#endif
 }
 
 static int add_header(struct curl_slist **list, const char *line)
@@ -192,11 +238,11 @@ staple_fetch_t *staple_fetch_make(apr_pool_t *p,
         curl_multi_cleanup(fetch->multi);
         return NULL;
     }
-    curl_multi_setopt(fetch->multi, CURLMOPT_MAXCONNECTS,
-                      (long)options->concurrency);
-    curl_multi_setopt(fetch->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
-                      (long)STAPLE_RESPONDER_WINDOW_LAST);
-    fetch->count = options->concurrency;
+    fetch->left_last = 7 * options->concurrency < STAPLE_FETCH_LEFT
+                           ? 7 * options->concurrency
+                           : STAPLE_FETCH_LEFT;
+    fetch->count = options->concurrency + fetch->left_last;
+    set_limits(fetch);
     fetch->transfers = apr_pcalloc(p, fetch->count * sizeof(transfer_t));
     for (i = 0; i < fetch->count; i++) {
         fetch->transfers[i].next_free = fetch->free;
@@ -207,6 +253,29 @@ staple_fetch_t *staple_fetch_make(apr_pool_t *p,
 }
 
 /* ---- an exchange ---- */
+
+/* A clock that nobody sets. */
+static apr_time_t get_clock(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000;
+}
+
+static void put_stillborn(staple_fetch_t *fetch, transfer_t *transfer,
+                          CURLcode why)
+{
+    transfer->failed_start = why;
+    transfer->next_free = fetch->stillborn;
+    fetch->stillborn = transfer;
+}
+
+static void set_timeout(const transfer_t *transfer, long milliseconds)
+{
+    curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, milliseconds);
+    curl_easy_setopt(transfer->easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds);
+}
 
 static CURLcode begin(staple_fetch_t *fetch, transfer_t *transfer)
 {
@@ -222,10 +291,7 @@ static CURLcode begin(staple_fetch_t *fetch, transfer_t *transfer)
     if (curl_easy_setopt(easy, CURLOPT_URL, exchange->url) != CURLE_OK) {
         return CURLE_OUT_OF_MEMORY;
     }
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
-                     (long)apr_time_as_msec(exchange->timeout));
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-                     (long)apr_time_as_msec(exchange->timeout));
+    set_timeout(transfer, (long)apr_time_as_msec(exchange->timeout));
     if (exchange->by_get) {
         curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
         curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->get_headers);
@@ -242,23 +308,127 @@ static CURLcode begin(staple_fetch_t *fetch, transfer_t *transfer)
                : CURLE_FAILED_INIT;
 }
 
-void staple_fetch_start(staple_fetch_t *fetch, staple_exchange_t *exchange)
+/* Nothing has come of the exchange yet. */
+static void clear(transfer_t *transfer, staple_exchange_t *exchange)
 {
-    transfer_t *transfer = fetch->free;
-
-    fetch->free = transfer->next_free;
     transfer->exchange = exchange;
+    transfer->is_under_way = transfer->is_late = 0;
     transfer->len = 0;
     transfer->is_too_large = 0;
     transfer->is_out_of_memory = 0;
     transfer->is_chain_refused = 0;
     transfer->words[0] = '\0';
     staple_http_cache_clear(&transfer->cache);
+}
+
+void staple_fetch_start(staple_fetch_t *fetch, staple_exchange_t *exchange)
+{
+    transfer_t *transfer = fetch->free;
+
+    fetch->free = transfer->next_free;
+    clear(transfer, exchange);
+    transfer->lookup_until = get_clock() + exchange->timeout - MARGIN;
     transfer->failed_start = begin(fetch, transfer);
+    transfer->is_under_way = transfer->failed_start == CURLE_OK;
     fetch->under_way++;
-    if (transfer->failed_start != CURLE_OK) {
-        transfer->next_free = fetch->stillborn;
-        fetch->stillborn = transfer;
+    if (!transfer->is_under_way) {
+        put_stillborn(fetch, transfer, transfer->failed_start);
+    }
+}
+
+/* ---- names whose look-up hangs ---- */
+
+static int is_looking_up(const transfer_t *transfer)
+{
+    curl_off_t took = 0;
+
+    curl_easy_getinfo(transfer->easy, CURLINFO_NAMELOOKUP_TIME_T, &took);
+    return took == 0;
+}
+
+/* Ends an exchange as this transfer, in libcurl's words. */
+static void end_late(staple_fetch_t *fetch, transfer_t *transfer,
+                     staple_exchange_t *exchange)
+{
+    clear(transfer, exchange);
+    apr_snprintf(transfer->words, sizeof(transfer->words),
+                 "Resolving timed out after %d milliseconds",
+                 (int)apr_time_as_msec(exchange->timeout));
+    put_stillborn(fetch, transfer, CURLE_OPERATION_TIMEDOUT);
+}
+
+/*
+ * A name's time is over.  libcurl would give the exchange up and leave behind
+ * the thread that looks the name up, for as long as the resolver likes, and
+ * nobody would know how many there are.  So the exchange ends as another
+ * transfer, and this one stays until its name is there, and no longer.
+ */
+static void leave(staple_fetch_t *fetch, transfer_t *transfer)
+{
+    transfer_t *other = fetch->free;
+
+    fetch->free = other->next_free;
+    end_late(fetch, other, transfer->exchange);
+    transfer->is_under_way = 0;
+    transfer->is_left = 1;
+    fetch->left++;
+    set_timeout(transfer, LOOKUP_LAST);
+}
+
+/* Nothing is to become of a transfer that was left. */
+static void drop(staple_fetch_t *fetch, transfer_t *transfer)
+{
+    curl_multi_remove_handle(fetch->multi, transfer->easy);
+    curl_easy_cleanup(transfer->easy);
+    transfer->easy = NULL;
+    transfer->is_left = 0;
+    fetch->left--;
+    transfer->next_free = fetch->free;
+    fetch->free = transfer;
+}
+
+/* The name of an exchange takes too long.  Where too many were left already it
+ * goes on, and keeps its place, until its name is there. */
+static void be_late(staple_fetch_t *fetch, transfer_t *transfer)
+{
+    if (fetch->left < fetch->left_last && fetch->free != NULL) {
+        leave(fetch, transfer);
+    }
+    else if (!transfer->is_late) {
+        transfer->is_late = 1;
+        set_timeout(transfer, LOOKUP_LAST);
+    }
+}
+
+/* The name of an exchange is there, in time or too late. */
+static void be_found(staple_fetch_t *fetch, transfer_t *transfer)
+{
+    transfer->lookup_until = APR_INT64_MAX;
+    if (transfer->is_late) {
+        curl_multi_remove_handle(fetch->multi, transfer->easy);
+        end_late(fetch, transfer, transfer->exchange);
+    }
+}
+
+static void watch_names(staple_fetch_t *fetch)
+{
+    apr_time_t now = get_clock();
+    unsigned i;
+
+    for (i = 0; i < fetch->count; i++) {
+        transfer_t *transfer = &fetch->transfers[i];
+
+        if (transfer->is_left && !is_looking_up(transfer)) {
+            drop(fetch, transfer);
+        }
+        else if (transfer->is_under_way && now >= transfer->lookup_until) {
+            if (is_looking_up(transfer)) {
+                be_late(fetch, transfer);
+            }
+            else {
+                be_found(fetch, transfer);
+            }
+        }
     }
 }
 
@@ -272,6 +442,7 @@ void staple_fetch_run(staple_fetch_t *fetch, apr_interval_time_t timeout)
     /* Does not wait where an exchange has just been added. */
     curl_multi_poll(fetch->multi, NULL, 0, (int)apr_time_as_msec(timeout),
                     NULL);
+    watch_names(fetch);
     curl_multi_perform(fetch->multi, &running);
 }
 
@@ -378,7 +549,7 @@ static void fill_answer(staple_answer_t *answer, transfer_t *transfer,
     curl_off_t took = 0, retry_after = 0;
     long http_status = 0;
 
-    if (transfer->easy != NULL) {
+    if (transfer->failed_start == CURLE_OK) {
         curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &http_status);
         curl_easy_getinfo(transfer->easy, CURLINFO_TOTAL_TIME_T, &took);
         curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after);
@@ -415,8 +586,12 @@ static transfer_t *next_ended(staple_fetch_t *fetch, CURLcode *code)
             *code = message->data.result;
             curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
             transfer = (transfer_t *)(void *)private;
-            curl_multi_remove_handle(fetch->multi, transfer->easy);
-            return transfer;
+            if (!transfer->is_left) {
+                curl_multi_remove_handle(fetch->multi, transfer->easy);
+                transfer->is_under_way = 0;
+                return transfer;
+            }
+            drop(fetch, transfer);
         }
     }
     return NULL;

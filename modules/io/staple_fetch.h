@@ -13,9 +13,16 @@
  * followed, only http and https are spoken, no credentials are sent, and the
  * environment's proxies are not used.  Connections are reused.
  *
+ * A name is looked up in a thread of libcurl's, which lasts for as long as the
+ * resolver takes, whoever has given up waiting for it.  There is one at most
+ * for each exchange, and STAPLE_FETCH_LEFT more for exchanges that ended
+ * without; beyond these an exchange lasts until its name is there.
+ *
  * One thread of one process at a time, except staple_fetch_wake().
  */
 typedef struct staple_fetch_t staple_fetch_t;
+
+#define STAPLE_FETCH_LEFT 448
 
 typedef struct staple_fetch_options_t {
     unsigned concurrency; /* exchanges at once, at least 1 */

@@ -35,6 +35,18 @@ static void check_url(const char *text)
     curl_url_cleanup(url);
 }
 
+/* An origin is a URL, too, and its own origin. */
+static void check_origin(const char *text)
+{
+    char origin[STAPLE_MAX_URL + 1], again[STAPLE_MAX_URL + 1];
+
+    staple_parse_origin(origin, sizeof(origin), text);
+    FUZZ_CHECK(staple_parse_url(origin, strlen(origin)) == STAPLE_OK);
+    FUZZ_CHECK(strlen(origin) <= strlen(text));
+    staple_parse_origin(again, sizeof(again), origin);
+    FUZZ_CHECK(strcmp(origin, again) == 0);
+}
+
 static void try_numbers(const char *text, apr_int64_t min, apr_int64_t max)
 {
     apr_interval_time_t duration = -7;
@@ -75,6 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (staple_parse_url((const char *)exact, size) == STAPLE_OK) {
         FUZZ_CHECK(size <= STAPLE_MAX_URL && strlen(text) == size);
         check_url(text);
+        check_origin(text);
     }
     free(exact);
     free(text);

@@ -1,15 +1,17 @@
-/* Store file or shared store's value -> record and response -> verdict. */
+/* The store's files, the shared store's values -> records, responses, health. */
 #include <openssl/sha.h>
 #include <string.h>
 
 #include "fuzz.h"
 #include "fuzz_pki.h"
+#include "staple_known.h"
 #include "staple_share.h"
 #include "staple_state.h"
 
 /*
  * First byte: bit 0, the rest is made whole: magic, certificate, length and
- * digest are put right, which lets changes get past them.
+ * digest are put right, which lets changes get past them; bit 1, the same for
+ * the file of responders.
  */
 static apr_pool_t *p;
 static make_pki_t *pki;
@@ -103,6 +105,49 @@ static void try_shared(const unsigned char *value, size_t size)
                                      now + apr_time_from_sec(3000)));
 }
 
+static void make_known_whole(unsigned char *value, size_t size)
+{
+    size_t rows = (size - STAPLE_KNOWN_HEAD - STAPLE_KNOWN_TAIL)
+                  / STAPLE_KNOWN_ROW;
+
+    memcpy(value, "OCSPRSP1", 8);
+    value[8] = value[9] = 0;
+    value[10] = (unsigned char)(rows >> 8);
+    value[11] = (unsigned char)rows;
+    SHA256(value, size - STAPLE_KNOWN_TAIL, value + size - STAPLE_KNOWN_TAIL);
+}
+
+/* What was read is what would be written, but for flags that nobody knows. */
+static void try_known(const unsigned char *value, size_t size)
+{
+    static unsigned char again[STAPLE_KNOWN_BYTES];
+    static staple_known_row_t rows[STAPLE_KNOWN_MAX], others[STAPLE_KNOWN_MAX];
+    apr_time_t now = apr_time_from_sec(MAKE_NOW);
+    apr_uint32_t count = 12345, i;
+
+    if (staple_known_decode(rows, &count, value, size) != STAPLE_OK) {
+        FUZZ_CHECK(count == 12345);
+        FUZZ_CHECK(staple_known_merge(others, 0, value, size, now) == 0);
+        return;
+    }
+    FUZZ_CHECK(count <= STAPLE_KNOWN_MAX);
+    FUZZ_CHECK(staple_known_encode(again, rows, count) == size);
+    for (i = 0; i < count; i++) {
+        staple_health_t health;
+
+        FUZZ_CHECK(memcmp(again + STAPLE_KNOWN_HEAD + i * STAPLE_KNOWN_ROW,
+                          value + STAPLE_KNOWN_HEAD + i * STAPLE_KNOWN_ROW,
+                          STAPLE_KNOWN_ROW - 4)
+                   == 0);
+        FUZZ_CHECK(rows[i].flags <= STAPLE_KNOWN_FLAGS);
+        staple_health_begin(&health);
+        staple_health_was_down(&health, rows[i].probes, rows[i].probe_at, now);
+        staple_health_failed(&health, 0, 1, now);
+        FUZZ_CHECK(health.probe_at <= now + apr_time_from_sec(3600));
+    }
+    FUZZ_CHECK(staple_known_merge(others, 0, value, size, now) <= count);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     unsigned how = fuzz_byte(&data, &size);
@@ -111,6 +156,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if ((how & 1) && size >= STAPLE_STORED_HEAD + STAPLE_STORED_TAIL) {
         make_whole(value, size);
     }
+    if ((how & 2) && size >= STAPLE_KNOWN_HEAD + STAPLE_KNOWN_TAIL) {
+        make_known_whole(value, size);
+    }
+    try_known(value, size);
     try_stored(value, size);
     try_shared(value, size);
     free(value);

@@ -7,6 +7,7 @@
 #include "fuzz.h"
 #include "fuzz_canonical.h"
 #include "fuzz_pki.h"
+#include "staple_known.h"
 #include "staple_share.h"
 #include "staple_stored.h"
 #include "staple_writer.h"
@@ -186,6 +187,12 @@ static void seed_stored(void)
         .next_at = apr_time_from_sec(MAKE_NOW + 3600),
         .attempted_at = apr_time_from_sec(MAKE_NOW),
         .failures = 3, .reason = 5, .state = 1, .told = 2};
+    const staple_known_row_t rows[2] = {
+        {.known_at = apr_time_from_sec(MAKE_NOW - 86400),
+         .probe_at = apr_time_from_sec(MAKE_NOW + 60), .probes = 4,
+         .flags = STAPLE_KNOWN_DOWN | STAPLE_KNOWN_ANSWERED},
+        {.known_at = apr_time_from_sec(MAKE_NOW - 86400),
+         .flags = STAPLE_KNOWN_PROVEN | STAPLE_KNOWN_ANSWERED}};
 
     value.len = staple_stored_encode(buf, pki->cert->sha256, &record, NULL, 0);
     seed("fuzz_stored", "record", "\0", 1, value);
@@ -196,6 +203,9 @@ static void seed_stored(void)
     value.len = staple_share_encode(buf, pki->cert->sha256, der.bytes, der.len,
                                     apr_time_from_sec(MAKE_NOW - 60));
     seed("fuzz_stored", "shared", "\1", 1, value);
+    value.len = staple_known_encode(buf, rows, 2);
+    seed("fuzz_stored", "known", "\0", 1, value);
+    seed("fuzz_stored", "known-made-whole", "\2", 1, value);
 }
 
 /* ---- HTTP ---- */

@@ -22,7 +22,7 @@ use Staple::Test;
 #   Staple::Faults::show('http');       # plans, tests and writes down
 #
 # Each fault has two virtual hosts and a responder of its own, as far as the
-# module can tell (a URL).  held-NAME holds a good response, of a day, before
+# module can tell (a URL at an address).  held-NAME holds a good response, of a day, before
 # a graceful restart points it to the faulty responder, which is then asked at
 # once; new-NAME never had one.  Handshakes go on from before that restart
 # until each fault was met twice, and longer.  At the end all ask a responder
@@ -54,6 +54,17 @@ sub names {
 
 # ---- before ----
 
+# Rows that do not say where they are have a loopback address each: what fails
+# at one is not to be taken for the others' fault.
+sub addresses {
+    my ($self) = @_;
+    my @rows = grep { !$_->{own} && !$_->{host} && !$_->{listen} }
+                    @{ $self->{rows} };
+
+    $rows[$_]{address} = '127.9.9.' . ($_ + 1) for 0 .. $#rows;
+    return map { $_->{address} } @rows;
+}
+
 # The responder of a row, and its URL there.
 sub responder_of {
     my ($self, $row) = @_;
@@ -71,14 +82,16 @@ sub prepare {
 
     $self->{pki} = Staple::PKI->new(dir => new_dir('pki'),
                                      key => $self->{key} // 'ec');
-    $self->{responder} = Staple::Responder->new(pki => $self->{pki});
+    $self->{responder} = Staple::Responder->new(
+        pki => $self->{pki}, listen => ['127.0.0.1', $self->addresses]);
     $self->{responders}{'127.0.0.1'} = $self->{responder};
     for my $row (@{ $self->{rows} }) {
         my $responder = $row->{responder} = $self->responder_of($row);
         $self->prepare_more($row);
         my $url = $responder->url("/$row->{name}/");
 
-        $url =~ s{//(?:\[.*?\]|[^:]*)}{//$row->{host}} if $row->{host};
+        my $host = $row->{host} || $row->{address};
+        $url =~ s{//(?:\[.*?\]|[^:]*)}{//$host} if $host;
         $url =~ s/^http/$row->{scheme}/ if $row->{scheme};
         for my $kind (qw(held new)) {
             push @{ $self->{certs} }, $self->{pki}->cert(

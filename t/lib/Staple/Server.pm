@@ -6,6 +6,7 @@ use strict;
 use warnings;
 
 use IO::Socket::INET ();
+use POSIX ();
 use Scalar::Util ();
 use Test::Builder ();
 use Time::HiRes qw(sleep time);
@@ -362,6 +363,19 @@ sub log_lines {
     my ($self, $pattern, %opt) = @_;
 
     return grep { $_ =~ $pattern } split /\n/, $self->error_log(%opt);
+}
+
+# When the first line was written that matches, in seconds since 1970; nothing
+# where none does.
+sub seconds_of {
+    my ($self, $pattern, %opt) = @_;
+    my ($line) = $self->log_lines($pattern, %opt);
+    my ($month, $day, $h, $m, $s, $y) = ($line // '')
+        =~ /^\[\w+ (\w+) +(\d+) (\d+):(\d+):([\d.]+) (\d+)\]/ or return;
+    my @months = qw(Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec);
+    my ($number) = grep { $months[$_] eq $month } 0 .. 11;
+
+    return $s + POSIX::mktime(0, $m, $h, $day, $number, $y - 1900, 0, 0, -1);
 }
 
 # Waits until some line (or, with count => n, n of them) matches.

@@ -242,6 +242,37 @@ static void test_urls(void)
               "URL that does not end in NUL");
 }
 
+static const struct {
+    const char *url, *origin;
+} origins[] = {
+    {"http://ocsp.example/", "http://ocsp.example"},
+    {"http://ocsp.example", "http://ocsp.example"},
+    {"http://ocsp.example/a//b?c=http://d/", "http://ocsp.example"},
+    {"http://ocsp.example?c", "http://ocsp.example"},
+    {"HTTP://OCSP.Example/A", "http://ocsp.example"},
+    {"http://ocsp.example:80/", "http://ocsp.example"},
+    {"http://ocsp.example:8080/", "http://ocsp.example:8080"},
+    {"http://ocsp.example:443/", "http://ocsp.example:443"},
+    {"https://ocsp.example:443/", "https://ocsp.example"},
+    {"https://ocsp.example:80/", "https://ocsp.example:80"},
+    {"http://127.0.0.1:180/", "http://127.0.0.1:180"},
+    {"http://[::1]:80/", "http://[::1]"},
+    {"http://[2001:DB8::80]/", "http://[2001:db8::80]"},
+};
+
+static void test_origins(void)
+{
+    char buf[STAPLE_MAX_URL + 1];
+    unsigned i;
+
+    for (i = 0; i < COUNT(origins); i++) {
+        staple_parse_origin(buf, sizeof(buf), origins[i].url);
+        is_str(buf, origins[i].origin, "origin of %s", origins[i].url);
+    }
+    staple_parse_origin(buf, 9, "http://ocsp.example/");
+    is_str(buf, "http://o", "an origin that does not fit is cut");
+}
+
 static void test_lengths(void)
 {
     static const struct {
@@ -293,6 +324,7 @@ int main(void)
     test_numbers();
     test_durations();
     test_urls();
+    test_origins();
     test_lengths();
     test_all_characters();
     return tap_done();

@@ -136,6 +136,40 @@ static void test_files(void)
     is_int(store.directory, -1, "closed, twice");
 }
 
+/* What is known of responders has a file of its own. */
+static void test_known(void)
+{
+    static unsigned char bytes[STAPLE_KNOWN_BYTES], got[STAPLE_KNOWN_BYTES];
+    staple_store_t store = open_it();
+    char path[300];
+    const char *why;
+    apr_size_t len;
+
+    snprintf(path, sizeof(path), "%s/responders", dir);
+    memset(bytes, 7, sizeof(bytes));
+    is_int(staple_store_read_known(got, &len, &why, &store), ENOENT,
+           "responders: no file yet");
+    is_int(staple_store_lock(&store), APR_SUCCESS, "responders: locked");
+    is_int(staple_store_write_known(&store, bytes, sizeof(bytes)), APR_SUCCESS,
+           "responders: written, as large as it gets");
+    is_int(staple_store_read_known(got, &len, &why, &store), APR_SUCCESS,
+           "responders: read");
+    ok(len == sizeof(bytes) && memcmp(got, bytes, len) == 0,
+       "responders: its bytes");
+    put(path, "", 0622);
+    is_int(staple_store_read_known(got, &len, &why, &store), APR_EINVAL,
+           "responders: not what others may write to");
+    unlink(path);
+    ok(symlink("/etc/passwd", path) == 0, "responders: a link");
+    is_int(staple_store_read_known(got, &len, &why, &store), APR_EINVAL,
+           "responders: is not followed");
+    is_int(staple_store_write_known(&store, bytes, 10), APR_SUCCESS,
+           "responders: but replaced");
+    is_int(staple_store_read_known(got, &len, &why, &store), APR_SUCCESS,
+           "responders: and all is well");
+    staple_store_close(&store);
+}
+
 /* A writer that was killed leaves "new" behind; it is neither read nor in the
  * way, whatever it has become. */
 static void test_new(void)
@@ -362,6 +396,7 @@ int main(void)
     umask(0);
     test_make();
     test_files();
+    test_known();
     test_new();
     test_refused();
     test_aside();
