@@ -4,6 +4,7 @@
 check_LTLIBRARIES = libstaple_test.la
 libstaple_test_la_SOURCES = \
 	t/unit/cache_stress.c t/unit/cache_stress.h \
+	t/unit/make_der.c t/unit/make_der.h \
 	t/unit/make_hostile.c t/unit/make_hostile.h \
 	t/unit/make_ocsp.c t/unit/make_ocsp.h \
 	t/unit/sim.c t/unit/sim.h \

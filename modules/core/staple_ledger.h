@@ -65,7 +65,7 @@ void staple_ledger_set_restored(staple_ledger_t *ledger);
 
 /* The certificate that is to be put back next, which counts as done from now
  * on: whoever takes over from a process that a file killed goes on behind it.
- * The number of certificates: there is none left.  For one process at a time. */
+ * The number of certificates: none is left.  For one process at a time. */
 apr_uint32_t staple_ledger_restore_next(staple_ledger_t *ledger);
 
 /* Until when handshakes may wait for that: `until`, if nobody has said so in

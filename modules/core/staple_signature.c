@@ -1,4 +1,4 @@
-/* One signature over bytes: its only form, whether it is strong enough, right. */
+/* One signature over bytes: its only form, whether it is strong and right. */
 #include "staple_signature.h"
 
 #include <openssl/core_names.h>

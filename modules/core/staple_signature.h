@@ -1,4 +1,4 @@
-/* One signature over bytes: its only form, whether it is strong enough, right. */
+/* One signature over bytes: its only form, whether it is strong and right. */
 #ifndef STAPLE_SIGNATURE_H
 #define STAPLE_SIGNATURE_H
 

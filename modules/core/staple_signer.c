@@ -179,7 +179,8 @@ staple_reason_e staple_signer_find(staple_der_t found[STAPLE_SIGNER_MOST],
 
 /* Puts the certificate together: what is signed, the algorithm that is signed
  * with it, and the signature. */
-static int write_der(staple_signer_t *signer, const staple_bare_places_t *places,
+static int write_der(staple_signer_t *signer,
+                     const staple_bare_places_t *places,
                      const staple_signature_t *signature)
 {
     apr_size_t size = places->tbs.len + places->tbs_algorithm.len + 1

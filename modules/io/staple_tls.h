@@ -15,9 +15,9 @@
  * linked with.  After curl_global_init(). */
 int staple_tls_can_limit(void);
 
-/* For CURLOPT_SSL_CTX_FUNCTION, where staple_tls_can_limit(); CURLOPT_SSL_CTX_DATA
- * is an int that becomes 1 when a chain was refused.  It must live as long as
- * the connections that this handle makes. */
+/* For CURLOPT_SSL_CTX_FUNCTION, where staple_tls_can_limit().  What goes with
+ * it, CURLOPT_SSL_CTX_DATA, is an int that becomes 1 when a chain was refused;
+ * it must live as long as the connections that this handle makes. */
 CURLcode staple_tls_limit(CURL *easy, void *ssl_ctx, void *is_refused);
 
 #endif

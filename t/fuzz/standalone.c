@@ -33,8 +33,8 @@ static unsigned char *read_input(const char *path, size_t *size)
     return data;
 }
 
-/* Feeds one input, and what is left when its end is cut off; none may take long.
- */
+/* Feeds one input, and what is left when its end is cut off; none may take
+ * long. */
 static int feed(const char *path)
 {
     size_t size, len;

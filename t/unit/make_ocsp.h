@@ -2,6 +2,7 @@
 #ifndef MAKE_OCSP_H
 #define MAKE_OCSP_H
 
+#include "make_der.h"
 #include "staple_cert.h"
 
 /*
@@ -14,12 +15,6 @@
 #define MAKE_NOW  ((apr_int64_t)1700000000)
 #define MAKE_HOUR ((apr_int64_t)3600)
 #define MAKE_DAY  ((apr_int64_t)86400)
-
-/* The bytes of something encoded. */
-typedef struct make_der_t {
-    unsigned char *bytes;
-    apr_size_t len;
-} make_der_t;
 
 /* A certificate and its private key. */
 typedef struct make_identity_t {
@@ -133,39 +128,5 @@ make_der_t make_response(apr_pool_t *p, const make_response_t *knobs);
 
 /* An OCSPResponse that has a status and nothing else (RFC 6960 4.2.1). */
 make_der_t make_error(apr_pool_t *p, unsigned char status);
-
-/* An element of DER: tag, length, contents. */
-make_der_t make_wrap(apr_pool_t *p, unsigned char tag, make_der_t contents);
-
-/* All of them, one after the other; ends at bytes == NULL. */
-make_der_t make_join(apr_pool_t *p, const make_der_t *parts);
-
-/* The element of DER that is child `n`, from 0, of this one; bytes == NULL where
- * there is none.  Its contents.  Both lie where it does. */
-make_der_t make_child(make_der_t parent, unsigned n);
-make_der_t make_contents(make_der_t element);
-
-/* A response taken apart, and put together again. */
-typedef struct make_parts_t {
-    make_der_t tbs;       /* tbsResponseData */
-    make_der_t algorithm; /* of the signature */
-    make_der_t signature; /* a BIT STRING */
-    make_der_t certs;     /* certificates, one after the other */
-} make_parts_t;
-
-make_parts_t make_take_apart(make_der_t response);
-make_der_t make_put_together(apr_pool_t *p, const make_parts_t *parts);
-
-/* Any element, signed with a key on P-256, without certificates. */
-make_parts_t make_signed(apr_pool_t *p, make_der_t tbs, EVP_PKEY *key);
-
-/* A certificate's DER. */
-make_der_t make_x509_der(apr_pool_t *p, X509 *x509);
-
-/* ECDSA's (r, n - s) for (r, s), in a BIT STRING; P-256. */
-make_der_t make_other_s(apr_pool_t *p, make_der_t signature);
-
-/* Bytes that begin with `len` others, with `extra` zeroes behind them. */
-make_der_t make_longer(apr_pool_t *p, make_der_t der, apr_size_t extra);
 
 #endif

@@ -21,7 +21,7 @@
 static const staple_policy_t policy = STAPLE_POLICY_DEFAULT;
 static apr_pool_t *p;
 static make_pki_t *pki;
-static make_der_t good;   /* the usual response, by its delegate, named by name */
+static make_der_t good;    /* the usual response, by its delegate */
 static make_parts_t parts; /* of it */
 
 /* ---- what it costs ---- */
