@@ -118,10 +118,11 @@ static void add_signature(tool_buf_t *out, const tool_buf_t *signature)
 
 /* The one to be added after number others: BASE of extra=BASE, or BASE-00001
  * and so on as testpki numbers them; without, ca and root in turn. */
-static X509 *extra_cert(resp_index_t *index, const rule_t *rule, long number)
+static const tool_buf_t *extra_cert(resp_index_t *index, const rule_t *rule,
+                                    long number)
 {
     tool_buf_t base = {0};
-    X509 *cert;
+    const tool_buf_t *cert;
 
     if (rule->extra == NULL) {
         return resp_index_cert(index, number % 2 == 0 ? "ca" : "root");
@@ -137,22 +138,24 @@ static X509 *extra_cert(resp_index_t *index, const rule_t *rule, long number)
 
 /* Changes the serial number within a certificate, whose signature nobody looks
  * at, so that it is another one than any before. */
-static void vary(tool_buf_t *cert, const X509 *parsed)
+static void vary(tool_buf_t *cert)
 {
     static unsigned long count;
-    const ASN1_INTEGER *serial = X509_get0_serialNumber(parsed);
-    size_t len = (size_t)ASN1_STRING_length(serial);
+    unsigned char *at = (unsigned char *)cert->data;
+    const unsigned char *end = at + cert->len, *in;
+    size_t len;
 
-    /* What TBSCertificate begins with is in the first bytes. */
-    for (size_t at = 0; at + len <= cert->len && at < 32; at++) {
-        if (memcmp(cert->data + at, ASN1_STRING_get0_data(serial), len)
-            == 0) {
-            count++;
-            for (size_t i = 1; i < len && i <= sizeof(count); i++) {
-                cert->data[at + len - i] = (char)(count >> (8 * (i - 1)));
-            }
-            return;
-        }
+    /* Into Certificate, into TBSCertificate, past its version. */
+    TOOL_MUST(tool_der_read(&in, &len, at, (size_t)(end - at)) > 0);
+    at += in - at;
+    TOOL_MUST(tool_der_read(&in, &len, at, (size_t)(end - at)) > 0);
+    at += in - at;
+    at += tool_der_read(&in, &len, at, (size_t)(end - at));
+    TOOL_MUST(tool_der_read(&in, &len, at, (size_t)(end - at)) > 0);
+    at += in - at;
+    count++;
+    for (size_t i = 1; i < len && i <= sizeof(count); i++) {
+        at[len - i] = (unsigned char)(count >> (8 * (i - 1)));
     }
 }
 
@@ -165,7 +168,7 @@ static void add_extra(tool_buf_t *out, resp_index_t *index,
         tool_number(&count, rule->certs);
     }
     for (long i = 0; i < count; i++) {
-        X509 *cert = extra_cert(index, rule, i);
+        const tool_buf_t *cert = extra_cert(index, rule, i);
         tool_buf_t der = {0};
 
         if (cert == NULL) {
@@ -173,9 +176,9 @@ static void add_extra(tool_buf_t *out, resp_index_t *index,
                     rule->line);
             return;
         }
-        ADD(&der, X509, cert);
+        tool_buf_add(&der, cert->data, cert->len);
         if (rule->vary) {
-            vary(&der, cert);
+            vary(&der);
         }
         tool_buf_add(out, der.data, der.len);
         tool_buf_free(&der);

@@ -133,17 +133,16 @@ static identity_t *read_identity(const resp_index_t *index, const char *base)
     BIO *key = BIO_new_file(key_path, "r");
     identity_t *identity = tool_alloc(sizeof(*identity));
 
-    if (cert != NULL) {
+    if (cert != NULL && key != NULL) {
         identity->cert = PEM_read_bio_X509(cert, NULL, NULL, NULL);
-    }
-    if (key != NULL) {
         identity->key = PEM_read_bio_PrivateKey(key, NULL, NULL, NULL);
     }
     BIO_free(cert);
     BIO_free(key);
     free(cert_path);
     free(key_path);
-    if (identity->cert == NULL) {
+    if (identity->cert == NULL || identity->key == NULL) {
+        X509_free(identity->cert);
         EVP_PKEY_free(identity->key);
         free(identity);
         ERR_clear_error();
@@ -153,8 +152,7 @@ static identity_t *read_identity(const resp_index_t *index, const char *base)
     return identity;
 }
 
-/* BASE.pem, with its key if it has one. */
-static identity_t *find_identity(resp_index_t *index, const char *base)
+const identity_t *resp_index_identity(resp_index_t *index, const char *base)
 {
     identity_t *identity = index->identities;
 
@@ -171,18 +169,44 @@ static identity_t *find_identity(resp_index_t *index, const char *base)
     return identity;
 }
 
-const identity_t *resp_index_identity(resp_index_t *index, const char *base)
+static cert_t *read_cert(const resp_index_t *index, const char *base)
 {
-    const identity_t *identity = find_identity(index, base);
+    char *path = tool_path(index->dir, base, ".pem");
+    BIO *bio = BIO_new_file(path, "r");
+    char *name = NULL, *header = NULL;
+    unsigned char *der = NULL;
+    cert_t *cert = NULL;
+    long len;
 
-    return identity != NULL && identity->key != NULL ? identity : NULL;
+    if (bio != NULL && PEM_read_bio(bio, &name, &header, &der, &len)) {
+        cert = tool_alloc(sizeof(*cert));
+        cert->base = tool_strdup(base);
+        tool_buf_add(&cert->der, der, (size_t)len);
+    }
+    OPENSSL_free(name);
+    OPENSSL_free(header);
+    OPENSSL_free(der);
+    BIO_free(bio);
+    free(path);
+    ERR_clear_error();
+    return cert;
 }
 
-X509 *resp_index_cert(resp_index_t *index, const char *base)
+const tool_buf_t *resp_index_cert(resp_index_t *index, const char *base)
 {
-    const identity_t *identity = find_identity(index, base);
+    cert_t *cert = index->certs;
 
-    return identity != NULL ? identity->cert : NULL;
+    while (cert != NULL && strcmp(cert->base, base) != 0) {
+        cert = cert->next;
+    }
+    if (cert == NULL) {
+        cert = read_cert(index, base);
+        if (cert != NULL) {
+            cert->next = index->certs;
+            index->certs = cert;
+        }
+    }
+    return cert != NULL ? &cert->der : NULL;
 }
 
 void resp_index_forget(resp_index_t *index)
@@ -195,5 +219,13 @@ void resp_index_forget(resp_index_t *index)
         EVP_PKEY_free(identity->key);
         free(identity->base);
         free(identity);
+    }
+    while (index->certs != NULL) {
+        cert_t *cert = index->certs;
+
+        index->certs = cert->next;
+        tool_buf_free(&cert->der);
+        free(cert->base);
+        free(cert);
     }
 }

@@ -17,13 +17,20 @@ typedef struct entry_t {
     unsigned long fixed_at;     /* generation of the script */
 } entry_t;
 
-/* A certificate with its key, if there is one. */
+/* A certificate with its key. */
 typedef struct identity_t {
     struct identity_t *next;
     char *base;
     X509 *cert;
     EVP_PKEY *key;
 } identity_t;
+
+/* A certificate as it is. */
+typedef struct cert_t {
+    struct cert_t *next;
+    char *base;
+    tool_buf_t der;
+} cert_t;
 
 typedef struct {
     const char *dir;
@@ -33,6 +40,7 @@ typedef struct {
     entry_t **bucket;
     size_t buckets, entries;
     identity_t *identities;
+    cert_t *certs;
 } resp_index_t;
 
 void resp_index_open(resp_index_t *index, const char *dir);
@@ -44,8 +52,9 @@ entry_t *resp_index_find(resp_index_t *index, const char *serial);
  * be read. */
 const identity_t *resp_index_identity(resp_index_t *index, const char *base);
 
-/* The certificate of BASE.pem, kept as long; NULL when it cannot be read. */
-X509 *resp_index_cert(resp_index_t *index, const char *base);
+/* The certificate of BASE.pem in DER, kept as long; NULL when it cannot be
+ * read.  It is not decoded, which may take long. */
+const tool_buf_t *resp_index_cert(resp_index_t *index, const char *base);
 
 /* Files may have changed: read the identities again when needed. */
 void resp_index_forget(resp_index_t *index);

@@ -13,7 +13,8 @@ use warnings;
 #           (usual); 'revoked' or 'good': that is what is to be stapled, and
 #           the log need not complain
 #   -held   action and keys of the response that is held, instead of a good one
-#   -new    what may be stapled where nothing was held, beside what it gives
+#   -new    what may be stapled where nothing was held, beside what it gives:
+#           status by status
 #   -make   a certificate for extra= or signer=: name and options, as of
 #           Staple::PKI::make
 #   -others so many hosts more that this responder is, each asked for a
@@ -216,7 +217,7 @@ sub rows {
     return map {
         my ($name, $fault, $log, $action, %keys) = @$_;
         my %row = (name => $name, fault => $fault, log => $log,
-                   gives => 'nothing', new => '');
+                   gives => 'nothing', new => []);
 
         for my $key (grep { /^-/ } keys %keys) {
             $row{ substr $key, 1 } = delete $keys{$key};

@@ -251,7 +251,8 @@ sub count {
             $count{lost}++ if $kind eq 'held';
         }
         elsif (!$is_held && $shake->{status} ne $row->{gives}
-               && ($kind eq 'held' || $shake->{status} ne $row->{new})) {
+               && ($kind eq 'held'
+                   || !grep { $shake->{status} eq $_ } @{ $row->{new} })) {
             $count{wrong}++;
         }
     }
