@@ -11,7 +11,7 @@ use Staple::Process qw(scale);
 use Staple::Responder;
 use Staple::Server;
 
-plan tests => 12;
+plan tests => 13;
 
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my @names = qw(short tries later slow cached);
@@ -24,12 +24,13 @@ my %lines = (
     tries => "OCSPStapleMaxTries 3\nOCSPStapleRetryInterval 2\n",
     later => "OCSPStapleMaxTries 3\nOCSPStapleRetryInterval 1\n"
            . "OCSPStapleMethod post\n",
-    slow  => "OCSPStapleTimeout 1\nOCSPStapleRetryInterval 1h\n",
+    slow  => "OCSPStapleTimeout 1\nOCSPStapleRetryInterval 1h\n"
+           . 'OCSPStapleResponder ' . $responder->url('/slower/') . "\n",
     cached => '',
 );
 $responder->set_all(
     ['short.example', 'good', next => 20],
-    ['tries.example', 'http=500'],
+    ['tries.example', 'http=404'],
     ['later.example', 'http=503', 'retry-after' => 4],
     ['slow.example', 'hang'],
     ['cached.example', 'good', next => 20,
@@ -74,9 +75,10 @@ ok(all_within(3.9, scale(4 + 4), (gaps(times_of('later')))[0]),
    'Retry-After 4 s is honoured, where the retry interval is 1 s');
 
 ok(wait_until(sub { times_of('slow') >= 2 }, 10),
-   'Timeout 1: a responder that is silent for POST is asked by GET');
+   'Timeout 1: after a responder that is silent the next one is asked');
 ok(all_within(0.9, scale(1 + 3), (gaps(times_of('slow')))[0]),
    'Timeout 1: after a second');
+is(times_of('slow', method => 'GET'), 0, 'and none by another method');
 
 ok(wait_until(sub { times_of('short') >= 2 && times_of('cached') >= 2 }, 20),
    'interval a day, a life of 20 s: asked again');

@@ -70,7 +70,7 @@ has_members($json->{refresher}, 'refresher',
 has_members($json->{totals}, 'totals', qw(good revoked unknown issuer-revoked
     unavailable pending disabled requests failures bytes));
 has_members($json->{responders}[0], 'a responder',
-            qw(url healthy failures last_error latency_ms));
+            qw(url healthy state failures last_error latency_ms));
 has_members($json->{servers}[0], 'a server', qw(name score fault));
 has_members($_, $_->{subject}, qw(subject serial sha256 sha1 issuer servers
     must_staple is_issuer state state_since state_reason stale score responders staple

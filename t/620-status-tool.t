@@ -41,6 +41,7 @@ sub certificate {
 }
 
 my $no = JSON::PP::false;
+my $yes = JSON::PP::true;
 my @rows = (
     [0, qr/nothing significant/],
     [1, qr/1 of 1 .*CN=a.example.*unavailable/, certificates =>
@@ -61,6 +62,10 @@ my @rows = (
     [1, qr/not started yet/, refresher => { pid => undef, running => $no }],
     [1, qr/http:\/\/r\/ is down/, responders =>
         [{ url => 'http://r/', healthy => $no }]],
+    [1, qr/http:\/\/r\/ gave no answer of use/, responders =>
+        [{ url => 'http://r/', healthy => $no, state => 'failing' }]],
+    [0, qr/nothing significant/, responders =>
+        [{ url => 'http://r/', healthy => $yes, state => 'failing' }]],
     [1, qr/no certificate/, certificates => []],
     [1, qr/no certificate can be stapled/, certificates =>
         [certificate(state => 'disabled')]],

@@ -161,7 +161,7 @@ static const char *what_ails(apr_pool_t *p, const json_t *responder)
     return apr_psprintf(p, "responder %s %s",
                         cli_status_text(p, json_object_get(responder, "url")),
                         state != NULL && strcmp(state, "failing") == 0
-                            ? "fails and has never answered"
+                            ? "gave no answer of use"
                             : "is down");
 }
 

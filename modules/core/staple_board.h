@@ -10,8 +10,8 @@
 /* How a responder is doing. */
 typedef enum {
     STAPLE_BOARD_PENDING, /* nothing came of any request yet */
-    STAPLE_BOARD_ANSWERS, /* it did so the last time */
-    STAPLE_BOARD_FAILING, /* it did not */
+    STAPLE_BOARD_ANSWERS, /* its last answer was of use */
+    STAPLE_BOARD_FAILING, /* it was not, or there was none */
     STAPLE_BOARD_DOWN     /* it, or its server: it is left alone but for probes */
 } staple_board_health_e;
 
@@ -23,7 +23,7 @@ typedef struct staple_board_responder_t {
     apr_interval_time_t latency; /* of the last answer */
     apr_time_t probe_at; /* when it is asked next, if it is down */
     apr_uint32_t health; /* staple_board_health_e */
-    apr_uint32_t is_healthy; /* not down, and not one that never answered */
+    apr_uint32_t is_healthy; /* not down, and not one that only ever failed */
     apr_uint32_t last_error; /* staple_reason_e; STAPLE_OK: none yet */
     apr_uint32_t reserved;
 } staple_board_responder_t;

@@ -14,7 +14,8 @@
 #define STAPLE_KNOWN_MAX 4096
 
 #define STAPLE_KNOWN_DOWN 1U
-#define STAPLE_KNOWN_PROVEN 2U   /* an origin: its last exchange came well */
+#define STAPLE_KNOWN_PROVEN 2U   /* an origin: its last exchange came well; a
+                                    URL: it once gave an answer of use */
 #define STAPLE_KNOWN_ANSWERED 4U /* ever */
 #define STAPLE_KNOWN_FLAGS 7U
 

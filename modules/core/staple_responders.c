@@ -206,6 +206,9 @@ staple_responder_ended(staple_responder_t *r, apr_uint32_t index,
     if (fault != FAULT_ORIGIN) {
         r->latency = took;
     }
+    r->is_good = reason == STAPLE_OK || reason == STAPLE_OLDER
+                 || reason == STAPLE_UNKNOWN;
+    r->was_good |= r->is_good;
     if (reason != STAPLE_OK) {
         r->failures++;
         r->last_error = reason;

@@ -63,6 +63,8 @@ typedef struct staple_responder_t {
     staple_origin_t *origin;
     staple_health_t health;
     /* figures for people */
+    int is_good;  /* its last answer was of use */
+    int was_good; /* any ever was, as far as is known */
     apr_uint64_t requests;
     apr_uint64_t failures;
     staple_reason_e last_error;

@@ -14,7 +14,7 @@ static staple_board_health_e health_of(const staple_responder_t *r)
     if (r->origin->health.is_down || r->health.is_down) {
         return STAPLE_BOARD_DOWN;
     }
-    if (r->health.answers) {
+    if (r->is_good) {
         return STAPLE_BOARD_ANSWERS;
     }
     return r->failures > 0 ? STAPLE_BOARD_FAILING : STAPLE_BOARD_PENDING;
@@ -35,7 +35,7 @@ static void show_responder(staple_board_responder_t *shown,
     shown->health = (apr_uint32_t)health;
     shown->is_healthy =
         health != STAPLE_BOARD_DOWN
-        && (health != STAPLE_BOARD_FAILING || r->health.has_answered);
+        && (health != STAPLE_BOARD_FAILING || r->was_good);
     shown->last_error = (apr_uint32_t)r->last_error;
 }
 
@@ -99,8 +99,9 @@ void staple_show_keep(staple_known_t *known, const staple_refresh_t *refresh,
              origin->is_proven ? STAPLE_KNOWN_PROVEN : 0, now);
     }
     for (; r != NULL; r = r->next) {
-        if (r->health.is_down) {
-            keep(known, &r->id, &r->health, 0, now);
+        if (r->health.is_down || r->was_good) {
+            keep(known, &r->id, &r->health,
+                 r->was_good ? STAPLE_KNOWN_PROVEN : 0, now);
         }
     }
     staple_known_end(known);
@@ -162,6 +163,7 @@ static void recall_all(staple_refresh_t *refresh, const staple_known_t *known,
         r = staple_queue_find(refresh->queue, &row->id);
         if (r != NULL) {
             recall(&r->health, row, now);
+            r->was_good = (row->flags & STAPLE_KNOWN_PROVEN) != 0;
         }
     }
 }

@@ -77,7 +77,7 @@ static const struct {
 } columns[] = {
     {"responder_healthy", "gauge",
      "Whether a responder answers; 0 while it is left alone between probes, "
-     "and until the first answer of one that has failed.",
+     "and while none of its answers was of use.",
      healthy},
     {"responder_requests_total", "counter", "HTTP requests to a responder.",
      requests},

@@ -8,7 +8,7 @@
 
 #include <sys/socket.h>
 
-#define SERVER_MAX_LISTEN 8
+#define SERVER_MAX_LISTEN 64
 
 struct conn_t;
 struct server_t;

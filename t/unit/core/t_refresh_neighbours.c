@@ -246,6 +246,60 @@ static void test_one_bad_url(void)
     is_int(sim_stapled(sim), 200, "one URL hangs: until it does not");
 }
 
+/* Each responder's row on the board, after so many requests. */
+static const struct {
+    const char *name, *url;
+    sim_does_e does[2]; /* in this minute, and in the next ones */
+    staple_board_health_e health;
+    int is_healthy;
+} shown_rows[] = {
+    {"answers", "http://r0/", {SIM_GOOD, SIM_GOOD}, STAPLE_BOARD_ANSWERS, 1},
+    {"answered, and says 404", "http://r1/", {SIM_GOOD, SIM_HTTP_404},
+     STAPLE_BOARD_FAILING, 1},
+    {"says 404 to everybody", "http://r2/", {SIM_HTTP_404, SIM_HTTP_404},
+     STAPLE_BOARD_FAILING, 0},
+    {"is silent", "http://r3/", {SIM_HANGS, SIM_HANGS}, STAPLE_BOARD_DOWN, 0},
+    {"says 503", "http://r4/", {SIM_HTTP_503, SIM_HTTP_503},
+     STAPLE_BOARD_DOWN, 0},
+    {"does not know anybody", "http://r5/", {SIM_UNKNOWN, SIM_UNKNOWN},
+     STAPLE_BOARD_ANSWERS, 1},
+};
+
+static void test_shown(void)
+{
+    sim_t *sim = sim_make(4 * COUNT(shown_rows), live);
+    staple_board_t board;
+    unsigned i, k, round;
+
+    sim->policy.interval = MINUTE;
+    for (i = 0; i < COUNT(shown_rows); i++) {
+        sim_place(sim, shown_rows[i].url, shown_rows[i].does[0]);
+        for (k = 0; k < 4; k++) {
+            sim_set(sim, 4 * i + k, urls_of(sim, shown_rows[i].url, NULL),
+                    NULL);
+        }
+    }
+    for (round = 0; round < 2; round++) {
+        sim_run(sim, 3 * MINUTE);
+        for (i = 0; i < COUNT(shown_rows); i++) {
+            sim->places[i].does = shown_rows[i].does[1];
+        }
+    }
+    memset(&board, 0, sizeof(board));
+    staple_show_put(&board, sim->refresh);
+    is_int(board.responder_count, COUNT(shown_rows), "shown: each");
+    for (i = 0; i < COUNT(shown_rows); i++) {
+        for (k = 0; strcmp(board.responders[k].url, shown_rows[i].url) != 0;
+             k++) {
+        }
+        is_int(board.responders[k].health, shown_rows[i].health,
+               "shown: one that %s", shown_rows[i].name);
+        is_int(board.responders[k].is_healthy, shown_rows[i].is_healthy,
+               "shown: one that %s: healthy?", shown_rows[i].name);
+    }
+    ok(board.responders[0].health == STAPLE_BOARD_DOWN, "shown: down first");
+}
+
 int main(void)
 {
     sim_begin();
@@ -257,6 +311,7 @@ int main(void)
     test_slow();
     test_gone_silent();
     test_one_bad_url();
+    test_shown();
     sim_end();
     return tap_done();
 }
