@@ -14,7 +14,7 @@ use Staple::Server;
 use Staple::Shared;
 use Staple::Stored;
 
-plan tests => 19;
+plan tests => 18;
 
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $responder = Staple::Responder->new(pki => $pki);

@@ -194,7 +194,18 @@ static void test_news(void)
 static void test_restored(void)
 {
     shared_t shared = make(1);
+    apr_uint32_t i;
 
+    for (i = 0; i < COUNT; i++) {
+        is_int(staple_ledger_restore_next(shared.ledger), i,
+               "one after the other, whoever asks");
+    }
+    is_int(staple_ledger_restore_next(shared.ledger), COUNT, "no more");
+    is_int(staple_ledger_restore_next(shared.ledger), COUNT, "nor later");
+    is_int(staple_ledger_restore_until(shared.ledger, at(2)), at(2),
+           "until when: what the first says");
+    is_int(staple_ledger_restore_until(shared.ledger, at(9)), at(2),
+           "holds for all");
     ok(!staple_ledger_is_restored(shared.ledger), "not restored at first");
     staple_ledger_set_restored(shared.ledger);
     ok(staple_ledger_is_restored(shared.ledger), "restored");
