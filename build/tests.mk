@@ -16,6 +16,7 @@ unit_tests = \
 	t/unit/core/t_corpus \
 	t/unit/core/t_many \
 	t/unit/core/t_no_memory \
+	t/unit/core/t_refresh_time \
 	t/unit/core/t_refresh_trouble \
 	t/unit/core/t_staple_adopt \
 	t/unit/core/t_staple_board \
