@@ -22,6 +22,7 @@ unit_tests = \
 	t/unit/core/t_many \
 	t/unit/core/t_no_memory \
 	t/unit/core/t_refresh_neighbours \
+	t/unit/core/t_refresh_time \
 	t/unit/core/t_refresh_trouble \
 	t/unit/core/t_processor_time \
 	t/unit/core/t_staple_adopt \

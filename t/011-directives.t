@@ -21,8 +21,8 @@ my @rows = (
      "give 1 to 300 seconds, $times"],
     ['OCSPStapleRetryInterval', ['0', '86401', '2d', 'automatic'],
      "give auto or 1 to 86400 seconds, $times"],
-    ['OCSPStapleMaxTries', ['0', '10001', '3x', '-3', '3.0'],
-     'give a whole number from 1 to 10000'],
+    ['OCSPStapleMaxTries', ['0', '10001', '3x', '-3', '3.0', 'unlimited'],
+     'give none or a whole number from 1 to 10000'],
     ['OCSPStapleResponderAction', ['both', 'fail-over'],
      'give one of failover, override'],
     ['OCSPStapleMethod', ['put', 'post,get', 'postget'],
@@ -187,7 +187,7 @@ my %vhost = ($vhost // '') =~ /^  (OCSPStaple\w*) (.*)$/mg;
 
 is_deeply(\%main, {
     OCSPStaple => 'On', OCSPStapleInterval => 7200, OCSPStapleTimeout => 10,
-    OCSPStapleRetryInterval => 'auto', OCSPStapleMaxTries => 10,
+    OCSPStapleRetryInterval => 'auto', OCSPStapleMaxTries => 'none',
     OCSPStapleResponderAction => 'failover', OCSPStapleMethod => 'post-get',
     OCSPStapleNonce => 'Off', OCSPStapleClockSkew => 300,
     OCSPStapleMaxAge => 604800, OCSPStapleIssuerCheck => 'On',

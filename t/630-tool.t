@@ -62,7 +62,7 @@ sub response {
     return "$dir/$name.der";
 }
 
-plan tests => 203;
+plan tests => 214;
 
 # ---- verify ----
 
@@ -164,6 +164,23 @@ says('revoked', 10, qr/\nrevoked \(superseded, \S+Z\)\n\z/, 'fetch', @chain,
      '--out', "$dir/out.der");
 says('revoked is written', 10, qr/\Arevoked/, 'verify', @chain, '--response',
      "$dir/out.der");
+
+# What the module would not staple is not good.
+$written = read_file("$dir/out.der");
+$responder->set('*', 'good', this => -3600, next => -30);
+$text = says('good, ended a moment ago', 1, qr/\nrejected: expired: [^\n]+\n\z/,
+             'fetch', @chain, '--out', "$dir/out.der");
+unlike($text, qr/^stapled: /m, 'nothing would be stapled');
+is(read_file("$dir/out.der"), $written, 'the file stays as it was');
+$responder->set('*', 'revoked', this => -3600, next => -30);
+$text = says('revoked, ended a moment ago', 10, qr/\nrevoked \([^\n]+\n\z/,
+             'fetch', @chain);
+like($text, qr/^   verdict:  rejected: expired/m, 'each step was rejected');
+like($text, qr/^stapled:     no, it ran out at \S+Z$/m,
+     'nothing would be stapled');
+$responder->set('*', 'good', this => -3600, next => -30);
+my $ended = object('good, ended a moment ago', 1, 'fetch', @chain);
+is("$ended->{status} $ended->{reason}", 'rejected expired', 'status, reason');
 
 $responder->set('*', 'hang');
 my $began = time;

@@ -7,6 +7,9 @@
 #include "staple_look.h"
 #include "staple_schedule.h"
 
+/* The jitter that makes a retry as late as it may be. */
+#define LATEST 1023U
+
 /* xorshift32 (Marsaglia 2003): spreads requests, protects nothing. */
 apr_uint32_t staple_job_draw(staple_refresh_t *refresh)
 {
@@ -31,6 +34,39 @@ void staple_job_schedule(staple_refresh_t *refresh, apr_uint32_t index,
         && !staple_follow_is_stopped(refresh->follow, index)) {
         staple_due_set(refresh->due, index, at);
     }
+}
+
+/* The latest that the policy now in force allows after failed jobs: another one
+ * may have put the next off for a day.  What Retry-After put off stays so. */
+static apr_time_t latest_retry(const staple_entry_t *entry,
+                               const staple_record_t *record, apr_time_t now)
+{
+    apr_time_t use_until = record->der_len > 0 ? record->use_until : 0;
+    apr_time_t last = record->attempted_at < now ? record->attempted_at : now;
+    apr_time_t at = record->next_at;
+
+    if (at > last + STAPLE_SCHEDULE_RETRY_AFTER) {
+        apr_time_t latest = staple_schedule_after_failure(
+            entry->policy, record->failures, use_until, 0, LATEST, last);
+
+        at = at < latest ? at : latest;
+    }
+    return staple_schedule_hasten(at, entry->insists, use_until, 0, now);
+}
+
+apr_time_t staple_job_first_at(const staple_entry_t *entry,
+                               const staple_record_t *record, apr_time_t now)
+{
+    if (record->attempted_at == 0 || record->asked_whom != entry->whom
+        || (record->failures == 0 && !staple_record_is_usable(record, now))) {
+        return now;
+    }
+    if (record->failures > 0) {
+        return latest_retry(entry, record, now);
+    }
+    return record->next_at < now + entry->policy->interval
+               ? record->next_at
+               : now + entry->policy->interval;
 }
 
 static void end_job(staple_refresh_t *refresh, apr_uint32_t index,

@@ -14,6 +14,11 @@ void staple_job_tell(staple_refresh_t *refresh, staple_report_t report);
 void staple_job_schedule(staple_refresh_t *refresh, apr_uint32_t index,
                          apr_time_t at);
 
+/* When a certificate's first job of this refresher is due, going by what its
+ * record says of earlier ones. */
+apr_time_t staple_job_first_at(const staple_entry_t *entry,
+                               const staple_record_t *record, apr_time_t now);
+
 /* The certificate is due: its job begins. */
 void staple_job_start(staple_refresh_t *refresh, apr_uint32_t index,
                       apr_time_t now);

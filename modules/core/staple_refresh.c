@@ -9,9 +9,6 @@
 /* A clock set back by more than this moves all due times along. */
 #define CLOCK_TOLERANCE apr_time_from_sec(2)
 
-/* The jitter that makes a retry as late as it may be. */
-#define LATEST 1023U
-
 /* The responder, or its origin, is down: not even tried, and remembered for
  * its return. */
 static void pass_over(staple_refresh_t *refresh, apr_uint32_t index,
@@ -459,40 +456,6 @@ int staple_refresh_refused(staple_refresh_t *refresh, apr_uint32_t index,
 
 /* ---- making and looking ---- */
 
-/* The latest that the policy now in force allows after failed jobs: another one
- * may have put the next off for a day.  What Retry-After put off stays so. */
-static apr_time_t latest_retry(const staple_entry_t *entry,
-                               const staple_record_t *record, apr_time_t now)
-{
-    apr_time_t use_until = record->der_len > 0 ? record->use_until : 0;
-    apr_time_t last = record->attempted_at < now ? record->attempted_at : now;
-    apr_time_t at = record->next_at;
-
-    if (at > last + STAPLE_SCHEDULE_RETRY_AFTER) {
-        apr_time_t latest = staple_schedule_after_failure(
-            entry->policy, record->failures, use_until, 0, LATEST, last);
-
-        at = at < latest ? at : latest;
-    }
-    return staple_schedule_hasten(at, entry->insists, use_until, 0, now);
-}
-
-/* When a certificate is due, going by what its record says of earlier work. */
-static apr_time_t first_due(const staple_entry_t *entry,
-                            const staple_record_t *record, apr_time_t now)
-{
-    if (record->attempted_at == 0 || record->asked_whom != entry->whom
-        || (record->failures == 0 && !staple_record_is_usable(record, now))) {
-        return now;
-    }
-    if (record->failures > 0) {
-        return latest_retry(entry, record, now);
-    }
-    return record->next_at < now + entry->policy->interval
-               ? record->next_at
-               : now + entry->policy->interval;
-}
-
 /* Several machines that start together begin with different certificates: so
  * each finds the others' responses in the shared store. */
 static apr_time_t in_any_order(staple_refresh_t *refresh, apr_time_t at)
@@ -623,7 +586,8 @@ staple_refresh_t *staple_refresh_make(apr_pool_t *p,
         staple_cache_get_record(&record, cache, i);
         entry->seen = staple_record_is_usable(&record, now);
         staple_job_schedule(
-            refresh, i, in_any_order(refresh, first_due(entry, &record, now)));
+            refresh, i, in_any_order(refresh,
+                                     staple_job_first_at(entry, &record, now)));
     }
     staple_follow_settle(refresh->follow, now);
     refresh->free = staple_exchange_make(p, options->concurrency);

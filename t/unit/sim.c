@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "staple_due.h"
+#include "staple_restore.h"
+#include "staple_stored.h"
 
 #define SLICE apr_time_from_msec(100) /* mod_watchdog's */
 
@@ -29,11 +31,13 @@ static void take_report(void *baton, const staple_report_t *report)
         break;
     case STAPLE_REPORT_JOB_FAILED:
         sim->jobs_failed++;
+        sim->gave_up += report->gave_up != 0;
         break;
     case STAPLE_REPORT_REFRESHED:
         sim->refreshed++;
         break;
     case STAPLE_REPORT_EVENT:
+        sim->events[report->event]++;
         if (report->event == STAPLE_EVENT_RESPONDER_DOWN) {
             sim->went_down++;
             sim->down = report->url;
@@ -140,6 +144,45 @@ void sim_take_over(sim_t *sim)
     staple_show_take_over(sim->refresh, sim->known, now);
 }
 
+/* The bytes of its file, which are taken back into a cache of their own. */
+static void store_and_restore(sim_t *sim, staple_writer_t *writer,
+                              const staple_cache_t *older, apr_uint32_t index)
+{
+    static unsigned char der[STAPLE_MAX_RESPONSE], buf[STAPLE_STORED_MAX];
+    const staple_cert_t *cert = &sim->certs[index];
+    apr_size_t len = sizeof(der);
+    staple_record_t record;
+    staple_stamp_t stamp;
+
+    if (!staple_cache_snapshot(&stamp, &record, der, &len, older, &cert->key)) {
+        fprintf(stderr, "sim: staple and record do not belong together\n");
+        exit(99);
+    }
+    len = staple_stored_encode(buf, cert->sha256, &record, der, len);
+    staple_restore(writer, index, cert, sim->entries[index].policy, buf, len,
+                   sim->now + sim->skew);
+}
+
+void sim_restart(sim_t *sim)
+{
+    apr_size_t size = staple_cache_size(sim->count, SIM_MAX_LEN);
+    staple_key_t *keys = apr_pcalloc(sim->p, sim->count * sizeof(*keys));
+    const staple_cache_t *older = sim->cache;
+    staple_writer_t *writer;
+    apr_uint32_t i;
+
+    for (i = 0; i < sim->count; i++) {
+        keys[i] = sim->certs[i].key;
+    }
+    sim->cache = staple_cache_format(apr_pcalloc(sim->p, size), size, keys,
+                                     sim->count, SIM_MAX_LEN);
+    writer = staple_writer_make(sim->p, sim->cache);
+    for (i = 0; i < sim->count; i++) {
+        store_and_restore(sim, writer, older, i);
+    }
+    sim_start(sim);
+}
+
 /* ---- responders ---- */
 
 static make_der_t make_for(sim_t *sim, sim_does_e does,
@@ -172,6 +215,13 @@ static make_der_t make_for(sim_t *sim, sim_does_e does,
         knobs.signer = sim->pki->stranger;
         knobs.embed[0] = sim->pki->stranger.x509;
         break;
+    case SIM_TOO_LATE:
+        single->next_update = now - 1;
+        single->this_update -= 60;
+        break;
+    case SIM_TOO_SHORT:
+        single->next_update = now + 1;
+        break;
     case SIM_EXPIRED:
         single->this_update -= 2 * MAKE_DAY;
         single->next_update = now - MAKE_DAY;
@@ -189,10 +239,19 @@ static make_der_t make_for(sim_t *sim, sim_does_e does,
 make_der_t sim_response(sim_t *sim, apr_interval_time_t age,
                         apr_interval_time_t life)
 {
+    return sim_say(sim, V_OCSP_CERTSTATUS_GOOD, age, age, life);
+}
+
+make_der_t sim_say(sim_t *sim, int status, apr_interval_time_t age,
+                   apr_interval_time_t produced, apr_interval_time_t life)
+{
     make_response_t knobs = make_good(sim->pki);
     apr_int64_t now = apr_time_sec(sim->now);
 
-    knobs.produced_at = knobs.singles[0].this_update = now - apr_time_sec(age);
+    knobs.produced_at = now - apr_time_sec(produced);
+    knobs.singles[0].status = status;
+    knobs.singles[0].revoked_at = now - MAKE_DAY;
+    knobs.singles[0].this_update = now - apr_time_sec(age);
     knobs.singles[0].next_update = now + apr_time_sec(life);
     return make_response(sim->p, &knobs);
 }

@@ -22,7 +22,9 @@ typedef enum {
     SIM_REVOKED,
     SIM_UNKNOWN,
     SIM_OLD,           /* good, from two hours before the last good one */
-    SIM_FIXED,         /* good, always that of `fixed` */
+    SIM_FIXED,         /* always that of `fixed` */
+    SIM_TOO_LATE,      /* good, and ended a second ago */
+    SIM_TOO_SHORT,     /* good for another second */
     SIM_BAD_SIGNATURE,
     SIM_OTHER_SIGNER,
     SIM_EXPIRED,
@@ -91,6 +93,8 @@ typedef struct sim_t {
     unsigned attempts_failed, jobs_failed, refreshed, went_down, came_up;
     unsigned cut_short;
     const char *down; /* what went down last */
+    unsigned gave_up;
+    unsigned events[STAPLE_EVENT_COUNT];
     staple_reason_e reasons[64]; /* of the first failed attempts */
 } sim_t;
 
@@ -109,12 +113,16 @@ void sim_set(sim_t *sim, apr_uint32_t index, const char *const *urls,
 /* A responder, by the beginning of its URLs. */
 sim_place_t *sim_place(sim_t *sim, const char *url, sim_does_e does);
 
-/* A new refresher, as after a restart: with what the cache holds. */
+/* A new refresher, as after a graceful restart: with what the cache holds. */
 void sim_start(sim_t *sim);
 
 /* The same, with what the one before it knew of responders: another child, or
  * a restart with a store. */
 void sim_take_over(sim_t *sim);
+
+/* A new refresher, as after a stop and a start: with what is restored of what
+ * the cache held. */
+void sim_restart(sim_t *sim);
 
 /* Lets so much time pass; begins where sim_start() was not called yet. */
 void sim_run(sim_t *sim, apr_interval_time_t time);
@@ -140,5 +148,9 @@ staple_record_t sim_record(const sim_t *sim, apr_uint32_t index);
 /* A good response from `age` ago that lives for `life` from now. */
 make_der_t sim_response(sim_t *sim, apr_interval_time_t age,
                         apr_interval_time_t life);
+
+/* One of OpenSSL's status V_OCSP_CERTSTATUS_..., produced so long ago. */
+make_der_t sim_say(sim_t *sim, int status, apr_interval_time_t age,
+                   apr_interval_time_t produced, apr_interval_time_t life);
 
 #endif

@@ -5,13 +5,14 @@ package Staple::Shared;
 use strict;
 use warnings;
 
+use Digest::SHA ();
 use Exporter 'import';
 
 use Staple::Program ();
 use Staple::Test ();
 
 our @ISA = ('Staple::Program');
-our @EXPORT = qw(fleet start_fleet refreshed);
+our @EXPORT = qw(fleet start_fleet refreshed shared_value);
 
 # $n servers with the same certificates and the same further configuration.
 sub fleet {
@@ -35,6 +36,18 @@ sub start_fleet {
             $server->log_tail(30);
     }
     return @servers;
+}
+
+# A value as the module writes it, for a certificate by its SHA-256 in
+# hexadecimal, with this response, fetched at `fetched` (now).
+sub shared_value {
+    my ($sha256, $der, %opt) = @_;
+    my $text = 'OCSPSTP1' . pack('H*', $sha256)
+             . pack('q> q> Q> q> N4 C4 N', 0, 0,
+                    ($opt{fetched} // time) * 1_000_000, 0, (0) x 8,
+                    length $der) . $der;
+
+    return $text . Digest::SHA::sha256($text);
 }
 
 # How often this server got a new response so far.

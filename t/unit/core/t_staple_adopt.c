@@ -392,7 +392,7 @@ static void test_timeout(void)
     slow.timeout = apr_time_from_sec(30);
     is_reason(staple_adopt(&held.record, held.writer, 0, pki->cert, &slow,
                            der.bytes, der.len, NULL, at(0)),
-              STAPLE_ENDS_SOON, "ends in a minute, and asking takes half of it");
+              STAPLE_ENDS_SOON, "ends in a minute, asking takes half of it");
     is_reason(adopt(&held, der), STAPLE_OK, "asking takes ten seconds");
     free(held.block);
 }

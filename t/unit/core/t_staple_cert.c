@@ -40,8 +40,17 @@ static void test_usual(apr_pool_t *p, const make_pki_t *pki)
     is_int(cert->refused_url_count, 0, "refused URLs");
     is_int(cert->must_staple, 0, "no must-staple");
     is_str(cert->issuer->subject, "CN=Issuer", "subject of the issuer");
+    is_int(cert->not_before,
+           apr_time_from_sec(MAKE_NOW - 10 * 365 * MAKE_DAY), "notBefore");
     is_int(cert->not_after,
            apr_time_from_sec(MAKE_NOW + 10 * 365 * MAKE_DAY), "notAfter");
+    ok(!staple_cert_is_new(cert, apr_time_from_sec(MAKE_NOW)), "not new");
+    ok(staple_cert_is_new(cert, cert->not_before + apr_time_from_sec(3599))
+           && !staple_cert_is_new(cert, cert->not_before
+                                            + apr_time_from_sec(3600)),
+       "new for an hour (Baseline Requirements 4.9.9: 15 minutes)");
+    ok(!staple_cert_is_new(cert, cert->not_before - apr_time_from_sec(3600)),
+       "not new where the clock is wrong by an hour or more");
     X509_digest(pki->leaf.x509, EVP_sha1(), sha1, NULL);
     X509_digest(pki->leaf.x509, EVP_sha256(), sha256, NULL);
     ok(memcmp(cert->key.bytes, sha1, 20) == 0,

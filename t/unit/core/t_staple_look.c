@@ -117,6 +117,19 @@ static make_der_t make_fresh(apr_int64_t age)
     return make_status(V_OCSP_CERTSTATUS_GOOD, age, 7 * MAKE_DAY);
 }
 
+/* Of an hour ago by thisUpdate, whenever it was produced. */
+static make_der_t make_rounded(int status, apr_int64_t produced)
+{
+    make_response_t response = make_good(pki);
+
+    response.singles[0].status = status;
+    response.singles[0].revoked_at = MAKE_NOW - MAKE_DAY;
+    response.singles[0].this_update = MAKE_NOW - 3600;
+    response.singles[0].next_update = MAKE_NOW + 7 * MAKE_DAY;
+    response.produced_at = MAKE_NOW - produced;
+    return make_response(p, &response);
+}
+
 static void answer(world_t *world, staple_exchange_t *exchange,
                    staple_reason_e reason, make_der_t der, int is_asked,
                    apr_time_t now)
@@ -268,6 +281,105 @@ static void test_found_old(void)
     is_int(world->told[STAPLE_REPORT_SHARED_REFUSED], 0,
            "none of these is called wrong");
     end(world);
+}
+
+/* Staple and record speak of the same response, and it is this one. */
+static int is_all(world_t *world, make_der_t der, staple_status_e status,
+                  apr_time_t now)
+{
+    unsigned char buf[STAPLE_MAX_RESPONSE];
+    apr_size_t len = sizeof(buf);
+    staple_record_t record;
+    staple_stamp_t stamp;
+
+    return holds(world, der, now)
+           && staple_cache_snapshot(&stamp, &record, buf, &len, world->cache,
+                                    &world->certs[0].key)
+           && record.der_len == der.len && record.status == (int)status;
+}
+
+/* Certificate authorities round thisUpdate; whoever can write to the store can
+ * offer what was said before, and claim that it was got just now. */
+static const struct {
+    const char *name;
+    int held, offered;               /* OpenSSL's status */
+    apr_int64_t held_at, offered_at; /* producedAt, seconds ago */
+    int wins;
+} replays[] = {
+    {"good over revoked, produced before", V_OCSP_CERTSTATUS_REVOKED,
+     V_OCSP_CERTSTATUS_GOOD, 60, 3600, 0},
+    {"good over revoked, produced then", V_OCSP_CERTSTATUS_REVOKED,
+     V_OCSP_CERTSTATUS_GOOD, 60, 60, 0},
+    {"unknown over good, produced before", V_OCSP_CERTSTATUS_GOOD,
+     V_OCSP_CERTSTATUS_UNKNOWN, 60, 3600, 0},
+    {"good over good, produced before", V_OCSP_CERTSTATUS_GOOD,
+     V_OCSP_CERTSTATUS_GOOD, 60, 3600, 0},
+    {"revoked over good, produced then", V_OCSP_CERTSTATUS_GOOD,
+     V_OCSP_CERTSTATUS_REVOKED, 60, 60, 1},
+    {"good over good, produced later", V_OCSP_CERTSTATUS_GOOD,
+     V_OCSP_CERTSTATUS_GOOD, 3600, 60, 1},
+};
+
+/* `will_do`: it was got so lately that nobody else need be asked. */
+static void test_replay(unsigned i, int will_do)
+{
+    const char *name = replays[i].name;
+    int is_revoked = (replays[i].wins ? replays[i].offered : replays[i].held)
+                     == V_OCSP_CERTSTATUS_REVOKED;
+    make_der_t first = make_rounded(replays[i].held, replays[i].held_at);
+    make_der_t second = make_rounded(replays[i].offered,
+                                     replays[i].offered_at);
+    world_t *world = begin(1, 1);
+
+    policy.interval = apr_time_from_sec(600);
+    look(world, nothing, 0, at(0), name);
+    answer(world, ask(world, at(0), name), STAPLE_OK, first, 0, at(0));
+    look(world, make_value(world, 0, second, at(will_do ? 600 : -3000)), 0,
+         at(600), name);
+    ok(is_all(world, replays[i].wins ? second : first,
+              is_revoked ? STAPLE_CERT_REVOKED : STAPLE_CERT_GOOD, at(600)),
+       "replay: %s (%d): staple and record", name, will_do);
+    is_int(record_of(world).state,
+           is_revoked ? STAPLE_STATE_REVOKED : STAPLE_STATE_GOOD,
+           "replay: %s (%d): state", name, will_do);
+    is_int(staple_refresh_next(world->refresh, at(600)) == NULL,
+           replays[i].wins && will_do,
+           "replay: %s (%d): the responder is asked, or not", name, will_do);
+    is_int(world->told[STAPLE_REPORT_SHARED_REFUSED], 0,
+           "replay: %s (%d): nothing is wrong with it", name, will_do);
+    policy.interval = apr_time_from_sec(86400);
+    end(world);
+}
+
+/* One that lives shorter than what is held is left where it is. */
+static void test_ends_soon(void)
+{
+    make_der_t first = make_fresh(1000);
+    make_der_t second = make_status(V_OCSP_CERTSTATUS_GOOD, 10, 12);
+    world_t *world = begin(1, 1);
+
+    policy.interval = apr_time_from_sec(600);
+    look(world, nothing, 0, at(-600), "ends soon");
+    answer(world, ask(world, at(-600), "ends soon"), STAPLE_OK, first, 0,
+           at(-600));
+    look(world, make_value(world, 0, second, at(0)), 0, at(0), "ends soon");
+    ok(is_all(world, first, STAPLE_CERT_GOOD, at(0)),
+       "ends soon: the longer one is held");
+    is_int(world->told[STAPLE_REPORT_SHARED_REFUSED], 0,
+           "ends soon: nothing is wrong with it");
+    ask(world, at(0), "ends soon");
+    policy.interval = apr_time_from_sec(86400);
+    end(world);
+}
+
+static void test_replays(void)
+{
+    unsigned i;
+
+    for (i = 0; i < sizeof(replays) / sizeof(replays[0]); i++) {
+        test_replay(i, 1);
+        test_replay(i, 0);
+    }
 }
 
 typedef struct wrong_t {
@@ -450,6 +562,8 @@ int main(void)
     test_empty();
     test_found();
     test_found_old();
+    test_replays();
+    test_ends_soon();
     test_wrong();
     test_waits();
     test_nonce();
