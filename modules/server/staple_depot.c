@@ -10,7 +10,6 @@
 #include "../core/staple_restore.h"
 #include "../io/staple_store.h"
 #include "staple_config.h"
-#include "staple_turn.h"
 
 /* How often a child that waits looks whether it is its turn. */
 #define LOOK apr_time_from_msec(5)
@@ -66,7 +65,7 @@ const char *staple_depot_make(apr_pool_t *pconf, server_rec *s)
         &why, path, is_root ? ap_unixd_config.user_id : geteuid(),
         is_root ? ap_unixd_config.group_id : getegid());
     if (status == APR_SUCCESS) {
-        status = staple_turn_lock(&turn, pconf);
+        status = apr_proc_mutex_create(&turn, NULL, APR_LOCK_FCNTL, pconf);
     }
     if (status != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, status, s,

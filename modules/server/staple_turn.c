@@ -2,10 +2,7 @@
 #include "staple_turn.h"
 
 #include <apr_proc_mutex.h>
-#include <apr_strings.h>
 #include <apr_time.h>
-#include <http_config.h>
-#include <unistd.h>
 
 /* How long a child that takes over waits: httpd may be about to end, and this
  * child not know that yet. */
@@ -21,27 +18,18 @@ struct staple_turn_t {
     apr_time_t settled_at; /* when it counts */
 };
 
-apr_status_t staple_turn_lock(apr_proc_mutex_t **lock, apr_pool_t *pconf)
-{
-    apr_status_t status = apr_proc_mutex_create(lock, NULL, APR_LOCK_FCNTL,
-                                                pconf);
-    const char *path;
-
-    if (status != APR_SUCCESS) {
-        path = ap_runtime_dir_relative(
-            pconf, apr_psprintf(pconf, "ocspstaple-lock.%ld", (long)getpid()));
-        status = apr_proc_mutex_create(lock, path, APR_LOCK_FCNTL, pconf);
-    }
-    /* Without any file APR's choice must do. */
-    return status == APR_SUCCESS
-               ? status
-               : apr_proc_mutex_create(lock, NULL, APR_LOCK_DEFAULT, pconf);
-}
-
 apr_status_t staple_turn_make(staple_turn_t **turn, apr_pool_t *pconf)
 {
+    apr_status_t status;
+
     *turn = apr_pcalloc(pconf, sizeof(**turn));
-    return staple_turn_lock(&(*turn)->lock, pconf);
+    status = apr_proc_mutex_create(&(*turn)->lock, NULL, APR_LOCK_FCNTL,
+                                   pconf);
+    /* That needs a file; without one APR's choice must do. */
+    return status == APR_SUCCESS
+               ? status
+               : apr_proc_mutex_create(&(*turn)->lock, NULL, APR_LOCK_DEFAULT,
+                                       pconf);
 }
 
 int staple_turn_has(staple_turn_t *turn)

@@ -4,7 +4,6 @@
 
 #include <apr_errno.h>
 #include <apr_pools.h>
-#include <apr_proc_mutex.h>
 
 /*
  * A lock that the kernel frees with a process that is killed, so that another
@@ -26,13 +25,5 @@ int staple_turn_has(staple_turn_t *turn);
  * which may take as long as its last client likes.  Not while staple_turn_has()
  * runs. */
 void staple_turn_leave(staple_turn_t *turn);
-
-/*
- * A lock among the processes of this httpd that the kernel frees with one that
- * is killed.  It needs a file for a moment: in /tmp or, where that is
- * read-only, in httpd's runtime directory (DefaultRuntimeDir).  Runs in:
- * parent, post_config.
- */
-apr_status_t staple_turn_lock(apr_proc_mutex_t **lock, apr_pool_t *pconf);
 
 #endif
