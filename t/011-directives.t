@@ -64,7 +64,7 @@ my @server_only = (['OCSPStapleConcurrency', 5],
 my $bad = 0;
 $bad += @{ $_->[1] } for @rows;
 
-plan tests => 2 * $bad + 2 * @alone + @server_only + 27;
+plan tests => 2 * $bad + 2 * @alone + @server_only + 25;
 
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $cert = $pki->cert('a.example', url => 'http://127.0.0.1:9/');
@@ -141,10 +141,6 @@ for my $main ('', "<VirtualHost 127.0.0.1:1>\nOCSPStaple On\n</VirtualHost>\n") 
 ($text) = configtest("OCSPStapleInterval 60\nOCSPStaple On\n",
                      "OCSPStaple Off\n");
 unlike($text, qr/OST0002/, 'an inherited policy where it is Off: no warning');
-($text, $status) = configtest('', "OCSPStaple On\nOCSPStapleResponder none\n");
-is($status, 0, 'nobody to ask and no file: it starts');
-like($text, qr/OST0004.*nothing to staple/,
-     'nobody to ask and no file: a warning');
 ($text) = configtest('', "OCSPStaple On\nOCSPStapleRetryInterval 2h\n"
                          . "OCSPStapleInterval 1h\n");
 like($text, qr/OST0005.*OCSPStapleRetryInterval is longer/,

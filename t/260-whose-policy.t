@@ -57,8 +57,10 @@ is($responder{second}->count + $responder{third}->count(name => 'a.example'), 0,
    'the responders of the others are not asked');
 my @lines = $server->log_lines(qr/OST0012.*a\.example/);
 is(@lines, 1, 'that they differ is told once') or diag(join "\n", @lines);
-like($lines[0] // '', qr/:notice\].*"CN=a\.example".*first virtual host/,
-     'about which certificate, and whose settings hold');
+like($lines[0] // '', qr/:notice\].*"CN=a\.example":\ the\ settings\ of\ server
+                         \ a\.example\ .*\ not\ those\ of\ server\ b\.example
+                         \ .*of\ 1\ more.*\ in\ OCSPStapleResponder$/x,
+     'about which certificate, whose settings hold, who differs, in what');
 is($responder{first}->count(name => 'same.example'), 1,
    'hosts that agree: asked once');
 ok(!staple($server, 'off.example')->{sent}, 'and none where it is Off');

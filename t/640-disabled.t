@@ -33,7 +33,7 @@ my %reason = (nourl => 'certificate_without_url',
 my %lines = (none => "OCSPStapleResponder none\n",
              nourl => "SSLStaplingForceURL $url\n");
 
-plan tests => 8 * keys(%reason) + 44;
+plan tests => 8 * keys(%reason) + 45;
 
 # Files without the issuer, and with another CA instead.
 $cert{noissuer}{chain} = $cert{noissuer}{leaf};
@@ -57,7 +57,11 @@ my $server = Staple::Server->new(
                { name => 'another.example', certs => [$cert{nourl}],
                  lines => "OCSPStaple On\n" },
                { name => 'off.example', certs => [$cert{good}],
-                 lines => "OCSPStaple Off\n" }])->start;
+                 lines => "OCSPStaple Off\n" },
+               { name => 'plain.example', plain => 1,
+                 port => Staple::Server->another_port,
+                 lines => "OCSPStaple On\nOCSPStapleResponder none\n" },
+    ])->start;
 
 sub document { return wait_status($port, sub { $_->{refresher}{running}
                                                && $_->{totals}{good} == 1 }) }
@@ -76,6 +80,9 @@ sub is_shown {
 }
 
 ok(wait_all_stapled($server, ['good.example']), 'the good one is stapled');
+like(join("\n", $server->log_lines(qr/OST0004/)),
+     qr/^.*:warn\].*server none\.example \(.*nothing to staple$/,
+     'nobody to ask and no file: a warning, but not without a certificate');
 my $json = document();
 my $by_serial = is_shown($json, 'start');
 

@@ -88,13 +88,13 @@ static int read_file(STACK_OF(X509) **stack, const cli_command_t *command,
 }
 
 /* The issuer of `leaf` among certificates number `from` and after: the one
- * that can be it, else the first. */
+ * that signed it, else the first. */
 static X509 *find_issuer(STACK_OF(X509) *stack, int from, X509 *leaf)
 {
     int i;
 
     for (i = from; i < sk_X509_num(stack); i++) {
-        if (X509_check_issued(sk_X509_value(stack, i), leaf) == X509_V_OK) {
+        if (staple_cert_has_issued(sk_X509_value(stack, i), leaf)) {
             return sk_X509_value(stack, i);
         }
     }

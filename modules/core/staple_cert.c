@@ -292,6 +292,18 @@ static staple_reason_e from_der(staple_cert_t **cert, apr_pool_t *p,
     return reason;
 }
 
+int staple_cert_has_issued(X509 *issuer, X509 *x509)
+{
+    int has_issued;
+
+    STAPLE_OPENSSL_ENTER();
+    has_issued = X509_check_issued(issuer, x509) == X509_V_OK
+                 && X509_cmp(issuer, x509) != 0
+                 && X509_verify(x509, X509_get0_pubkey(issuer)) == 1;
+    STAPLE_OPENSSL_LEAVE();
+    return has_issued;
+}
+
 staple_reason_e staple_cert_from_x509(staple_cert_t **cert, apr_pool_t *p,
                                       staple_issuers_t *issuers, X509 *leaf,
                                       X509 *issuer, int url_needed)
@@ -306,6 +318,10 @@ staple_reason_e staple_cert_from_x509(staple_cert_t **cert, apr_pool_t *p,
     len = i2d_X509(leaf, &der);
     if (known != NULL && len > 0) {
         reason = from_der(cert, p, known, der, (apr_size_t)len, url_needed);
+    }
+    if (reason == STAPLE_OK
+        && X509_verify(leaf, X509_get0_pubkey(issuer)) != 1) {
+        reason = STAPLE_CERT_WRONG_ISSUER;
     }
     OPENSSL_free(der);
     STAPLE_OPENSSL_LEAVE();
@@ -368,15 +384,58 @@ static const staple_issuer_t *read_issuer(staple_issuers_t *issuers,
     return issuer;
 }
 
+/* That of what comes behind the first certificate. */
+static const staple_issuer_t *issuer_of(staple_issuers_t *issuers,
+                                        const char *pem, apr_size_t pem_len)
+{
+    static const char end[] = "-----END CERTIFICATE-----";
+    const char *rest = memmem(pem, pem_len, end, sizeof(end) - 1);
+
+    return rest != NULL ? read_issuer(issuers, rest,
+                                      pem_len - (apr_size_t)(rest - pem))
+                        : NULL;
+}
+
+const staple_issuer_t *staple_cert_issuer(staple_issuers_t *issuers,
+                                          const char *pem, apr_size_t pem_len)
+{
+    const staple_issuer_t *issuer;
+
+    STAPLE_OPENSSL_ENTER();
+    issuer = pem_len <= APR_INT32_MAX ? issuer_of(issuers, pem, pem_len) : NULL;
+    STAPLE_OPENSSL_LEAVE();
+    return issuer;
+}
+
+int staple_cert_is_signed(const char *pem, apr_size_t pem_len,
+                          const staple_issuer_t *issuer)
+{
+    BIO *bio = NULL;
+    X509 *x509 = NULL;
+    int is_signed;
+
+    STAPLE_OPENSSL_ENTER();
+    if (pem_len <= APR_INT32_MAX) {
+        bio = BIO_new_mem_buf(pem, (int)pem_len);
+    }
+    if (bio != NULL) {
+        x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    }
+    is_signed = x509 != NULL
+                && X509_verify(x509, X509_get0_pubkey(issuer->x509)) == 1;
+    X509_free(x509);
+    BIO_free(bio);
+    STAPLE_OPENSSL_LEAVE();
+    return is_signed;
+}
+
 staple_reason_e staple_cert_make(staple_cert_t **cert, apr_pool_t *p,
                                  staple_issuers_t *issuers, const char *pem,
                                  apr_size_t pem_len, int url_needed)
 {
-    static const char end[] = "-----END CERTIFICATE-----";
     staple_reason_e reason = STAPLE_CERT_UNREADABLE;
     const staple_issuer_t *issuer = NULL;
     unsigned char *der = NULL;
-    const char *rest;
     BIO *bio = NULL;
     long len = 0;
 
@@ -387,11 +446,7 @@ staple_reason_e staple_cert_make(staple_cert_t **cert, apr_pool_t *p,
     if (bio != NULL
         && PEM_bytes_read_bio(&der, &len, NULL, PEM_STRING_X509, bio, NULL,
                               NULL)) {
-        rest = memmem(pem, pem_len, end, sizeof(end) - 1);
-        issuer = rest != NULL
-                     ? read_issuer(issuers, rest,
-                                   pem_len - (apr_size_t)(rest - pem))
-                     : NULL;
+        issuer = issuer_of(issuers, pem, pem_len);
     }
     if (issuer != NULL) {
         reason = from_der(cert, p, issuer, der, (apr_size_t)len, url_needed);

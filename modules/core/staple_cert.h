@@ -69,14 +69,32 @@ staple_issuers_t *staple_cert_issuers_make(apr_pool_t *p);
  * issuer that is not the leaf's (by name: CertIDs built from a wrong one
  * would be answered about another certificate), and a leaf without a
  * responder URL that staple_parse_url() accepts unless `url_needed` is 0.
+ * The issuer's signature is not verified: that would take longer than all else,
+ * ten thousand times at a start, and an issuer that is the wrong one does harm
+ * to this certificate alone.  Where somebody else names another issuer,
+ * staple_cert_is_signed() tells who is right.
  * For the parent while configuring, and for tools; reads no clock.
  */
 staple_reason_e staple_cert_make(staple_cert_t **cert, apr_pool_t *p,
                                  staple_issuers_t *issuers, const char *pem,
                                  apr_size_t pem_len, int url_needed);
 
-/* The same from certificates that were parsed already; the table takes its own
- * reference to the issuer. */
+/* The issuer in the table that staple_cert_make() would take for the leaf of
+ * `pem`; NULL: there is none. */
+const staple_issuer_t *staple_cert_issuer(staple_issuers_t *issuers,
+                                          const char *pem, apr_size_t pem_len);
+
+/* Has `issuer` signed the first certificate of `pem`? */
+int staple_cert_is_signed(const char *pem, apr_size_t pem_len,
+                          const staple_issuer_t *issuer);
+
+/* Has `issuer` issued `x509`: by names, by key ids where they have them, and by
+ * signature?  Not where they are the same. */
+int staple_cert_has_issued(X509 *issuer, X509 *x509);
+
+/* The same as staple_cert_make() from certificates that were parsed already,
+ * and the issuer's signature is verified; the table takes its own reference to
+ * the issuer. */
 staple_reason_e staple_cert_from_x509(staple_cert_t **cert, apr_pool_t *p,
                                       staple_issuers_t *issuers, X509 *leaf,
                                       X509 *issuer, int url_needed);

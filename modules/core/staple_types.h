@@ -5,6 +5,7 @@
 
 #include <apr.h>
 #include <apr_time.h>
+#include <stddef.h>
 
 #include "staple_reason.h"
 
@@ -65,9 +66,23 @@ typedef enum {
 /* Not one of the directive's: a new certificate may be unknown for a while. */
 #define STAPLE_EXCLUDE_UNKNOWN 16U
 
-/* What the administrator said about one certificate's refresh.  Made while
- * configuring, read-only afterwards. */
+/* The lists of a policy. */
+typedef enum {
+    STAPLE_LIST_RESPONDER,
+    STAPLE_LIST_RESPONSE_FILE,
+    STAPLE_LIST_CHAIN_FILE,
+    STAPLE_LIST_COUNT
+} staple_list_e;
+
+/*
+ * What the administrator said about one certificate's refresh.  Made while
+ * configuring, read-only afterwards.  Two of them are compared without anybody
+ * knowing the members: plain values, byte by byte, up to the lists, and then
+ * these; so nothing may stand behind the lists.
+ */
 typedef struct staple_policy_t {
+    int enabled;
+    int issuer_check;                   /* follow the issuers, too */
     apr_interval_time_t interval;       /* longest time between requests */
     apr_interval_time_t timeout;        /* of one attempt */
     apr_interval_time_t retry_interval; /* after a failed job; 0 = auto */
@@ -81,9 +96,20 @@ typedef struct staple_policy_t {
     unsigned exclude;       /* STAPLE_EXCLUDE_... */
     unsigned revoked_score; /* of a revoked certificate, in tenths */
     /* NULL-terminated lists, or NULL */
-    const char *const *urls;  /* the configured responders */
-    const char *const *files; /* with responses fetched by other means */
+    union {
+        struct {
+            const char *const *urls;  /* the configured responders */
+            const char *const *files; /* with responses fetched otherwise */
+            const char *const *chain_files; /* with issuers' certificates */
+        };
+        const char *const *lists[STAPLE_LIST_COUNT];
+    };
 } staple_policy_t;
+
+_Static_assert(sizeof(staple_policy_t)
+                   == offsetof(staple_policy_t, lists)
+                          + STAPLE_LIST_COUNT * sizeof(const char *const *),
+               "the lists come last, and each has a name");
 
 /* The values that hold where the administrator said nothing. */
 #define STAPLE_POLICY_DEFAULT                                                  \

@@ -6,6 +6,7 @@
 #include <openssl/pem.h>
 
 #define CACHE_KEY "ocspstaple_chain_files"
+#define PAIRS_KEY "ocspstaple_chain_pairs"
 
 static apr_status_t free_x509(void *x509)
 {
@@ -59,12 +60,87 @@ static const apr_array_header_t *file_of(const server_rec *s,
     return certs;
 }
 
+/* ---- who issued whom ---- */
+
+/* A pair of certificates, and what became of verifying the signature: ten
+ * thousand virtual hosts have the same few. */
+typedef struct pair_t {
+    staple_key_t keys[2];
+    X509 *issuer, *x509;
+    int has_issued;
+} pair_t;
+
+static apr_status_t free_pair(void *data)
+{
+    pair_t *pair = data;
+
+    X509_free(pair->issuer);
+    X509_free(pair->x509);
+    return APR_SUCCESS;
+}
+
+static apr_hash_t *pairs_of(apr_pool_t *pconf)
+{
+    apr_hash_t *pairs = NULL;
+
+    apr_pool_userdata_get((void **)(void *)&pairs, PAIRS_KEY, pconf);
+    if (pairs == NULL) {
+        pairs = apr_hash_make(pconf);
+        apr_pool_userdata_setn(pairs, PAIRS_KEY, apr_pool_cleanup_null, pconf);
+    }
+    return pairs;
+}
+
+static void remember(apr_hash_t *pairs, const staple_key_t keys[2],
+                     X509 *issuer, X509 *x509, int has_issued)
+{
+    apr_pool_t *pool = apr_hash_pool_get(pairs);
+    pair_t *pair = apr_pcalloc(pool, sizeof(*pair));
+
+    X509_up_ref(issuer);
+    X509_up_ref(x509);
+    memcpy(pair->keys, keys, sizeof(pair->keys));
+    pair->issuer = issuer;
+    pair->x509 = x509;
+    pair->has_issued = has_issued;
+    apr_pool_cleanup_register(pool, pair, free_pair, apr_pool_cleanup_null);
+    apr_hash_set(pairs, pair->keys, sizeof(pair->keys), pair);
+}
+
+/* Verifies a signature, once for each two certificates.  The hash is over what
+ * OpenSSL has of both anyway, SHA-1; whether they are the same is compared byte
+ * by byte. */
+static int has_issued(apr_hash_t *pairs, X509 *issuer, X509 *x509)
+{
+    staple_key_t keys[2];
+    const pair_t *pair;
+    int result;
+
+    if (X509_check_issued(issuer, x509) != X509_V_OK
+        || !staple_cert_key(&keys[0], issuer)
+        || !staple_cert_key(&keys[1], x509)) {
+        return 0;
+    }
+    pair = apr_hash_get(pairs, keys, sizeof(keys));
+    if (pair != NULL && X509_cmp(pair->issuer, issuer) == 0
+        && X509_cmp(pair->x509, x509) == 0) {
+        return pair->has_issued;
+    }
+    result = staple_cert_has_issued(issuer, x509);
+    if (pair == NULL) {
+        remember(pairs, keys, issuer, x509, result);
+    }
+    return result;
+}
+
+/* ---- the chain ---- */
+
 void staple_chain_open(staple_chain_t *chain, const server_rec *s,
                        apr_pool_t *pconf, apr_pool_t *p, SSL_CTX *ssl_ctx)
 {
-    const apr_array_header_t *paths = staple_config_get(s)->chain_files;
-    int i;
+    const char *const *path = staple_config_get(s)->policy->chain_files;
 
+    chain->pairs = pairs_of(pconf);
     chain->sent = NULL;
     SSL_CTX_get0_chain_certs(ssl_ctx, &chain->sent);
     if (chain->sent == NULL) {
@@ -72,28 +148,21 @@ void staple_chain_open(staple_chain_t *chain, const server_rec *s,
     }
     chain->trusted = SSL_CTX_get_cert_store(ssl_ctx);
     chain->own = apr_array_make(p, 4, sizeof(X509 *));
-    for (i = 0; paths != NULL && i < paths->nelts; i++) {
-        apr_array_cat(chain->own,
-                      file_of(s, pconf, APR_ARRAY_IDX(paths, i, const char *)));
+    for (; path != NULL && *path != NULL; path++) {
+        apr_array_cat(chain->own, file_of(s, pconf, *path));
     }
 }
 
-static int has_issued(X509 *issuer, X509 *x509)
+static X509 *issuer_in_store(const staple_chain_t *chain, X509 *x509)
 {
-    return X509_check_issued(issuer, x509) == X509_V_OK
-           && X509_cmp(issuer, x509) != 0;
-}
-
-static X509 *issuer_in_store(X509_STORE *store, X509 *x509)
-{
-    STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(store);
+    STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(chain->trusted);
     int i;
 
     for (i = 0; i < sk_X509_OBJECT_num(objects); i++) {
         X509 *candidate = X509_OBJECT_get0_X509(
             sk_X509_OBJECT_value(objects, i));
 
-        if (candidate != NULL && has_issued(candidate, x509)) {
+        if (candidate != NULL && has_issued(chain->pairs, candidate, x509)) {
             return candidate;
         }
     }
@@ -108,15 +177,15 @@ X509 *staple_chain_issuer(const staple_chain_t *chain, X509 *x509)
         return NULL;
     }
     for (i = 0; i < sk_X509_num(chain->sent); i++) {
-        if (has_issued(sk_X509_value(chain->sent, i), x509)) {
+        if (has_issued(chain->pairs, sk_X509_value(chain->sent, i), x509)) {
             return sk_X509_value(chain->sent, i);
         }
     }
     for (i = 0; i < chain->own->nelts; i++) {
-        if (has_issued(APR_ARRAY_IDX(chain->own, i, X509 *), x509)) {
+        if (has_issued(chain->pairs, APR_ARRAY_IDX(chain->own, i, X509 *),
+                       x509)) {
             return APR_ARRAY_IDX(chain->own, i, X509 *);
         }
     }
-    return chain->trusted != NULL ? issuer_in_store(chain->trusted, x509)
-                                  : NULL;
+    return chain->trusted != NULL ? issuer_in_store(chain, x509) : NULL;
 }

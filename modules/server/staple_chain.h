@@ -2,9 +2,10 @@
 #ifndef STAPLE_CHAIN_H
 #define STAPLE_CHAIN_H
 
+#include <apr_hash.h>
 #include <openssl/ssl.h>
 
-#include "../core/staple_openssl.h"
+#include "../core/staple_cert.h"
 #include "staple_config.h"
 
 /* All functions here run in: parent, while configuring. */
@@ -14,6 +15,7 @@ typedef struct staple_chain_t {
     STACK_OF(X509) *sent;    /* what the server sends with it; not owned */
     X509_STORE *trusted;     /* mod_ssl's CA certificates; not owned */
     apr_array_header_t *own; /* X509 * of OCSPStapleChainFile */
+    apr_hash_t *pairs;       /* who issued whom, of this configuration */
 } staple_chain_t;
 
 /* Looks where issuers of the current certificate of `ssl_ctx` may be.  Files
@@ -22,8 +24,9 @@ typedef struct staple_chain_t {
 void staple_chain_open(staple_chain_t *chain, const server_rec *s,
                        apr_pool_t *pconf, apr_pool_t *p, SSL_CTX *ssl_ctx);
 
-/* The certificate that issued `x509`, not owned by the caller, or NULL: it is
- * nowhere, or x509 is self-signed. */
+/* The certificate that issued `x509`, by its signature, which is verified once
+ * in a configuration for each two certificates; not owned by the caller.  NULL:
+ * it is nowhere, or x509 is self-signed. */
 X509 *staple_chain_issuer(const staple_chain_t *chain, X509 *x509);
 
 #endif

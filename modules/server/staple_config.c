@@ -498,8 +498,8 @@ int staple_config_is_server_only(staple_setting_e setting)
     return rows[setting].server_only;
 }
 
-const char *staple_config_text(apr_pool_t *p, const server_rec *s,
-                               staple_setting_e setting)
+const char *staple_config_text(apr_pool_t *p, staple_setting_e setting,
+                               apr_int64_t value)
 {
-    return value_text(p, &rows[setting], staple_config_value(s, setting));
+    return value_text(p, &rows[setting], value);
 }

@@ -63,11 +63,11 @@ int staple_config_any_enabled(server_rec *main_server);
 /* The directory of OCSPStapleStore, or NULL for none. */
 const char *staple_config_store(const server_rec *main_server);
 
-/* The directive of a setting, whether it is for the main server alone, and its
- * value on this server as one would write it. */
+/* The directive of a setting, whether it is for the main server alone, and a
+ * value of it as one would write it. */
 const char *staple_config_name(staple_setting_e setting);
 int staple_config_is_server_only(staple_setting_e setting);
-const char *staple_config_text(apr_pool_t *p, const server_rec *s,
-                               staple_setting_e setting);
+const char *staple_config_text(apr_pool_t *p, staple_setting_e setting,
+                               apr_int64_t value);
 
 #endif

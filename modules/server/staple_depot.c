@@ -2,7 +2,6 @@
 #include "staple_depot.h"
 
 #include <errno.h>
-#include <apr_proc_mutex.h>
 #include <http_core.h>
 #include <unistd.h>
 #include <unixd.h>
@@ -10,12 +9,12 @@
 #include "../core/staple_restore.h"
 #include "../io/staple_store.h"
 #include "staple_config.h"
+#include "staple_turn.h"
 
 /* How often a child that waits looks whether it is its turn. */
 #define LOOK apr_time_from_msec(5)
 
-/* Whose turn it is to restore.  Of the kind that the kernel frees with a
- * process that is killed; not in the store, which may be read-only. */
+/* Whose turn it is to restore; not in the store, which may be read-only. */
 static apr_proc_mutex_t *turn; /* set before fork */
 
 /* ---- trouble ---- */
@@ -64,9 +63,6 @@ const char *staple_depot_make(apr_pool_t *pconf, server_rec *s)
     status = staple_store_make(
         &why, path, is_root ? ap_unixd_config.user_id : geteuid(),
         is_root ? ap_unixd_config.group_id : getegid());
-    if (status == APR_SUCCESS) {
-        status = apr_proc_mutex_create(&turn, NULL, APR_LOCK_FCNTL, pconf);
-    }
     if (status != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, status, s,
                      STAPLE_LOGNO(0090)
@@ -74,6 +70,17 @@ const char *staple_depot_make(apr_pool_t *pconf, server_rec *s)
                      "restart staples do not survive httpd",
                      path, why != NULL ? ": " : "", why != NULL ? why : "",
                      advice(status));
+        return NULL;
+    }
+    status = staple_turn_make_lock(&turn, pconf);
+    if (status != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, status, s,
+                     STAPLE_LOGNO(0134)
+                     "OCSPStapleStore %s is not used: no file for a lock can be "
+                     "made in %s, /tmp or /dev/shm: name a directory that "
+                     "httpd's parent may write with DefaultRuntimeDir; until "
+                     "the next restart staples do not survive httpd",
+                     path, ap_runtime_dir_relative(pconf, ""));
         return NULL;
     }
     return path;

@@ -208,7 +208,7 @@ static int begin(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s,
     }
     view->main_server = s;
     view->certs = certs;
-    view->servers = staple_prime_servers();
+    view->servers = staple_prime_servers(ptemp);
     view->disabled = disabled;
     staple_view_name_servers(view, pconf, ptemp);
     view->started_at = apr_time_now();

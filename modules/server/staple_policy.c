@@ -6,6 +6,7 @@
 
 #include "staple_config.h"
 #include "staple_exclude.h"
+#include "staple_servers.h"
 #include "staple_shared.h"
 
 static const char *const *list_of(apr_pool_t *p,
@@ -21,28 +22,102 @@ static const char *const *list_of(apr_pool_t *p,
     return list;
 }
 
+/* X(setting, member): a policy's plain values that are one number each.  The
+ * settings of the main server alone are in no policy: -Wswitch-enum sees to it
+ * that each is in one list or in the other. */
+#define MEMBERS(X)                                                             \
+    X(ENABLED, enabled)                                                        \
+    X(INTERVAL, interval)                                                      \
+    X(TIMEOUT, timeout)                                                        \
+    X(RETRY_INTERVAL, retry_interval)                                          \
+    X(MAX_TRIES, max_tries)                                                    \
+    X(ACTION, action)                                                          \
+    X(METHOD, method)                                                          \
+    X(NONCE, nonce)                                                            \
+    X(CLOCK_SKEW, clock_skew)                                                  \
+    X(MAX_AGE, max_age)                                                        \
+    X(ISSUER_CHECK, issuer_check)                                              \
+    X(REVOKED_SCORE, revoked_score)
+
+#define NO_MEMBER                                                              \
+    case STAPLE_SET_CONCURRENCY:                                               \
+    case STAPLE_SET_MAX_SIZE:                                                  \
+    case STAPLE_SET_COUNT
+
+static void set_member(staple_policy_t *policy, staple_setting_e setting,
+                       apr_int64_t value)
+{
+    switch (setting) {
+#define SET(setting, member)                                                   \
+    case STAPLE_SET_##setting:                                                 \
+        policy->member = (__typeof__(policy->member))value;                    \
+        break;
+        MEMBERS(SET)
+#undef SET
+    NO_MEMBER:
+        break;
+    }
+}
+
+static apr_int64_t get_member(const staple_policy_t *policy,
+                              staple_setting_e setting)
+{
+    switch (setting) {
+#define GET(setting, member)                                                   \
+    case STAPLE_SET_##setting:                                                 \
+        return (apr_int64_t)policy->member;
+        MEMBERS(GET)
+#undef GET
+    NO_MEMBER:
+        break;
+    }
+    return 0;
+}
+
+/* The lists: whose directive, where it is in a server's configuration, and what
+ * stands for none in the dump. */
+static const struct {
+    const char *name;
+    apr_size_t at;
+    const char *none;
+} lists[STAPLE_LIST_COUNT] = {
+    [STAPLE_LIST_RESPONDER] = {"OCSPStapleResponder",
+                               APR_OFFSETOF(staple_config_t, responders),
+                               "(no list)"},
+    [STAPLE_LIST_RESPONSE_FILE] = {"OCSPStapleResponseFile",
+                                   APR_OFFSETOF(staple_config_t,
+                                                response_files),
+                                   "none"},
+    [STAPLE_LIST_CHAIN_FILE] = {"OCSPStapleChainFile",
+                                APR_OFFSETOF(staple_config_t, chain_files),
+                                "none"},
+};
+
+/* A server's list number i, as its configuration has it. */
+static const apr_array_header_t *words_of(const staple_config_t *config, int i)
+{
+    return *(apr_array_header_t *const *)(const void *)((const char *)config
+                                                        + lists[i].at);
+}
+
+/* All of it anew, also what lies between the members. */
 static void fill_policy(staple_policy_t *policy, const server_rec *s,
                         apr_pool_t *p)
 {
     const staple_config_t *config = staple_config_get(s);
+    int i;
 
     memset(policy, 0, sizeof(*policy));
-    policy->interval = staple_config_value(s, STAPLE_SET_INTERVAL);
-    policy->timeout = staple_config_value(s, STAPLE_SET_TIMEOUT);
-    policy->retry_interval = staple_config_value(s, STAPLE_SET_RETRY_INTERVAL);
-    policy->max_tries = (unsigned)staple_config_value(s, STAPLE_SET_MAX_TRIES);
-    policy->action = (staple_action_e)staple_config_value(s, STAPLE_SET_ACTION);
-    policy->method = (staple_method_e)staple_config_value(s, STAPLE_SET_METHOD);
-    policy->nonce = (int)staple_config_value(s, STAPLE_SET_NONCE);
-    policy->clock_skew = staple_config_value(s, STAPLE_SET_CLOCK_SKEW);
-    policy->max_age = staple_config_value(s, STAPLE_SET_MAX_AGE);
+    for (i = 0; i < STAPLE_SET_COUNT; i++) {
+        set_member(policy, (staple_setting_e)i,
+                   staple_config_value(s, (staple_setting_e)i));
+    }
     policy->no_network = config->responders != NULL
                          && config->responders->nelts == 0;
     policy->exclude = staple_exclude_of(config);
-    policy->revoked_score = (unsigned)staple_config_value(
-        s, STAPLE_SET_REVOKED_SCORE);
-    policy->urls = list_of(p, config->responders);
-    policy->files = list_of(p, config->response_files);
+    for (i = 0; i < STAPLE_LIST_COUNT; i++) {
+        policy->lists[i] = list_of(p, words_of(config, i));
+    }
 }
 
 static int same_list(const char *const *a, const char *const *b)
@@ -55,18 +130,52 @@ static int same_list(const char *const *a, const char *const *b)
     return (a == NULL || *a == NULL) && (b == NULL || *b == NULL);
 }
 
-int staple_policy_same(const staple_policy_t *a,
-                              const staple_policy_t *b)
+/* Are they the same, whatever a policy is made of? */
+static int is_same(const staple_policy_t *a, const staple_policy_t *b)
 {
-    return a->interval == b->interval && a->timeout == b->timeout
-           && a->retry_interval == b->retry_interval
-           && a->max_tries == b->max_tries && a->action == b->action
-           && a->method == b->method && a->nonce == b->nonce
-           && a->clock_skew == b->clock_skew && a->max_age == b->max_age
-           && a->exclude == b->exclude
-           && a->revoked_score == b->revoked_score
-           && a->no_network == b->no_network && same_list(a->urls, b->urls)
-           && same_list(a->files, b->files);
+    int i;
+
+    for (i = 0; i < STAPLE_LIST_COUNT; i++) {
+        if (!same_list(a->lists[i], b->lists[i])) {
+            return 0;
+        }
+    }
+    return memcmp(a, b, APR_OFFSETOF(staple_policy_t, lists)) == 0;
+}
+
+static const char *add_name(apr_pool_t *p, const char *names, const char *name)
+{
+    return names != NULL ? apr_pstrcat(p, names, ", ", name, NULL) : name;
+}
+
+const char *staple_policy_differences(apr_pool_t *p, const staple_policy_t *a,
+                                      const staple_policy_t *b)
+{
+    const char *names = NULL;
+    int i;
+
+    if (a == b) {
+        return NULL;
+    }
+    for (i = 0; i < STAPLE_SET_COUNT; i++) {
+        if (i != STAPLE_SET_ENABLED && i != STAPLE_SET_ISSUER_CHECK
+            && get_member(a, (staple_setting_e)i)
+                   != get_member(b, (staple_setting_e)i)) {
+            names = add_name(p, names,
+                             staple_config_name((staple_setting_e)i));
+        }
+    }
+    for (i = 0; i < STAPLE_LIST_COUNT; i++) {
+        if (i != STAPLE_LIST_CHAIN_FILE
+            && (!same_list(a->lists[i], b->lists[i])
+                || (i == STAPLE_LIST_RESPONDER
+                    && a->no_network != b->no_network))) {
+            names = add_name(p, names, lists[i].name);
+        }
+    }
+    return a->exclude != b->exclude
+               ? add_name(p, names, "OCSPStapleLogExclude")
+               : names;
 }
 
 /* The modules without which nothing works, and how to get them. */
@@ -97,26 +206,22 @@ static int check_modules(server_rec *main_server)
     return ok;
 }
 
-static const char *place_of(const server_rec *s, apr_pool_t *p)
-{
-    return s->defn_name != NULL
-               ? apr_psprintf(p, "%s (%s:%u)", s->server_hostname,
-                              s->defn_name, s->defn_line_number)
-               : s->server_hostname;
-}
-
 /* Is anything but OCSPStaple itself set here and not outside? */
 static int sets_policy(const staple_config_t *config,
                        const staple_config_t *outer)
 {
+    int i;
+
+    for (i = 0; i < STAPLE_LIST_COUNT; i++) {
+        if (words_of(config, i) != words_of(outer, i)) {
+            return 1;
+        }
+    }
     return memcmp(&config->values[STAPLE_SET_ENABLED + 1],
                   &outer->values[STAPLE_SET_ENABLED + 1],
                   sizeof(config->values) - sizeof(config->values[0]))
                != 0
-           || config->responders != outer->responders
-           || config->chain_files != outer->chain_files
-           || staple_exclude_of(config) != staple_exclude_of(outer)
-           || config->response_files != outer->response_files;
+           || staple_exclude_of(config) != staple_exclude_of(outer);
 }
 
 /* Combinations that make no sense.  `outer` is what a virtual host inherits
@@ -134,7 +239,7 @@ static int check_server(server_rec *s, const staple_config_t *outer,
                          STAPLE_LOGNO(0002)
                          "server %s sets OCSPStaple... directives, but its "
                          "OCSPStaple is Off: they have no effect",
-                         place_of(s, ptemp));
+                         staple_servers_place(ptemp, s));
         }
         return 1;
     }
@@ -144,15 +249,8 @@ static int check_server(server_rec *s, const staple_config_t *outer,
                      STAPLE_LOGNO(0003)
                      "server %s: OCSPStapleResponderAction override needs a "
                      "list: add OCSPStapleResponder with one or more URLs",
-                     place_of(s, ptemp));
+                     staple_servers_place(ptemp, s));
         return 0;
-    }
-    if (policy->no_network && policy->files == NULL) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
-                     STAPLE_LOGNO(0004)
-                     "server %s: OCSPStapleResponder none and no "
-                     "OCSPStapleResponseFile: there is nothing to staple",
-                     place_of(s, ptemp));
     }
     if (policy->retry_interval > policy->interval) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
@@ -160,7 +258,7 @@ static int check_server(server_rec *s, const staple_config_t *outer,
                      "server %s: OCSPStapleRetryInterval is longer than "
                      "OCSPStapleInterval: failed requests are repeated later "
                      "than good ones",
-                     place_of(s, ptemp));
+                     staple_servers_place(ptemp, s));
     }
     return 1;
 }
@@ -176,7 +274,7 @@ static const staple_policy_t *set_policy(server_rec *s,
     staple_policy_t *policy = apr_palloc(ptemp, sizeof(*policy));
 
     fill_policy(policy, s, ptemp);
-    if (before != NULL && staple_policy_same(before, policy)) {
+    if (before != NULL && is_same(before, policy)) {
         config->policy = before;
         return before;
     }
@@ -246,29 +344,40 @@ static void dump_main(apr_file_t *out, const server_rec *s)
               "(no command)");
 }
 
+/* A setting as everybody who acts by it finds it: in the server's policy, or in
+ * the main server's configuration. */
+static apr_int64_t in_force(const server_rec *s, staple_setting_e setting)
+{
+    return staple_config_is_server_only(setting)
+               ? staple_config_value(s, setting)
+               : get_member(staple_config_get(s)->policy, setting);
+}
+
 static void dump_server(apr_pool_t *p, apr_file_t *out, const server_rec *s,
                         int is_main)
 {
-    const staple_config_t *config = staple_config_get(s);
+    const staple_policy_t *policy = staple_config_get(s)->policy;
     int i;
 
     apr_file_printf(out, "%s %s\n", is_main ? "main server" : "virtual host",
-                    place_of(s, p));
+                    staple_servers_place(p, s));
     for (i = 0; i < STAPLE_SET_COUNT; i++) {
         staple_setting_e setting = (staple_setting_e)i;
 
         if (is_main || !staple_config_is_server_only(setting)) {
             apr_file_printf(out, "  %s %s\n", staple_config_name(setting),
-                            staple_config_text(p, s, setting));
+                            staple_config_text(p, setting,
+                                               in_force(s, setting)));
         }
     }
-    dump_list(out, "OCSPStapleResponder", config->policy->urls,
-              config->policy->no_network ? "none" : "(no list)");
-    dump_list(out, "OCSPStapleResponseFile", config->policy->files, "none");
-    dump_list(out, "OCSPStapleChainFile", list_of(p, config->chain_files),
-              "none");
+    for (i = 0; i < STAPLE_LIST_COUNT; i++) {
+        dump_list(out, lists[i].name, policy->lists[i],
+                  i == STAPLE_LIST_RESPONDER && policy->no_network
+                      ? "none"
+                      : lists[i].none);
+    }
     apr_file_printf(out, "  OCSPStapleLogExclude %s\n",
-                    staple_exclude_text(p, config->policy->exclude));
+                    staple_exclude_text(p, policy->exclude));
     if (is_main) {
         dump_main(out, s);
     }

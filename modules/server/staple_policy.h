@@ -14,7 +14,10 @@ int staple_policy_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
  * `httpd -t -D DUMP_OCSPSTAPLE`.  Runs in: parent, `httpd -t`. */
 void staple_policy_dump(apr_pool_t *pconf, server_rec *main_server);
 
-/* Do both want the same for a certificate that they share? */
-int staple_policy_same(const staple_policy_t *a, const staple_policy_t *b);
+/* The directives in which they want something else for a certificate that they
+ * share, "OCSPStapleTimeout, OCSPStapleNonce", or NULL: in none.  Not those of
+ * its issuers, which are followed where any of its servers says so. */
+const char *staple_policy_differences(apr_pool_t *p, const staple_policy_t *a,
+                                      const staple_policy_t *b);
 
 #endif

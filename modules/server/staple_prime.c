@@ -20,7 +20,9 @@ typedef struct seen_t {
     staple_key_t key;
     int index; /* in registry.certs, or -1: it is not stapled */
     staple_reason_e reason; /* why not; OK: it was met as an issuer only */
-    int has_differed; /* its servers do not agree, and that was said */
+    int is_signed; /* by the issuer that it has; 0: nobody asked so far */
+    struct seen_t *waits_for; /* its issuer, of which a server that comes later
+                                 may know who issued it; or NULL */
 } seen_t;
 
 static struct {
@@ -48,17 +50,6 @@ int staple_prime_reset(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 const apr_array_header_t *staple_prime_certificates(void)
 {
     return registry.certs;
-}
-
-const apr_array_header_t *staple_prime_servers(void)
-{
-    int i;
-
-    for (i = 0; i < registry.servers->nelts; i++) {
-        staple_servers_order(
-            APR_ARRAY_IDX(registry.servers, i, apr_array_header_t *));
-    }
-    return registry.servers;
 }
 
 /* httpd reads its configuration twice at start-up, and throws away what came
@@ -128,6 +119,7 @@ static int may_help(const seen_t *seen, const staple_policy_t *policy)
 
     return check_sources(policy, &url_needed) == STAPLE_OK
            && (seen->reason == STAPLE_CERT_NO_SOURCE
+               || seen->reason == STAPLE_CERT_WRONG_ISSUER
                || (seen->reason == STAPLE_CERT_NO_URL && !url_needed));
 }
 
@@ -135,27 +127,67 @@ static int may_help(const seen_t *seen, const staple_policy_t *policy)
  * then through the virtual hosts from the last to the first, so the one that
  * is primed last stands first in the configuration, and its policy wins; not
  * one that leaves nobody to ask. */
-static void prefer_policy(server_rec *s, seen_t *seen,
-                          const staple_policy_t *policy)
+static void prefer_policy(const seen_t *seen, const staple_policy_t *policy)
 {
     staple_refresh_cert_t *entry = &APR_ARRAY_IDX(registry.certs, seen->index,
                                                   staple_refresh_cert_t);
 
-    if (!seen->has_differed
-        && !staple_policy_same(entry->policy, policy)) {
-        seen->has_differed = 1;
-        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
-                     STAPLE_LOGNO(0012)
-                     "certificate \"%s\" is used by servers with different "
-                     "OCSPStaple... settings: those of the first virtual host "
-                     "in the configuration hold for it",
-                     entry->cert->subject);
-    }
     if (policy->files != NULL
         || staple_responders_attempts(entry->cert, policy) > 0) {
         entry->policy = policy;
     }
     entry->is_issuer = 0;
+}
+
+static void tell_wrong_issuer(const staple_cert_t *cert,
+                              const server_rec *wrong, const server_rec *right,
+                              apr_pool_t *p)
+{
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, wrong,
+                 STAPLE_LOGNO(0132)
+                 "certificate \"%s\": the issuer \"%s\" that is configured "
+                 "for server %s did not sign it, that for server %s did, and "
+                 "is used",
+                 cert->subject, cert->issuer->subject,
+                 staple_servers_place(p, wrong),
+                 staple_servers_place(p, right));
+}
+
+/* Server s has the certificate with an issuer of its own choice: where that is
+ * another one than was there before, it counts who signed the certificate, not
+ * who came first. */
+static void prefer_issuer(server_rec *s, apr_pool_t *p, seen_t *seen,
+                          const char *pem)
+{
+    staple_refresh_cert_t *entry = &APR_ARRAY_IDX(registry.certs, seen->index,
+                                                  staple_refresh_cert_t);
+    const server_rec *first = APR_ARRAY_IDX(
+        APR_ARRAY_IDX(registry.servers, seen->index, apr_array_header_t *), 0,
+        server_rec *);
+    const staple_issuer_t *issuer =
+        staple_cert_issuer(registry.issuers, pem, strlen(pem));
+    staple_cert_t *cert;
+
+    if (issuer == NULL || issuer == entry->cert->issuer) {
+        return;
+    }
+    seen->is_signed = seen->is_signed
+                      || staple_cert_is_signed(pem, strlen(pem),
+                                               entry->cert->issuer);
+    if (seen->is_signed) {
+        if (!staple_cert_is_signed(pem, strlen(pem), issuer)) {
+            tell_wrong_issuer(entry->cert, s, first, p);
+        }
+        return;
+    }
+    if (staple_cert_is_signed(pem, strlen(pem), issuer)
+        && staple_cert_make(&cert, registry.pool, registry.issuers, pem,
+                            strlen(pem), 0)
+               == STAPLE_OK) {
+        tell_wrong_issuer(entry->cert, first, s, p);
+        entry->cert = cert;
+        seen->is_signed = 1;
+    }
 }
 
 /* Server s uses certificate `index` (or one below it). */
@@ -231,7 +263,8 @@ int staple_prime_certificate(server_rec *s, apr_pool_t *p, const char *id,
     }
     seen = find(id);
     if (seen != NULL && seen->index >= 0) {
-        prefer_policy(s, seen, config->policy);
+        prefer_issuer(s, p, seen, pem);
+        prefer_policy(seen, config->policy);
         add_server(seen->index, s);
         return OK;
     }
@@ -340,12 +373,55 @@ static int has_ocsp_url(X509 *x509)
     return count > 0;
 }
 
+/* Certificate `index` is below this issuer, if that gets to be followed. */
+static void wait_for(int index, X509 *issuer)
+{
+    const staple_refresh_cert_t *entry =
+        &APR_ARRAY_IDX(registry.certs, index, staple_refresh_cert_t);
+    seen_t *seen = find(&entry->cert->key);
+    staple_key_t key;
+
+    if (seen != NULL && entry->above == 0 && staple_cert_key(&key, issuer)) {
+        seen->waits_for = find(&key);
+    }
+}
+
+/* Puts certificates below issuers that were followed later than they came. */
+static void end_waits(apr_pool_t *p)
+{
+    apr_hash_index_t *i;
+
+    for (i = apr_hash_first(p, registry.by_key); i != NULL;
+         i = apr_hash_next(i)) {
+        const seen_t *seen = apr_hash_this_val(i);
+        staple_refresh_cert_t *entry =
+            seen->index >= 0 ? &APR_ARRAY_IDX(registry.certs, seen->index,
+                                              staple_refresh_cert_t)
+                             : NULL;
+        const apr_array_header_t *servers;
+        int k;
+
+        if (entry == NULL || entry->above != 0 || seen->waits_for == NULL
+            || seen->waits_for->index < 0) {
+            continue;
+        }
+        entry->above = (apr_uint32_t)seen->waits_for->index + 1;
+        servers =
+            APR_ARRAY_IDX(registry.servers, seen->index, apr_array_header_t *);
+        for (k = 0; k < servers->nelts; k++) {
+            add_server(seen->waits_for->index,
+                       APR_ARRAY_IDX(servers, k, server_rec *));
+        }
+    }
+}
+
 /* Registers what is above certificate `index`, up to the root, which nobody
  * can revoke by OCSP. */
 static void follow_issuers(server_rec *s, apr_pool_t *p, int index,
-                           X509 *x509, const staple_chain_t *chain)
+                           const staple_chain_t *chain)
 {
-    X509 *issuer = staple_chain_issuer(chain, x509);
+    X509 *issuer = APR_ARRAY_IDX(registry.certs, index, staple_refresh_cert_t)
+                       .cert->issuer->x509;
     int depth;
 
     for (depth = 0; issuer != NULL && depth < MAX_DEPTH; depth++) {
@@ -361,6 +437,9 @@ static void follow_issuers(server_rec *s, apr_pool_t *p, int index,
                 = (apr_uint32_t)issuer_index + 1;
             add_server(issuer_index, s);
             index = issuer_index;
+        }
+        else if (issuer_index < 0 && above == NULL) {
+            wait_for(index, issuer);
         }
         issuer = above;
     }
@@ -406,9 +485,24 @@ static void check_wanted(server_rec *s, apr_pool_t *p, SSL_CTX *ssl_ctx,
                            ? "its issuer is missing"
                            : "it cannot be stapled");
     }
-    else if (staple_config_value(s, STAPLE_SET_ISSUER_CHECK)) {
+    else if (staple_config_get(s)->policy->issuer_check) {
         staple_chain_open(&chain, s, registry.pool, p, ssl_ctx);
-        follow_issuers(s, p, seen->index, x509, &chain);
+        follow_issuers(s, p, seen->index, &chain);
+    }
+}
+
+/* Nobody may be asked, and no file is named.  Of a server with certificates: of
+ * one without it means nothing but what its virtual hosts inherit. */
+static void check_sources_named(server_rec *s, apr_pool_t *p)
+{
+    const staple_policy_t *policy = staple_config_get(s)->policy;
+
+    if (policy->no_network && policy->files == NULL) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     STAPLE_LOGNO(0004)
+                     "server %s: OCSPStapleResponder none and no "
+                     "OCSPStapleResponseFile: there is nothing to staple",
+                     staple_servers_place(p, s));
     }
 }
 
@@ -421,6 +515,9 @@ int staple_prime_check_server(server_rec *s, apr_pool_t *p, int is_proxy,
 
     if (is_proxy || is_rehearsal()) {
         return OK;
+    }
+    if (is_wanted) {
+        check_sources_named(s, p);
     }
     STAPLE_OPENSSL_ENTER();
     current = SSL_CTX_get0_certificate(ssl_ctx);
@@ -440,4 +537,61 @@ int staple_prime_check_server(server_rec *s, apr_pool_t *p, int is_proxy,
     }
     STAPLE_OPENSSL_LEAVE();
     return OK;
+}
+
+/* ---- when all servers are known ---- */
+
+/* Says whose settings hold for a certificate that several servers use, and who
+ * wants something else, in which directives. */
+static void tell_differences(apr_pool_t *p, const staple_refresh_cert_t *entry,
+                             const apr_array_header_t *servers)
+{
+    const char *names, *differ = NULL;
+    const server_rec *holds = NULL, *other = NULL;
+    int i, more = -1;
+
+    for (i = 0; i < servers->nelts; i++) {
+        const server_rec *s = APR_ARRAY_IDX(servers, i, server_rec *);
+
+        names = staple_policy_differences(p, entry->policy,
+                                          staple_config_get(s)->policy);
+        if (names == NULL) {
+            holds = holds != NULL ? holds : s;
+            continue;
+        }
+        if (other == NULL) {
+            other = s;
+            differ = names;
+        }
+        more++;
+    }
+    if (other != NULL && holds != NULL) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, holds,
+                     STAPLE_LOGNO(0012)
+                     "certificate \"%s\": the settings of server %s hold for "
+                     "it, not those of server %s%s, which says otherwise in %s",
+                     entry->cert->subject, staple_servers_place(p, holds),
+                     staple_servers_place(p, other),
+                     more > 0 ? apr_psprintf(p, " (and of %d more)", more) : "",
+                     differ);
+    }
+}
+
+const apr_array_header_t *staple_prime_servers(apr_pool_t *ptemp)
+{
+    int i;
+
+    end_waits(ptemp);
+    for (i = 0; i < registry.servers->nelts; i++) {
+        const staple_refresh_cert_t *entry =
+            &APR_ARRAY_IDX(registry.certs, i, staple_refresh_cert_t);
+        apr_array_header_t *servers =
+            APR_ARRAY_IDX(registry.servers, i, apr_array_header_t *);
+
+        staple_servers_order(servers);
+        if (!entry->is_issuer) {
+            tell_differences(ptemp, entry, servers);
+        }
+    }
+    return registry.servers;
 }

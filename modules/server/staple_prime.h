@@ -27,7 +27,8 @@ int staple_prime_check_server(server_rec *s, apr_pool_t *p, int is_proxy,
 const apr_array_header_t *staple_prime_certificates(void);
 
 /* In the same order, the servers of each: apr_array_header_t * of server_rec *,
- * in the order of the configuration; for an issuer, those below it. */
-const apr_array_header_t *staple_prime_servers(void);
+ * in the order of the configuration; for an issuer, those below it.  Says where
+ * they do not agree.  Once, when all of them are known. */
+const apr_array_header_t *staple_prime_servers(apr_pool_t *ptemp);
 
 #endif

@@ -3,6 +3,8 @@
 
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include <ap_expr.h>
+#include <http_core.h>
 #include <http_protocol.h>
 #include <http_request.h>
 #include <mod_status.h>
@@ -13,6 +15,7 @@
 #include "staple_status_metrics.h"
 
 #define HANDLER "ocspstaple-status"
+#define MAX_DEPTH 16 /* of sections in a .htaccess that are looked at */
 
 /* What ?format= may be. */
 static const struct {
@@ -51,6 +54,68 @@ static int show(request_rec *r, const staple_status_query_t *query)
     return refuse(r, "format is none of: html, json, prometheus");
 }
 
+/* ---- who opened the page ---- */
+
+/* What SetHandler said, as the core keeps it: each directive has its own. */
+static const void *said(const core_dir_config *core)
+{
+    return core->expr_handler != NULL ? (const void *)core->expr_handler
+                                      : (const void *)core->handler;
+}
+
+static int says(const ap_conf_vector_t *config, const void *what, int depth);
+
+static int one_says(const apr_array_header_t *sections, const void *what,
+                    int depth)
+{
+    int i;
+
+    for (i = 0; sections != NULL && i < sections->nelts; i++) {
+        if (says(APR_ARRAY_IDX(sections, i, const ap_conf_vector_t *), what,
+                 depth)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Does this come from here, or from a <Files> or <If> in it? */
+static int says(const ap_conf_vector_t *config, const void *what, int depth)
+{
+    const core_dir_config *core =
+        config != NULL ? ap_get_core_module_config(config) : NULL;
+
+    return depth > MAX_DEPTH
+           || (core != NULL
+               && (core->handler == what || core->expr_handler == what
+                   || one_says(core->sec_file, what, depth + 1)
+                   || one_says(core->sec_if, what, depth + 1)));
+}
+
+/* SetHandler in httpd's own configuration is the administrator's; whatever else
+ * leads here may be a tenant's: .htaccess, where that may say SetHandler, and
+ * AddHandler or RewriteRule, of which nobody can tell where they stand. */
+static int is_opened_by_admin(request_rec *r)
+{
+    const core_dir_config *core =
+        ap_get_core_module_config(r->per_dir_config);
+    const struct htaccess_result *file;
+    const char *name = core->handler, *error = NULL;
+
+    if (core->expr_handler != NULL) {
+        name = ap_expr_str_exec(r, core->expr_handler, &error);
+    }
+    if (error != NULL || name == NULL || ap_cstr_casecmp(name, HANDLER) != 0) {
+        return 0;
+    }
+    for (file = r->htaccess; file != NULL; file = file->next) {
+        if (says(file->htaccess, said(core), 0)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 int staple_status_handle(request_rec *r)
 {
     staple_status_query_t query;
@@ -58,6 +123,14 @@ int staple_status_handle(request_rec *r)
 
     if (r->handler == NULL || strcmp(r->handler, HANDLER) != 0) {
         return DECLINED;
+    }
+    if (!is_opened_by_admin(r)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      STAPLE_LOGNO(0133)
+                      HANDLER " is not shown: only SetHandler in httpd's own "
+                      "configuration opens it, not .htaccess, AddHandler or "
+                      "RewriteRule");
+        return HTTP_FORBIDDEN;
     }
     if (r->method_number != M_GET) { /* HEAD is a GET to httpd */
         ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, -1);

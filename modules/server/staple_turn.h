@@ -4,6 +4,7 @@
 
 #include <apr_errno.h>
 #include <apr_pools.h>
+#include <apr_proc_mutex.h>
 
 /*
  * A lock that the kernel frees with a process that is killed, so that another
@@ -12,6 +13,15 @@
  * longer, nobody would ever refresh.
  */
 typedef struct staple_turn_t staple_turn_t;
+
+/*
+ * Makes a lock in `pconf` that the kernel frees with a process that is killed:
+ * one by fcntl(), which needs a file.  That is in DefaultRuntimeDir, where
+ * httpd has its own, or where that cannot be written in /tmp or /dev/shm, and
+ * is gone from the directory before this returns.  The status of the first
+ * attempt, where none of them takes a file.  Runs in: parent, post_config.
+ */
+apr_status_t staple_turn_make_lock(apr_proc_mutex_t **lock, apr_pool_t *pconf);
 
 /* Made in `pconf`.  Runs in: parent, post_config. */
 apr_status_t staple_turn_make(staple_turn_t **turn, apr_pool_t *pconf);
