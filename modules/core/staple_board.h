@@ -12,7 +12,7 @@ typedef enum {
     STAPLE_BOARD_PENDING, /* nothing came of any request yet */
     STAPLE_BOARD_ANSWERS, /* its last answer was of use */
     STAPLE_BOARD_FAILING, /* it was not, or there was none */
-    STAPLE_BOARD_DOWN     /* it, or its server: it is left alone but for probes */
+    STAPLE_BOARD_DOWN     /* it, or its server: left alone but for probes */
 } staple_board_health_e;
 
 /* One responder, as all certificates that name it see it. */

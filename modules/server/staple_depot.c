@@ -76,8 +76,8 @@ const char *staple_depot_make(apr_pool_t *pconf, server_rec *s)
     if (status != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, status, s,
                      STAPLE_LOGNO(0134)
-                     "OCSPStapleStore %s is not used: no file for a lock can be "
-                     "made in %s, /tmp or /dev/shm: name a directory that "
+                     "OCSPStapleStore %s is not used: no file for a lock can "
+                     "be made in %s, /tmp or /dev/shm: name a directory that "
                      "httpd's parent may write with DefaultRuntimeDir; until "
                      "the next restart staples do not survive httpd",
                      path, ap_runtime_dir_relative(pconf, ""));

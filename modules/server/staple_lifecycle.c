@@ -122,7 +122,8 @@ static apr_size_t rounded(apr_size_t size)
     return (size + 127) / 128 * 128;
 }
 
-/* The segment: board, what is known of responders, ledger, cache.  Returns 0 after an error line. */
+/* The segment: board, what is known of responders, ledger, cache.  Returns 0
+ * after an error line. */
 static int lay_out(retained_t *fresh, server_rec *s, apr_uint32_t count,
                    apr_size_t max_len)
 {

@@ -96,7 +96,8 @@ static json_t *responder(const staple_board_responder_t *row)
 {
     return json_pack(
         "{s:o, s:b, s:s, s:o, s:o, s:o, s:o}", "url", text(row->url), "healthy",
-        (int)row->is_healthy, "state", healths[row->health & 3], "failures", number(row->failures), "last_error",
+        (int)row->is_healthy, "state", healths[row->health & 3], "failures",
+        number(row->failures), "last_error",
         reason_name(row->last_error),
         "latency_ms",
         row->latency > 0 ? json_real((double)row->latency / 1000) : json_null(),

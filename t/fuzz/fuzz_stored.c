@@ -1,4 +1,4 @@
-/* The store's files, the shared store's values -> records, responses, health. */
+/* Files of the store, values of the shared store -> records, responses. */
 #include <openssl/sha.h>
 #include <string.h>
 

@@ -27,8 +27,8 @@ static const struct {
     sim_does_e does;
     apr_interval_time_t within; /* all healthy ones are to be stapled */
 } ways[] = {
-    {"one host and port that is silent", "http://dead/", "/", SIM_HANGS, SEC(3)},
-    {"one host and port that refuses", "http://dead/", "/", SIM_REFUSED, SEC(3)},
+    {"one silent host and port", "http://dead/", "/", SIM_HANGS, SEC(3)},
+    {"one that refuses", "http://dead/", "/", SIM_REFUSED, SEC(3)},
     {"hosts that refuse", "http://dead", "/", SIM_REFUSED, SEC(3)},
     {"names that do not resolve", "http://dead", "/", SIM_NO_NAME, SEC(3)},
     {"hosts that say 503", "http://dead", "/", SIM_HTTP_503, SEC(3)},

@@ -201,7 +201,7 @@ static void test_leave_alone(void)
     staple_health_leave_alone(&health, apr_time_from_sec(60), NOW);
     is_int(health.probe_at, at(60), "Retry-After: no probe before");
     staple_health_leave_alone(&health, apr_time_from_sec(1), NOW);
-    is_int(health.probe_at, at(60), "Retry-After: nor sooner for a shorter one");
+    is_int(health.probe_at, at(60), "Retry-After: no sooner for a less");
     staple_health_leave_alone(&health, apr_time_from_sec(1000000), NOW);
     is_int(health.probe_at, NOW + STAPLE_SCHEDULE_RETRY_AFTER,
            "Retry-After: within bounds");

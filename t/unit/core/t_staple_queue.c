@@ -1,4 +1,4 @@
-/* Who waits for which origin: in order; who gets the next place, and a leash. */
+/* Who waits for which origin, in order; who gets the next place; a leash. */
 #include "../tap.h"
 
 #include <apr_general.h>
@@ -36,7 +36,7 @@ static void test_responders(void)
     ok(staple_queue_find(queue, &b->id) == b, "found by its id");
     ok(staple_queue_find_origin(queue, &b->origin->id) == b->origin,
        "an origin, too");
-    ok(staple_queue_find(queue, &b->origin->id) == NULL, "not the one by other");
+    ok(staple_queue_find(queue, &b->origin->id) == NULL, "not by another");
 }
 
 static void test_counting(void)

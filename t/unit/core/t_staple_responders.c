@@ -296,7 +296,7 @@ static void test_innocent(void)
     exchange(bad, 2, STAPLE_TIMEOUT, NOW);
     exchange(worse, 3, STAPLE_TIMEOUT, NOW);
     exchange(bad, 4, STAPLE_TIMEOUT, NOW);
-    is_int(good->origin->health.is_down, 1, "two URLs fail: the origin's fault");
+    is_int(good->origin->health.is_down, 1, "two URLs fail: the origin's");
     ok(!may_ask(bad, at(1)), "who failed waits for the probe");
     ok(may_ask(good, at(1)), "who answered the last time does not");
     staple_responder_started(bad);
