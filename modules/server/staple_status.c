@@ -127,9 +127,9 @@ int staple_status_handle(request_rec *r)
     if (!is_opened_by_admin(r)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       STAPLE_LOGNO(0133)
-                      HANDLER " is not shown: only SetHandler in httpd's own "
-                      "configuration opens it, not .htaccess, AddHandler or "
-                      "RewriteRule");
+                      "ocspstaple-status is not shown: only SetHandler in "
+                      "httpd's own configuration opens it, not .htaccess, "
+                      "AddHandler or RewriteRule");
         return HTTP_FORBIDDEN;
     }
     if (r->method_number != M_GET) { /* HEAD is a GET to httpd */
