@@ -373,7 +373,8 @@ static staple_reason_e check_delegates(work_t *work)
 }
 
 /* Who signed?  The issuer needs no certificate in the response, so it comes
- * first; a delegate may bear its name. */
+ * first.  A delegate may bear its name: what tells it from a self-signed
+ * certificate is its authorityKeyIdentifier (RFC 5280 4.2.1.1). */
 static staple_reason_e check_signature(work_t *work)
 {
     X509 *issuer = work->cert->issuer->x509;
