@@ -29,6 +29,7 @@ sub failures {
 $responder->set('*', 'http=503');
 $server->start;
 ok($responder->wait_for(sub { $responder->count == 2 }), 'both are asked for');
+my $asked_at = time;
 ok(wait_until(sub { stored_files($server->root . '/store') == 2 }, 20),
    'both failures are stored');
 is(failures(), '1 1', 'as such');
@@ -47,8 +48,12 @@ for my $turn (1 .. 4) {
     $server->wait_log(qr/refresher of/, 10, since => 1);
     sleep 0.5; # time to do what it should not
 }
-is($responder->count, 2, 'four restarts ask nobody again');
-is(failures(), '1 1', 'and count nothing');
+# A start asks about what has no staple, a minute after a failure: a machine may
+# be as slow as that.
+my $minutes = int((time - $asked_at) / 60);
+cmp_ok($responder->count, '<=', 2 + 2 * $minutes,
+       'four restarts ask nobody again within a minute');
+like(failures(), $minutes ? qr/^\d+ \d+$/ : qr/^1 1$/, 'and count nothing');
 
 # ---- but whoever names another responder wants it asked now ----
 $responder->set('*', 'good');

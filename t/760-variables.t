@@ -107,8 +107,8 @@ SKIP: {
 ok($events->wait_for(15, event => 'stale', name => 'stale.example'),
    'one runs out while its responder hangs');
 get('stale.example');
-is((lines_of('stale.example'))[-1], 'HTTP/1.1 good no stale',
-   'the last word was good, but it is stale');
+is((lines_of('stale.example'))[-1], 'HTTP/1.1 pending no stale',
+   'the last word was good, but it has run out: it is stale');
 
 get('off.example');
 is((lines_of('off.example'))[-1], 'HTTP/1.1 - - -',
