@@ -277,7 +277,7 @@ void staple_eventlog_end(server_rec *s)
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
                      STAPLE_LOGNO(0142)
                      "OCSPStapleEventLog %s: %u events are not in it, as "
-                     "nobody read it until httpd ended or restarted",
+                     "nobody read it until this process ended",
                      event_log.name, waiting + event_log.lost);
     }
     event_log.sink = NULL; /* once, and nothing after it */
