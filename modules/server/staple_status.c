@@ -82,8 +82,9 @@ static int one_says(const apr_array_header_t *sections, const void *what,
 /* Does this come from here, or from a <Files> or <If> in it? */
 static int says(const ap_conf_vector_t *config, const void *what, int depth)
 {
+    /* The function, not the macro of that name, which drops `const`. */
     const core_dir_config *core =
-        config != NULL ? ap_get_core_module_config(config) : NULL;
+        config != NULL ? (ap_get_core_module_config)(config) : NULL;
 
     return depth > MAX_DEPTH
            || (core != NULL
