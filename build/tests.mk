@@ -58,6 +58,8 @@ unit_tests = \
 fuzz_targets = \
 	t/fuzz/fuzz_cache \
 	t/fuzz/fuzz_cert \
+	t/fuzz/fuzz_crl \
+	t/fuzz/fuzz_crl_delta \
 	t/fuzz/fuzz_fetch \
 	t/fuzz/fuzz_http \
 	t/fuzz/fuzz_parse \

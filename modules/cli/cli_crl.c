@@ -157,6 +157,18 @@ static json_t *json_number(const staple_crl_number_t *number)
                             : json_null();
 }
 
+/* What a list is about, or null. */
+static json_t *json_kind(const staple_crl_t *crl)
+{
+    static const char *const kinds[] = {
+        [STAPLE_CRL_ALL_CERTS] = "all",
+        [STAPLE_CRL_USER_CERTS] = "user",
+        [STAPLE_CRL_CA_CERTS] = "ca",
+        [STAPLE_CRL_ATTRIBUTE_CERTS] = "attribute"};
+
+    return crl->issuer != NULL ? json_string(kinds[crl->kind]) : json_null();
+}
+
 static json_t *json_list(apr_pool_t *p, const list_t *list)
 {
     static const staple_crl_t nothing;
@@ -166,6 +178,7 @@ static json_t *json_list(apr_pool_t *p, const list_t *list)
     json_object_set_new(object, "file", json_string(list->path));
     json_object_set_new(object, "bytes", json_integer((json_int_t)list->len));
     cli_verdict_put_reason(object, list->reason);
+    json_object_set_new(object, "certificates", json_kind(crl));
     json_object_set_new(object, "number", json_number(&crl->mark.number));
     json_object_set_new(object, "base_number",
                         json_number(&crl->base_number));

@@ -284,6 +284,7 @@ staple_crl_cert_make(staple_crl_cert_t **cert, apr_pool_t *p,
                      const STACK_OF(X509_EXTENSION) * extensions, X509 *issuer)
 {
     staple_crl_cert_t *made = apr_pcalloc(p, sizeof(*made));
+    unsigned long before = ERR_peek_error();
     staple_reason_e reason = STAPLE_OK;
 
     STAPLE_OPENSSL_ENTER();
@@ -294,9 +295,12 @@ staple_crl_cert_make(staple_crl_cert_t **cert, apr_pool_t *p,
     else if (!take_kind(&made->is_ca, extensions)) {
         reason = STAPLE_CERT_UNREADABLE;
     }
-    else {
-        take_points(&made->points, p, extensions, NID_crl_distribution_points);
-        take_points(&made->freshest, p, extensions, NID_freshest_crl);
+    take_points(&made->points, p, extensions, NID_crl_distribution_points);
+    take_points(&made->freshest, p, extensions, NID_freshest_crl);
+    if (staple_openssl_no_memory(before)) {
+        reason = STAPLE_NO_MEMORY; /* whatever it looked like */
+    }
+    if (reason == STAPLE_OK) {
         *cert = made;
     }
     STAPLE_OPENSSL_LEAVE();

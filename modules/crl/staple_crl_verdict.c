@@ -164,7 +164,8 @@ staple_crl_verdict(staple_crl_verdict_t *verdict, const staple_crl_cert_t *cert,
                    apr_time_t now)
 {
     staple_crl_verdict_t judged = {.status = STAPLE_CERT_GOOD,
-                                   .revocation_reason = -1};
+                                   .revocation_reason = -1,
+                                   .kind = base->kind};
     const staple_crl_row_t *row;
     staple_reason_e reason = check_checked(cert, base);
 

@@ -14,6 +14,7 @@ typedef struct staple_crl_verdict_t {
     apr_time_t next_update;     /* the earlier one of the lists used */
     apr_time_t use_until;       /* not to be used from here on */
     staple_crl_number_t number; /* of the newest list that was used */
+    staple_crl_kind_e kind;     /* what the list is about */
     apr_size_t entry_count;     /* of the lists used */
     int is_delta_used;          /* it was there, and newer than the base */
 } staple_crl_verdict_t;

@@ -76,6 +76,22 @@ static void check_good(void)
     is_int(ERR_peek_error(), 0, "OpenSSL's error queue is as it was");
 }
 
+/* RFC 5280 5.2.6. */
+static void check_freshest(void)
+{
+    make_crl_t knobs = good();
+    staple_crl_points_t points;
+    staple_crl_t *crl;
+
+    knobs.conf = "freshestCRL=URI:http://a/delta.crl";
+    is_reason(check(&crl, make_crl(p, &knobs)), STAPLE_OK,
+              "a list that says where its delta is");
+    staple_crl_cert_points(&points, p, crl->freshest.at,
+                           staple_crl_der_len(crl->freshest));
+    is_int(points.url_count, 1, "its delta: one URL");
+    is_str(points.points[0].urls[0], "http://a/delta.crl", "its delta");
+}
+
 static void check_numbers(void)
 {
     static const struct {
@@ -350,6 +366,7 @@ int main(void)
     leaf = make_staple_crl_cert(p, pki->leaf.x509, pki->issuer.x509);
     sibling = make_staple_crl_cert(p, pki->sibling.x509, pki->issuer.x509);
     check_good();
+    check_freshest();
     check_numbers();
     check_parts();
     check_outside();
