@@ -76,17 +76,18 @@ static model_t read_list(const uint8_t *step, apr_int64_t now)
 
 static make_der_t make_list(apr_pool_t *sub, const model_t *model)
 {
-    char number[8], base[8], reason[8], conf[256] = "";
+    char number[8] = "", base[8], reason[8], conf[256] = "";
     make_crl_t knobs = {.signer = pki->issuer, .number = number, .conf = conf,
                         .this_update = model->this_update,
                         .next_update = model->next_update};
 
-    snprintf(number, sizeof(number), model->has_number ? "%x" : "",
-             model->number);
+    if (model->has_number) {
+        snprintf(number, sizeof(number), "%x", model->number);
+    }
     snprintf(base, sizeof(base), "%x", model->base);
     snprintf(reason, sizeof(reason), "%d", model->reason);
     knobs.base = model->is_delta ? base : NULL;
-    /* The leaf's key stands for another's id: it is not looked up. */
+    /* Any key id will do: it is compared, not looked up. */
     snprintf(conf, sizeof(conf), "%s%s",
              model->has_key_id ? "2.5.29.35=DER:30:03:80:01:41\n" : "",
              points[model->point] != NULL ? points[model->point] : "");
