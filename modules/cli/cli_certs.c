@@ -137,3 +137,15 @@ int cli_certs_read(staple_cert_t **cert, staple_reason_e *reason,
                                     issuer, url_needed);
     return CLI_GO_ON;
 }
+
+int cli_certs_read_one(X509 **x509, const cli_command_t *command,
+                       apr_pool_t *p, const char *path)
+{
+    STACK_OF(X509) *certs = NULL;
+    int status = read_file(&certs, command, p, path);
+
+    if (status == CLI_GO_ON) {
+        *x509 = sk_X509_value(certs, 0);
+    }
+    return status;
+}

@@ -13,8 +13,10 @@
 static void print_option(const cli_option_t *option)
 {
     const char *line = option->help;
-    int column = printf("  --%s%s%s", option->name,
-                        option->value != NULL ? " " : "",
+    int column = printf("  %s%s%s%s", *option->name != '\0' ? "--" : "",
+                        option->name,
+                        *option->name != '\0' && option->value != NULL ? " "
+                                                                       : "",
                         option->value != NULL ? option->value : "");
 
     while (line != NULL) {
@@ -30,9 +32,11 @@ static void print_option(const cli_option_t *option)
 static void print_help(const cli_command_t *command,
                        const cli_option_t *options)
 {
-    const cli_option_t *option;
+    const cli_option_t *option = options;
+    int has_arguments = *option->name == '\0';
 
-    printf("Usage: ocspstaple %s OPTION...\n%s\n\n", command->name,
+    printf("Usage: ocspstaple %s %s%sOPTION...\n%s\n\n", command->name,
+           has_arguments ? option->value : "", has_arguments ? "... " : "",
            command->about);
     for (option = options; option->name != NULL; option++) {
         print_option(option);
@@ -118,7 +122,8 @@ static int set_value(const cli_command_t *command, const cli_option_t *option,
     const char **to = option->to;
 
     switch (option->kind) {
-    case CLI_OPTION_FLAG: /* has no value: not called */
+    case CLI_OPTION_FLAG:      /* has no value: not called */
+    case CLI_OPTION_ARGUMENTS: /* are no values */
         break;
     case CLI_OPTION_TEXT:
         *to = text;
@@ -160,7 +165,7 @@ static int read_option(const cli_command_t *command, cli_option_t *options,
     const char *value = name[len] == '=' ? name + len + 1 : NULL;
     cli_option_t *option = find_option(options, name, len);
 
-    if (option == NULL) {
+    if (option == NULL || len == 0) {
         return cli_complain(command,
                             "there is no option \"--%.*s\"; ocspstaple %s "
                             "--help lists what there is",
@@ -187,20 +192,37 @@ static int read_option(const cli_command_t *command, cli_option_t *options,
     return set_value(command, option, value);
 }
 
+/* Adds what is no option, where the command takes such. */
+static int read_argument(const cli_command_t *command, cli_option_t *options,
+                         const char *text)
+{
+    cli_option_t *row = find_option(options, "", 0);
+    cli_arguments_t *arguments = row != NULL ? row->to : NULL;
+
+    if (arguments == NULL) {
+        return cli_complain(command, "\"%s\" is not an option", text);
+    }
+    if (arguments->count == CLI_OPTIONS_MAX_ARGUMENTS) {
+        return cli_complain(command, "more than %d are given: %s",
+                            CLI_OPTIONS_MAX_ARGUMENTS, row->value);
+    }
+    arguments->list[arguments->count++] = text;
+    return CLI_GO_ON;
+}
+
 int cli_options_read(const cli_command_t *command, cli_option_t *options,
                      const char *const *args)
 {
     int status = CLI_GO_ON;
 
     for (; *args != NULL && status == CLI_GO_ON; args++) {
-        if (strcmp(*args, "--help") == 0) {
+        if (strcmp(*args, "--help") == 0 || strcmp(*args, "-h") == 0) {
             print_help(command, options);
             return 0;
         }
-        if (strncmp(*args, "--", 2) != 0) {
-            return cli_complain(command, "\"%s\" is not an option", *args);
-        }
-        status = read_option(command, options, &args);
+        status = strncmp(*args, "--", 2) == 0
+                     ? read_option(command, options, &args)
+                     : read_argument(command, options, *args);
     }
     return status;
 }
