@@ -29,6 +29,9 @@ typedef struct cli_command_t {
 int cli_complain(const cli_command_t *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Prints the version, and of which libraries. */
+void cli_print_version(void);
+
 int cli_verify_run(const cli_command_t *command, apr_pool_t *p,
                    const char *const *args);
 int cli_fetch_run(const cli_command_t *command, apr_pool_t *p,

@@ -43,20 +43,38 @@ static int read_all(unsigned char **bytes, apr_size_t *len, int file,
     return 0;
 }
 
+static int is_stdin(const char *path)
+{
+    return strcmp(path, "-") == 0;
+}
+
+const char *cli_files_name(const char *path)
+{
+    return is_stdin(path) ? "standard input" : path;
+}
+
 int cli_files_read(unsigned char **bytes, apr_size_t *len,
                    const cli_command_t *command, apr_pool_t *p,
                    const char *path, apr_size_t limit)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    static int stdin_was_read;
+    int file = is_stdin(path) ? STDIN_FILENO
+                              : open(path, O_RDONLY | O_CLOEXEC);
     int error = file < 0 ? errno : 0;
 
+    if (file == STDIN_FILENO && stdin_was_read++) {
+        return cli_complain(command, "\"-\" is given twice: standard input "
+                                     "can be read once");
+    }
     if (file >= 0) {
         error = read_all(bytes, len, file, p, limit);
+    }
+    if (file > STDIN_FILENO) {
         close(file);
     }
     if (error != 0) {
-        return cli_complain(command, "%s cannot be read: %s", path,
-                            strerror(error));
+        return cli_complain(command, "%s cannot be read: %s",
+                            cli_files_name(path), strerror(error));
     }
     return CLI_GO_ON;
 }

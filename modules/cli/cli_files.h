@@ -4,10 +4,14 @@
 
 #include "cli.h"
 
+/* What a file is called in a complaint: "-" is standard input. */
+const char *cli_files_name(const char *path);
+
 /*
- * Reads a file, a pipe or whatever `path` is, to its end or to `limit` bytes
- * and one more, which tells the caller that there are too many.  CLI_GO_ON, or
- * after a complaint the exit status.
+ * Reads a file, a pipe or whatever `path` is, or standard input, which can be
+ * read once, to its end or to `limit` bytes and one more, which tells the
+ * caller that there are too many.  CLI_GO_ON, or after a complaint the exit
+ * status.
  */
 int cli_files_read(unsigned char **bytes, apr_size_t *len,
                    const cli_command_t *command, apr_pool_t *p,

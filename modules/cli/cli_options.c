@@ -33,13 +33,21 @@ static void print_help(const cli_command_t *command,
                        const cli_option_t *options)
 {
     const cli_option_t *option = options;
+    const cli_option_t help = {.name = "help", .kind = CLI_OPTION_FLAG,
+                               .help = "print this"};
     int has_arguments = *option->name == '\0';
+    int has_times = 0;
 
     printf("Usage: ocspstaple %s %s%sOPTION...\n%s\n\n", command->name,
-           has_arguments ? option->value : "", has_arguments ? "... " : "",
+           has_arguments ? option->value : "", has_arguments ? " " : "",
            command->about);
-    for (option = options; option->name != NULL; option++) {
+    for (; option->name != NULL; option++) {
         print_option(option);
+        has_times |= option->kind == CLI_OPTION_DURATION;
+    }
+    print_option(&help);
+    if (has_times) {
+        puts("\nSECONDS: a whole number, alone or with a unit: s, mi, h or d.");
     }
 }
 
@@ -88,9 +96,10 @@ static int set_number(const cli_command_t *command, const cli_option_t *option,
     }
     return cli_complain(command,
                         "--%s: \"%s\" is not a whole number%s from "
-                        "%" APR_INT64_T_FMT " to %" APR_INT64_T_FMT,
+                        "%" APR_INT64_T_FMT " to %" APR_INT64_T_FMT "%s",
                         option->name, text, is_number ? "" : " of seconds",
-                        option->min, option->max);
+                        option->min, option->max,
+                        is_number ? "" : " (or with a unit: s, mi, h, d)");
 }
 
 static int set_url(const cli_command_t *command, const cli_option_t *option,
@@ -156,6 +165,14 @@ static cli_option_t *find_option(cli_option_t *options, const char *name,
     return NULL;
 }
 
+static int complain_of_option(const cli_command_t *command, const char *text)
+{
+    return cli_complain(command,
+                        "there is no option \"%.*s\"; ocspstaple %s --help "
+                        "lists what there is",
+                        (int)strcspn(text, "="), text, command->name);
+}
+
 /* Reads the option at *args and leaves *args at its last argument. */
 static int read_option(const cli_command_t *command, cli_option_t *options,
                        const char *const **args)
@@ -166,10 +183,7 @@ static int read_option(const cli_command_t *command, cli_option_t *options,
     cli_option_t *option = find_option(options, name, len);
 
     if (option == NULL || len == 0) {
-        return cli_complain(command,
-                            "there is no option \"--%.*s\"; ocspstaple %s "
-                            "--help lists what there is",
-                            (int)len, name, command->name);
+        return complain_of_option(command, **args);
     }
     if (option->is_given && option->kind != CLI_OPTION_URLS) {
         return cli_complain(command, "--%s is given twice", option->name);
@@ -220,9 +234,19 @@ int cli_options_read(const cli_command_t *command, cli_option_t *options,
             print_help(command, options);
             return 0;
         }
-        status = strncmp(*args, "--", 2) == 0
-                     ? read_option(command, options, &args)
-                     : read_argument(command, options, *args);
+        if (strcmp(*args, "--version") == 0 || strcmp(*args, "-V") == 0) {
+            cli_print_version();
+            return 0;
+        }
+        if (strncmp(*args, "--", 2) == 0) {
+            status = read_option(command, options, &args);
+        }
+        else if (**args == '-' && (*args)[1] != '\0') {
+            status = complain_of_option(command, *args);
+        }
+        else {
+            status = read_argument(command, options, *args);
+        }
     }
     return status;
 }

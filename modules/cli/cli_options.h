@@ -79,9 +79,9 @@ typedef struct cli_option_t {
 
 /*
  * Reads all arguments: "--name value" or "--name=value", and, where the table
- * has a row for them, others.  CLI_GO_ON, or the exit status: after --help or
- * -h, or after a complaint about an option that is unknown, given twice,
- * without its value or with a wrong one.
+ * has a row for them, others.  CLI_GO_ON, or the exit status: after --help,
+ * -h, --version or -V, or after a complaint about an option that is unknown,
+ * given twice, without its value or with a wrong one.
  */
 int cli_options_read(const cli_command_t *command, cli_option_t *options,
                      const char *const *args);

@@ -7,8 +7,6 @@
 #include "../core/staple_text.h"
 #include "cli_status.h"
 
-static const char *const words[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
-
 static const cli_finding_t *get(const apr_array_header_t *findings, int i)
 {
     return &APR_ARRAY_IDX(findings, i, cli_finding_t);
@@ -171,7 +169,7 @@ int cli_show_lines(FILE *out, apr_pool_t *p, const apr_array_header_t *findings,
     int count, i;
     const cli_finding_t *worst = find_worst(&count, findings);
 
-    fprintf(out, "OCSP %s: ", words[worst->exit]);
+    fprintf(out, "OCSP %s: ", cli_status_word(worst->exit));
     if (!is_alone && count > 0) {
         fprintf(out, "%d of %d: ", count, findings->nelts);
     }
@@ -189,8 +187,8 @@ int cli_show_lines(FILE *out, apr_pool_t *p, const apr_array_header_t *findings,
     for (i = 0; i < findings->nelts && !is_alone && !is_quiet; i++) {
         const cli_finding_t *finding = get(findings, i);
 
-        fprintf(out, "%s: %s: %s\n", words[finding->exit], finding->label,
-                finding->why);
+        fprintf(out, "%s: %s: %s\n", cli_status_word(finding->exit),
+                finding->label, finding->why);
     }
     if (is_alone && !is_quiet) {
         print_details(out, p, worst);
@@ -236,7 +234,7 @@ static json_t *finding_json(apr_pool_t *p, const cli_finding_t *finding)
                         json_integer(atoi(finding->target->port)));
     put(object, "address", finding->peer.address);
     put(object, "protocol", finding->peer.protocol);
-    put(object, "result", words[finding->exit]);
+    put(object, "result", cli_status_word(finding->exit));
     json_object_set_new(object, "exit", json_integer(finding->exit));
     put(object, "why", finding->why);
     json_object_set_new(object, "trusted",
@@ -268,7 +266,7 @@ int cli_show_json(FILE *out, apr_pool_t *p, const apr_array_header_t *findings)
     for (i = 0; i < findings->nelts; i++) {
         json_array_append_new(hosts, finding_json(p, get(findings, i)));
     }
-    put(object, "result", words[worst]);
+    put(object, "result", cli_status_word(worst));
     json_object_set_new(object, "exit", json_integer(worst));
     json_object_set_new(object, "hosts", hosts);
     cli_verdict_put_json(out, object);

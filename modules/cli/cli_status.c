@@ -5,6 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *cli_status_word(int status)
+{
+    static const char *const words[] = {"OK", "WARNING", "CRITICAL",
+                                        "UNKNOWN"};
+
+    return words[status];
+}
+
 const char *cli_status_text(apr_pool_t *p, const json_t *text)
 {
     char *copy;
@@ -15,7 +23,7 @@ const char *cli_status_text(apr_pool_t *p, const json_t *text)
     }
     copy = apr_pstrdup(p, json_string_value(text));
     for (c = copy; *c != '\0'; c++) {
-        if (*c < ' ' || *c > '~') {
+        if (*c < ' ' || *c > '~' || *c == '|') {
             *c = '?';
         }
     }
@@ -29,8 +37,7 @@ static cli_status_verdict_t say(int status, const char *why)
     return verdict;
 }
 
-/* An instant as the module writes it (RFC 3339, UTC).  Returns 0 for others. */
-static int read_time(apr_time_t *at, const char *text)
+int cli_status_time(apr_time_t *at, const char *text)
 {
     apr_time_exp_t t = {0};
     char end;
@@ -82,8 +89,7 @@ static const char *what_is_missing(const json_t *document)
     return NULL;
 }
 
-/* How bad the conditions of one certificate are. */
-static int judge_conditions(const json_t *conditions)
+int cli_status_conditions(const json_t *conditions)
 {
     static const char *const critical[] = {"revoked", "issuer-revoked",
                                            "must-staple"};
@@ -112,7 +118,8 @@ static cli_status_verdict_t judge_certificates(apr_pool_t *p,
     size_t i;
 
     json_array_foreach(certificates, i, entry) {
-        int status = judge_conditions(json_object_get(entry, "conditions"));
+        int status =
+            cli_status_conditions(json_object_get(entry, "conditions"));
 
         troubled += status != CLI_STATUS_OK;
         if (status > worst) {
@@ -216,7 +223,7 @@ cli_status_verdict_t cli_status_judge(json_t **document, apr_pool_t *p,
                    apr_psprintf(p, "not a status of mod_ocspstaple: it has no "
                                 "%s", missing));
     }
-    if (!read_time(&at, json_string_value(
+    if (!cli_status_time(&at, json_string_value(
                             json_object_get(*document, "generated_at")))) {
         return say(CLI_STATUS_UNKNOWN, "generated_at is no time");
     }

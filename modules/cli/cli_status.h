@@ -18,9 +18,19 @@ typedef struct cli_status_verdict_t {
     const char *why; /* one sentence, printable */
 } cli_status_verdict_t;
 
-/* Text from the document, with everything but printable ASCII as '?', from p;
- * "-" for what is no text. */
+/* OK, WARNING, CRITICAL or UNKNOWN. */
+const char *cli_status_word(int status);
+
+/* Text from the document, from p, with everything but printable ASCII as '?',
+ * and '|', too, which begins performance data; "-" for what is no text. */
 const char *cli_status_text(apr_pool_t *p, const json_t *text);
+
+/* An instant as the module writes it (RFC 3339, UTC); `text` may be NULL.  0
+ * for others. */
+int cli_status_time(apr_time_t *at, const char *text);
+
+/* How bad a certificate's "conditions" are: CLI_STATUS_... */
+int cli_status_conditions(const json_t *conditions);
 
 /*
  * Judges a document of `len` bytes at `now`; *document is what it says, the

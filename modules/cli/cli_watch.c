@@ -1,4 +1,5 @@
 /* The command status: gets a server's status, prints a table, judges it. */
+#include <apr_strings.h>
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,11 +9,19 @@
 #include "../core/staple_version.h"
 #include "cli_files.h"
 #include "cli_options.h"
-#include "cli_status.h"
+#include "cli_table.h"
+#include "cli_verdict.h"
 
 #define MAX_DOCUMENT (64 * 1024 * 1024) /* 10,000 certificates have 10 MB */
 #define TIMEOUT 20                      /* seconds for all of it */
 #define MAX_AGE apr_time_from_sec(300)
+
+/* What the options say. */
+typedef struct wish_t {
+    cli_arguments_t sources;
+    apr_interval_time_t max_age;
+    int json, is_quiet;
+} wish_t;
 
 /* A document that grows, to a limit. */
 typedef struct document_t {
@@ -76,6 +85,24 @@ static const char *get_url(document_t *document, const char *url)
     return why;
 }
 
+/* The URL with format=json in its query, unless it names a format; without a
+ * fragment, which servers are not told. */
+static const char *with_format(apr_pool_t *p, const char *url)
+{
+    const char *whole = apr_pstrmemdup(p, url, strcspn(url, "#"));
+    const char *query = strchr(whole, '?');
+
+    if (query == NULL) {
+        return apr_pstrcat(p, whole, "?format=json", NULL);
+    }
+    if (strncmp(query + 1, "format=", 7) == 0
+        || strstr(query, "&format=") != NULL) {
+        return whole;
+    }
+    return apr_pstrcat(p, whole, query[1] != '\0' ? "&" : "", "format=json",
+                       NULL);
+}
+
 static int is_url(const char *source)
 {
     return strncmp(source, "http://", 7) == 0
@@ -89,7 +116,7 @@ static const char *get_source(document_t *got, const cli_command_t *command,
     unsigned char *bytes;
 
     if (is_url(source)) {
-        return get_url(got, source);
+        return get_url(got, with_format(p, source));
     }
     if (cli_files_read(&bytes, &got->len, command, p, source, MAX_DOCUMENT)
         != CLI_GO_ON) {
@@ -103,40 +130,39 @@ static const char *get_source(document_t *got, const cli_command_t *command,
     return got->len > MAX_DOCUMENT ? "the file is larger than 64 MiB" : NULL;
 }
 
-static void print_table(apr_pool_t *p, const json_t *document)
+/* ---- what it says ---- */
+
+/* Judges what was got, or says `why` it was not, and prints that. */
+static int report(apr_pool_t *p, const document_t *got, const char *why,
+                  const wish_t *wish)
 {
-    const json_t *entry;
-    size_t i;
+    apr_time_t now = apr_time_now();
+    cli_status_verdict_t verdict = {CLI_STATUS_UNKNOWN, why};
+    cli_table_t *table = NULL;
+    json_t *document = NULL;
 
-    printf("%-14s %-6s %-21s %-5s %s\n", "STATE", "STALE", "NEXT REFRESH",
-           "SCORE", "CERTIFICATE");
-    json_array_foreach(json_object_get(document, "certificates"), i, entry) {
-        const json_t *error = json_object_get(entry, "error");
-
-        printf("%-14s %-6s %-21s %-5.1f %s%s%s\n",
-               cli_status_text(p, json_object_get(entry, "state")),
-               json_is_true(json_object_get(entry, "stale")) ? "stale" : "-",
-               cli_status_text(p, json_object_get(entry, "next_refresh")),
-               json_number_value(json_object_get(entry, "score")),
-               cli_status_text(p, json_object_get(entry, "subject")),
-               json_is_string(error) ? ": " : "",
-               json_is_string(error) ? cli_status_text(p, error) : "");
+    if (why == NULL) {
+        verdict = cli_status_judge(&document, p,
+                                   got->bytes != NULL ? got->bytes : "",
+                                   got->len, wish->max_age, now);
     }
-}
-
-static int report(apr_pool_t *p, const document_t *got, int is_quiet,
-                  apr_interval_time_t max_age)
-{
-    static const char *const words[] = {"OK", "WARNING", "CRITICAL",
-                                        "UNKNOWN"};
-    json_t *document;
-    cli_status_verdict_t verdict = cli_status_judge(
-        &document, p, got->bytes != NULL ? got->bytes : "", got->len, max_age,
-        apr_time_now());
-
-    printf("OCSP %s: %s\n", words[verdict.exit], verdict.why);
-    if (!is_quiet && verdict.exit != CLI_STATUS_UNKNOWN) {
-        print_table(p, document);
+    if (verdict.exit != CLI_STATUS_UNKNOWN) {
+        table = cli_table_make(p, document);
+    }
+    if (wish->json) {
+        cli_verdict_put_json(stdout,
+                             cli_table_json(table, &verdict, wish->is_quiet));
+        json_decref(document);
+        return verdict.exit;
+    }
+    printf("OCSP %s: %s", cli_status_word(verdict.exit), verdict.why);
+    if (table != NULL) {
+        fputs(" |", stdout);
+        cli_table_print_data(stdout, table, now);
+    }
+    putchar('\n');
+    if (table != NULL && !wish->is_quiet) {
+        cli_table_print(stdout, p, table);
     }
     json_decref(document);
     return verdict.exit;
@@ -145,39 +171,34 @@ static int report(apr_pool_t *p, const document_t *got, int is_quiet,
 int cli_watch_run(const cli_command_t *command, apr_pool_t *p,
                   const char *const *args)
 {
-    const char *source = NULL;
-    apr_interval_time_t max_age = MAX_AGE;
-    int is_quiet = 0;
+    wish_t wish = {.max_age = MAX_AGE};
     document_t got = {NULL, 0, 0};
-    const char *why;
-    int status;
     cli_option_t options[] = {
+        {.name = "", .value = "URL|FILE", .kind = CLI_OPTION_ARGUMENTS,
+         .to = &wish.sources,
+         .help = "of the status; ?format=json is added to a URL"},
         {.name = "max-age", .value = "SECONDS", .kind = CLI_OPTION_DURATION,
-         .to = &max_age, .min = 1, .max = 31536000,
+         .to = &wish.max_age, .min = 1, .max = 31536000,
          .help = "how old the status may be (default: 300)"},
-        {.name = "quiet", .kind = CLI_OPTION_FLAG, .to = &is_quiet,
-         .help = "only the first line"},
+        {.name = "json", .kind = CLI_OPTION_FLAG, .to = &wish.json,
+         .help = "print one JSON object instead of lines"},
+        {.name = "quiet", .kind = CLI_OPTION_FLAG, .to = &wish.is_quiet,
+         .help = "only the first line; no certificates in the JSON"},
         {.name = NULL}};
+    int status = cli_options_read(command, options, args);
 
-    if (args[0] != NULL && strncmp(args[0], "--", 2) != 0) {
-        source = *args++;
-    }
-    status = cli_options_read(command, options, args);
     if (status != CLI_GO_ON) {
         return status == 0 ? 0 : CLI_STATUS_UNKNOWN;
     }
-    if (source == NULL) {
-        cli_complain(command, "which status? give a URL or a file");
+    if (wish.sources.count != 1) {
+        cli_complain(command, wish.sources.count == 0
+                                  ? "which status? give a URL or a file"
+                                  : "one status at a time: give one URL or "
+                                    "one file");
         return CLI_STATUS_UNKNOWN;
     }
-    why = get_source(&got, command, p, source);
-    if (why != NULL) {
-        printf("OCSP UNKNOWN: %s\n", why);
-        status = CLI_STATUS_UNKNOWN;
-    }
-    else {
-        status = report(p, &got, is_quiet, max_age);
-    }
+    status = report(p, &got,
+                    get_source(&got, command, p, wish.sources.list[0]), &wish);
     free(got.bytes);
     return status;
 }
