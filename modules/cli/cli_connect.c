@@ -269,12 +269,10 @@ static void look(cli_peer_t *peer, apr_pool_t *p, SSL *ssl,
     peer->protocol = SSL_get_version(ssl);
     peer->leaf = keep(p, SSL_get0_peer_certificate(ssl));
     peer->refused = why_refused(p, SSL_get_verify_result(ssl));
-    if (peer->leaf != NULL && options->issuer != NULL) {
-        peer->issuer =
-            has_issued(options->issuer, peer->leaf) ? options->issuer : NULL;
-    }
-    else if (peer->leaf != NULL) {
-        peer->issuer = keep(p, find_issuer(ssl, peer->leaf));
+    if (peer->leaf != NULL) {
+        peer->issuer = keep(p, options->issuers != NULL
+                                   ? issuer_among(options->issuers, peer->leaf)
+                                   : find_issuer(ssl, peer->leaf));
     }
     if (der != NULL && len > 0) {
         peer->staple = apr_pmemdup(p, der, (apr_size_t)len);
