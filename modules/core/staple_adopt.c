@@ -74,7 +74,6 @@ static void take_good_away(staple_record_t *record,
                           offered->use_until)
         == STAPLE_OK) {
         *record = *offered;
-        staple_writer_put_record(writer, index, record);
     }
 }
 

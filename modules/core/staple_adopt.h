@@ -24,8 +24,8 @@
  * or why verification refused it; *record is as it was.  But for one case: what
  * is known to be revoked must not be stapled as good.  A newer response that
  * says revoked and has ended within the tolerance of clocks is STAPLE_EXPIRED,
- * and takes the good one's place for nobody to staple; *record says revoked,
- * and is published.
+ * and takes the good one's place for nobody to staple; *record says revoked
+ * then, and is the caller's to publish.
  */
 staple_reason_e staple_adopt(staple_record_t *record, staple_writer_t *writer,
                              apr_uint32_t index, const staple_cert_t *cert,

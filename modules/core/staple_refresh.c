@@ -174,6 +174,50 @@ staple_exchange_t *staple_refresh_next(staple_refresh_t *refresh,
 
 /* ---- taking answers ---- */
 
+/* The URL as the certificate names it, or NULL: it does not. */
+static const char *find_url(const staple_entry_t *entry, const char *url)
+{
+    const char *own;
+    int by_get;
+    unsigned i;
+
+    for (i = 0;
+         (own = staple_responders_attempt(&by_get, entry->cert, entry->policy,
+                                          i))
+         != NULL;
+         i++) {
+        if (strcmp(own, url) == 0) {
+            return own;
+        }
+    }
+    return NULL;
+}
+
+/* How long a responder that is down is left alone because it asked for that:
+ * not for longer than a certificate that it is asked about can wait. */
+static apr_interval_time_t left_alone_for(staple_refresh_t *refresh,
+                                          const staple_responder_t *r,
+                                          apr_interval_time_t retry_after,
+                                          apr_time_t now)
+{
+    staple_record_t record;
+    apr_uint32_t i;
+
+    if (!r->is_down || retry_after <= STAPLE_SCHEDULE_MUST_STAPLE) {
+        return retry_after;
+    }
+    for (i = 0; i < refresh->count; i++) {
+        const staple_entry_t *entry = &refresh->entries[i];
+
+        if (entry->insists && find_url(entry, r->url) != NULL
+            && staple_cache_get_record(&record, refresh->cache, i)
+            && !staple_record_is_usable(&record, now)) {
+            return STAPLE_SCHEDULE_MUST_STAPLE;
+        }
+    }
+    return retry_after;
+}
+
 /* The responder's health after this exchange, and what follows from it. */
 static void judge_responder(staple_refresh_t *refresh,
                             const staple_exchange_t *exchange,
@@ -184,7 +228,8 @@ static void judge_responder(staple_refresh_t *refresh,
     staple_responder_change_e change = staple_responder_ended(
         r, exchange->index, reason, answer->http_status, answer->took, now);
 
-    staple_responder_leave_alone(r, answer->retry_after, now);
+    staple_responder_leave_alone(
+        r, left_alone_for(refresh, r, answer->retry_after, now), now);
     if (change == STAPLE_RESPONDER_SAME) {
         return;
     }
@@ -401,25 +446,6 @@ staple_refresh_t *staple_refresh_make(apr_pool_t *p,
     staple_follow_settle(refresh->follow, now);
     refresh->free = staple_exchange_make(p, options->concurrency);
     return refresh;
-}
-
-/* The URL as the certificate names it, or NULL: it does not. */
-static const char *find_url(const staple_entry_t *entry, const char *url)
-{
-    const char *own;
-    int by_get;
-    unsigned i;
-
-    for (i = 0;
-         (own = staple_responders_attempt(&by_get, entry->cert, entry->policy,
-                                          i))
-         != NULL;
-         i++) {
-        if (strcmp(own, url) == 0) {
-            return own;
-        }
-    }
-    return NULL;
 }
 
 void staple_refresh_was_down(staple_refresh_t *refresh, const char *url,
