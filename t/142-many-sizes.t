@@ -15,7 +15,7 @@ use Staple::Server;
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $clients = Staple::Clients->new(pki => $pki);
 my $responder = Staple::Responder->new(pki => $pki);
-my @tenants = $pki->certs(200, prefix => 'tenant', url => $responder->url,
+my @tenants = $pki->certs(400, prefix => 'tenant', url => $responder->url,
                           same_key => 1);
 my @names = map { $_->{name} } @tenants;
 
