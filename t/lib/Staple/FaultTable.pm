@@ -142,10 +142,10 @@ my %groups = (
          qr/is out of date/, 'good', this => -60, next => -30],
         [second => 'sends what ends in a second',
          qr/ends before another|is out of date/, 'good', next => 1,
-         -new => 'good'],
+         -new => ['good', 'invalid:expired']],
         [sametime => 'replays what was good, where a revocation with the same '
          . 'thisUpdate is held', qr/older than the one held/, 'good',
-         %before, produced => $before, -new => 'good',
+         %before, produced => $before, -new => ['good'],
          -held => ['revoked', %before, produced => $later]],
         [older => 'replays that it did not know the certificate',
          qr/does not know|older than the one held/, 'unknown', this => -86400],
