@@ -50,7 +50,8 @@ ok(wait_status($port, sub { is_shown_down($_) }),
    'the status shows it at its URL');
 $server->stop;
 ok(-s $file, 'httpd has ended: the file is there');
-is((stat _)[2] & 07777, 0600, 'for its owner alone');
+is(sprintf('%04o', (stat _)[2] & oct '7777'), '0600',
+   'for its owner alone');
 
 # ---- after a restart ----
 
