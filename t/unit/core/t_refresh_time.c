@@ -223,7 +223,7 @@ static void test_slept(void)
 static void test_no_limit(void)
 {
     sim_place_t *place;
-    sim_t *sim = begin(&place, SIM_REFUSED);
+    sim_t *sim = begin(&place, SIM_JUNK);
 
     sim_run(sim, 7 * DAY);
     ok(longest_gap(sim, 1) <= SEC(661), "none: asked every ten minutes");
@@ -235,7 +235,7 @@ static void test_no_limit(void)
     sim = begin(&place, SIM_GOOD);
     place->life = 30 * DAY;
     sim_run(sim, SEC(1));
-    place->does = SIM_REFUSED;
+    place->does = SIM_JUNK;
     sim_run(sim, 20 * DAY);
     ok(longest_gap(sim, 2) <= SEC(3961) && longest_gap(sim, 2) > SEC(3500),
        "none, a month held: every hour");
@@ -244,7 +244,7 @@ static void test_no_limit(void)
 static void test_limit(void)
 {
     sim_place_t *place;
-    sim_t *sim = begin(&place, SIM_REFUSED);
+    sim_t *sim = begin(&place, SIM_JUNK);
 
     sim->policy.max_tries = 3;
     sim_run(sim, HOUR);
@@ -255,12 +255,12 @@ static void test_limit(void)
     is_int(sim->gave_up, 1, "MaxTries 3: which is not told again");
     place->does = SIM_GOOD;
     sim_run(sim, DAY);
-    place->does = SIM_REFUSED;
+    place->does = SIM_JUNK;
     sim_run(sim, DAY);
     is_int(sim->gave_up, 2, "MaxTries 3: until the next time");
 
     /* Whoever raises it has it asked. */
-    sim = begin(&place, SIM_REFUSED);
+    sim = begin(&place, SIM_JUNK);
     sim->policy.max_tries = 3;
     sim_run(sim, HOUR);
     place->does = SIM_GOOD;
@@ -288,7 +288,7 @@ static void test_quarter(void)
         place->life = 4 * HOUR;
         sim_run(sim, SEC(1));
         end = sim_record(sim, 0).use_until;
-        place->does = SIM_HTTP_503;
+        place->does = SIM_HTTP_404;
         place->retry_after = wanted[i];
         first = sim->asked_count + 1;
         sim_run(sim, 4 * HOUR - SEC(2));
@@ -311,7 +311,7 @@ static void test_quarter(void)
 static void test_start(void)
 {
     sim_place_t *place;
-    sim_t *sim = begin(&place, SIM_REFUSED);
+    sim_t *sim = begin(&place, SIM_JUNK);
     unsigned i;
 
     sim->policy.max_tries = 3;
@@ -322,7 +322,7 @@ static void test_start(void)
     sim_run(sim, SEC(1));
     ok(sim_is_stapled(sim, 0), "start: asked at once");
 
-    sim = begin(&place, SIM_REFUSED);
+    sim = begin(&place, SIM_JUNK);
     sim->policy.retry_interval = HOUR;
     for (i = 0; i < 60; i++) {
         sim_run(sim, SEC(7));
@@ -350,7 +350,7 @@ static void test_start(void)
 static void test_must_staple(void)
 {
     sim_place_t *place;
-    sim_t *sim = begin(&place, SIM_HTTP_503);
+    sim_t *sim = begin(&place, SIM_HTTP_404);
 
     sim->certs[0].must_staple = 1;
     sim->policy.max_tries = 1;
@@ -364,7 +364,7 @@ static void test_must_staple(void)
     sim_run(sim, SEC(301));
     ok(longest_gap(sim, 1) <= SEC(301), "must-staple: after a restart, too");
 
-    sim = begin(&place, SIM_HTTP_503);
+    sim = begin(&place, SIM_HTTP_404);
     sim->certs[0].must_staple = 1;
     sim->entries[0].is_issuer = 1;
     sim->policy.max_tries = 1;
@@ -376,7 +376,7 @@ static void test_must_staple(void)
     sim->certs[0].must_staple = 1;
     sim->policy.max_tries = 1;
     sim_run(sim, SEC(1));
-    place->does = SIM_HTTP_503;
+    place->does = SIM_HTTP_404;
     sim_run(sim, 4 * HOUR);
     is_int(sim->asked_count, 2, "must-staple, held: given up");
     place->does = SIM_GOOD;
@@ -455,7 +455,7 @@ static void test_clock(void)
 
     for (i = 0; i < COUNT(rows); i++) {
         sim_place_t *place;
-        sim_t *sim = begin(&place, rows[i].is_new ? SIM_UNKNOWN : SIM_REFUSED);
+        sim_t *sim = begin(&place, rows[i].is_new ? SIM_UNKNOWN : SIM_JUNK);
 
         sim->certs[0].must_staple = rows[i].must_staple != 0;
         if (rows[i].is_new) {
