@@ -7,6 +7,7 @@ libstaple_test_la_SOURCES = \
 	t/unit/make_der.c t/unit/make_der.h \
 	t/unit/make_hostile.c t/unit/make_hostile.h \
 	t/unit/make_ocsp.c t/unit/make_ocsp.h \
+	t/unit/must.h \
 	t/unit/sim.c t/unit/sim.h \
 	t/unit/tap.h \
 	t/fuzz/fuzz.h \

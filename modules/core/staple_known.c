@@ -4,6 +4,7 @@
 #include <openssl/sha.h>
 #include <string.h>
 
+#include "staple_bytes.h"
 #include "staple_cache_int.h"
 
 static const char magic[8] = {'O', 'C', 'S', 'P', 'R', 'S', 'P', '1'};
@@ -116,27 +117,6 @@ void staple_known_adopt(staple_known_t *known, const staple_known_t *older)
 
 /* ---- in the store ---- */
 
-static unsigned char *put(unsigned char *at, apr_uint64_t value, int bytes)
-{
-    int i;
-
-    for (i = bytes - 1; i >= 0; i--) {
-        at[i] = (unsigned char)value;
-        value >>= 8;
-    }
-    return at + bytes;
-}
-
-static apr_uint64_t get(const unsigned char **at, int bytes)
-{
-    apr_uint64_t value = 0;
-
-    for (; bytes > 0; bytes--) {
-        value = value << 8 | *(*at)++;
-    }
-    return value;
-}
-
 apr_size_t staple_known_encode(unsigned char *buf,
                                const staple_known_row_t *rows,
                                apr_uint32_t count)
@@ -145,14 +125,14 @@ apr_size_t staple_known_encode(unsigned char *buf,
     apr_uint32_t i;
 
     memcpy(at, magic, sizeof(magic));
-    at = put(at + sizeof(magic), count, 4);
+    at = staple_bytes_put(at + sizeof(magic), count, 4);
     for (i = 0; i < count; i++) {
         memcpy(at, rows[i].id.bytes, sizeof(rows[i].id.bytes));
         at += sizeof(rows[i].id.bytes);
-        at = put(at, (apr_uint64_t)rows[i].known_at, 8);
-        at = put(at, (apr_uint64_t)rows[i].probe_at, 8);
-        at = put(at, rows[i].probes, 4);
-        at = put(at, rows[i].flags, 4);
+        at = staple_bytes_put(at, (apr_uint64_t)rows[i].known_at, 8);
+        at = staple_bytes_put(at, (apr_uint64_t)rows[i].probe_at, 8);
+        at = staple_bytes_put(at, rows[i].probes, 4);
+        at = staple_bytes_put(at, rows[i].flags, 4);
     }
     SHA256(buf, (size_t)(at - buf), at);
     return (apr_size_t)(at - buf) + STAPLE_KNOWN_TAIL;
@@ -169,7 +149,7 @@ static int is_whole(apr_uint32_t *count, const unsigned char *buf,
         || memcmp(buf, magic, sizeof(magic)) != 0) {
         return 0;
     }
-    *count = (apr_uint32_t)get(&at, 4);
+    *count = (apr_uint32_t)staple_bytes_get(&at, 4);
     if (*count > STAPLE_KNOWN_MAX
         || len != STAPLE_KNOWN_HEAD + *count * STAPLE_KNOWN_ROW
                       + STAPLE_KNOWN_TAIL) {
@@ -186,10 +166,10 @@ static staple_known_row_t get_row(const unsigned char *buf, apr_uint32_t i)
 
     memcpy(row.id.bytes, at, sizeof(row.id.bytes));
     at += sizeof(row.id.bytes);
-    row.known_at = (apr_time_t)get(&at, 8);
-    row.probe_at = (apr_time_t)get(&at, 8);
-    row.probes = (apr_uint32_t)get(&at, 4);
-    row.flags = (apr_uint32_t)get(&at, 4) & STAPLE_KNOWN_FLAGS;
+    row.known_at = (apr_time_t)staple_bytes_get(&at, 8);
+    row.probe_at = (apr_time_t)staple_bytes_get(&at, 8);
+    row.probes = (apr_uint32_t)staple_bytes_get(&at, 4);
+    row.flags = (apr_uint32_t)staple_bytes_get(&at, 4) & STAPLE_KNOWN_FLAGS;
     return row;
 }
 

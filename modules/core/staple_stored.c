@@ -4,29 +4,9 @@
 #include <openssl/sha.h>
 #include <string.h>
 
+#include "staple_bytes.h"
+
 static const char magic[8] = {'O', 'C', 'S', 'P', 'S', 'T', 'P', '1'};
-
-static unsigned char *put(unsigned char *at, apr_uint64_t value, int bytes)
-{
-    int i;
-
-    for (i = bytes - 1; i >= 0; i--) {
-        at[i] = (unsigned char)value;
-        value >>= 8;
-    }
-    return at + bytes;
-}
-
-static const unsigned char *get(apr_uint64_t *value, const unsigned char *at,
-                                int bytes)
-{
-    int i;
-
-    for (*value = 0, i = 0; i < bytes; i++) {
-        *value = *value << 8 | at[i];
-    }
-    return at + bytes;
-}
 
 apr_size_t staple_stored_encode(unsigned char *buf,
                                 const unsigned char sha256[32],
@@ -39,19 +19,19 @@ apr_size_t staple_stored_encode(unsigned char *buf,
     at += sizeof(magic);
     memcpy(at, sha256, 32);
     at += 32;
-    at = put(at, (apr_uint64_t)record->next_at, 8);
-    at = put(at, (apr_uint64_t)record->attempted_at, 8);
-    at = put(at, (apr_uint64_t)record->succeeded_at, 8);
-    at = put(at, (apr_uint64_t)record->state_since, 8);
-    at = put(at, record->failures, 4);
-    at = put(at, record->asked_whom, 4);
-    at = put(at, record->reason, 4);
-    at = put(at, record->state_reason, 4);
-    at = put(at, record->state, 1);
-    at = put(at, record->told, 1);
-    at = put(at, record->said_unknown, 1);
-    at = put(at, 0, 1);
-    at = put(at, der_len, 4);
+    at = staple_bytes_put(at, (apr_uint64_t)record->next_at, 8);
+    at = staple_bytes_put(at, (apr_uint64_t)record->attempted_at, 8);
+    at = staple_bytes_put(at, (apr_uint64_t)record->succeeded_at, 8);
+    at = staple_bytes_put(at, (apr_uint64_t)record->state_since, 8);
+    at = staple_bytes_put(at, record->failures, 4);
+    at = staple_bytes_put(at, record->asked_whom, 4);
+    at = staple_bytes_put(at, record->reason, 4);
+    at = staple_bytes_put(at, record->state_reason, 4);
+    at = staple_bytes_put(at, record->state, 1);
+    at = staple_bytes_put(at, record->told, 1);
+    at = staple_bytes_put(at, record->said_unknown, 1);
+    at = staple_bytes_put(at, 0, 1);
+    at = staple_bytes_put(at, der_len, 4);
     if (der_len > 0) {
         memmove(at, der, der_len);
         at += der_len;
@@ -64,16 +44,16 @@ apr_size_t staple_stored_encode(unsigned char *buf,
 static int is_whole(const unsigned char *buf, apr_size_t len,
                     const unsigned char sha256[32])
 {
+    const unsigned char *at = buf + STAPLE_STORED_HEAD - 4;
     unsigned char digest[32];
-    apr_uint64_t der_len;
 
     if (len < STAPLE_STORED_HEAD + STAPLE_STORED_TAIL || len > STAPLE_STORED_MAX
         || memcmp(buf, magic, sizeof(magic)) != 0
         || memcmp(buf + sizeof(magic), sha256, 32) != 0) {
         return 0;
     }
-    get(&der_len, buf + STAPLE_STORED_HEAD - 4, 4);
-    if (der_len != len - STAPLE_STORED_HEAD - STAPLE_STORED_TAIL) {
+    if (staple_bytes_get(&at, 4)
+        != len - STAPLE_STORED_HEAD - STAPLE_STORED_TAIL) {
         return 0;
     }
     SHA256(buf, len - STAPLE_STORED_TAIL, digest);
@@ -94,13 +74,13 @@ staple_reason_e staple_stored_decode(staple_record_t *record,
         return STAPLE_DAMAGED;
     }
     for (i = 0; i < 4; i++) {
-        at = get(&times[i], at, 8);
+        times[i] = staple_bytes_get(&at, 8);
     }
     for (i = 0; i < 4; i++) {
-        at = get(&numbers[i], at, 4);
+        numbers[i] = staple_bytes_get(&at, 4);
     }
     for (i = 0; i < 4; i++) {
-        at = get(&bytes[i], at, 1);
+        bytes[i] = staple_bytes_get(&at, 1);
     }
     record->next_at = (apr_time_t)times[0];
     record->attempted_at = (apr_time_t)times[1];
