@@ -7,19 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MUST(condition)                                                        \
-    do {                                                                       \
-        if (!(condition)) {                                                    \
-            must_failed(#condition, __LINE__);                                 \
-        }                                                                      \
-    } while (0)
-
-static void must_failed(const char *what, int line)
-{
-    fprintf(stderr, "make_der.c:%d: %s\n", line, what);
-    ERR_print_errors_fp(stderr);
-    exit(99);
-}
+#include "must.h"
 
 /* ---- elements ---- */
 
