@@ -69,11 +69,6 @@ static int is_held(const staple_record_t *held, const staple_record_t *offered)
            && offered->use_until <= held->use_until;
 }
 
-static int says_revoked(const staple_record_t *record)
-{
-    return record->der_len > 0 && record->status == STAPLE_CERT_REVOKED;
-}
-
 /* It has ended, but says that what is held is revoked. */
 static void take_good_away(staple_record_t *record,
                            const staple_record_t *offered,
@@ -101,8 +96,8 @@ static staple_reason_e adopt(staple_record_t *record, staple_writer_t *writer,
 
     describe(&offered, verdict, der_len);
     reason = decide(record, &offered, policy, now);
-    if (reason == STAPLE_EXPIRED && says_revoked(&offered)
-        && !says_revoked(record)) {
+    if (reason == STAPLE_EXPIRED && staple_record_says_revoked(&offered)
+        && !staple_record_says_revoked(record)) {
         take_good_away(record, &offered, writer, index, der);
     }
     if (reason == STAPLE_OK && !is_held(record, &offered)) {

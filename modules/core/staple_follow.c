@@ -153,12 +153,6 @@ static void plan_moment(staple_follow_t *follow, apr_uint32_t index,
 
 /* ---- states ---- */
 
-/* Whatever its state: a revoked issuer may itself be below a revoked one. */
-static int says_revoked(const staple_record_t *record)
-{
-    return record->der_len > 0 && record->status == STAPLE_CERT_REVOKED;
-}
-
 /* The first good one after a start is what everybody expects; the first after
  * one that had run out is not. */
 static int is_told(staple_state_e after, staple_state_e before, int was_stale)
@@ -183,7 +177,8 @@ static void update_state(staple_follow_t *follow, apr_uint32_t index,
                                   .said_unknown = record->said_unknown,
                                   .holds = record->der_len > 0,
                                   .is_current = record->use_until > now,
-                                  .says_revoked = says_revoked(record)};
+                                  .says_revoked =
+                                      staple_record_says_revoked(record)};
     staple_state_e before = (staple_state_e)record->state;
     staple_state_e after = staple_state_of(&facts);
 
@@ -207,7 +202,9 @@ void staple_follow_begin(staple_follow_t *follow, apr_uint32_t index,
     staple_record_t record;
 
     follow->hooks.get(follow->hooks.baton, index, &record);
-    cert->is_revoked = says_revoked(&record) != 0;
+    /* Whatever its state: a revoked issuer may itself be below a revoked
+     * one. */
+    cert->is_revoked = staple_record_says_revoked(&record) != 0;
     cert->is_stopped = record.state == STAPLE_STATE_ISSUER_REVOKED;
     /* The configuration may say now that there is somebody to ask, or no
      * longer. */
@@ -276,7 +273,7 @@ void staple_follow_spread(staple_follow_t *follow, apr_uint32_t index,
                           const staple_record_t *record, apr_time_t now)
 {
     followed_t *cert = &follow->certs[index];
-    int is_revoked = says_revoked(record);
+    int is_revoked = staple_record_says_revoked(record);
 
     if (cert->has_below && is_revoked != cert->is_revoked) {
         cert->is_revoked = is_revoked != 0;

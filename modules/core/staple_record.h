@@ -53,6 +53,12 @@ static inline int staple_record_is_usable(const staple_record_t *record,
     return record->der_len > 0 && record->use_until > now;
 }
 
+/* Is a response held, perhaps one that has ended, that says revoked? */
+static inline int staple_record_says_revoked(const staple_record_t *record)
+{
+    return record->der_len > 0 && record->status == STAPLE_CERT_REVOKED;
+}
+
 /*
  * Is the response of `other` newer (1) than that of `record`, the same (0), or
  * older (-1)?  By thisUpdate; certificate authorities round it, so then by

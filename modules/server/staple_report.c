@@ -254,8 +254,7 @@ static int find_revoked_issuer(staple_view_cert_t *issuer,
             || !staple_view_cert(issuer, view, above - 1, now)) {
             return 0;
         }
-        if (issuer->record.der_len > 0
-            && issuer->record.status == STAPLE_CERT_REVOKED) {
+        if (staple_record_says_revoked(&issuer->record)) {
             return 1;
         }
         index = above - 1;

@@ -55,7 +55,7 @@ const char *staple_snapshot_revocation(const staple_snapshot_cert_t *cert)
 {
     const staple_record_t *record = &cert->view.record;
 
-    return record->der_len > 0 && record->status == STAPLE_CERT_REVOKED
+    return staple_record_says_revoked(record)
                ? staple_verify_crl_reason(record->revocation_reason)
                : NULL;
 }
