@@ -83,6 +83,18 @@ static void take_good_away(staple_record_t *record,
     }
 }
 
+/* It is too long to be held, but says revoked: nothing is held then. */
+static void take_all_away(staple_record_t *record,
+                          const staple_record_t *offered,
+                          staple_writer_t *writer, apr_uint32_t index)
+{
+    *record = *offered;
+    record->der_len = 0;
+    record->use_until = 0;
+    staple_writer_take_away(writer, index);
+    staple_writer_put_record(writer, index, record);
+}
+
 /* Publishes a verified response, in the form that it may be published in. */
 static staple_reason_e adopt(staple_record_t *record, staple_writer_t *writer,
                              apr_uint32_t index,
@@ -106,6 +118,11 @@ static staple_reason_e adopt(staple_record_t *record, staple_writer_t *writer,
         if (reason == STAPLE_OK) {
             *record = offered;
         }
+    }
+    if (reason == STAPLE_STAPLE_TOO_LARGE
+        && staple_record_says_revoked(&offered)
+        && !staple_record_says_revoked(record)) {
+        take_all_away(record, &offered, writer, index);
     }
     if (reason == STAPLE_STAPLE_TOO_LARGE) {
         note_sizes(record, der_len, staple_writer_max_len(writer));

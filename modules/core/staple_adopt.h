@@ -23,11 +23,12 @@
  * Whatever is wrong, the response held stays: STAPLE_UNKNOWN for a verified
  * `unknown`, STAPLE_OLDER, STAPLE_EXPIRED, STAPLE_ENDS_SOON,
  * STAPLE_STAPLE_TOO_LARGE (*record then has the sizes in its detail), or why
- * verification refused it; else *record is as it was.  But for one case: what
- * is known to be revoked must not be stapled as good.  A newer response that
- * says revoked and has ended within the tolerance of clocks is STAPLE_EXPIRED,
- * and takes the good one's place for nobody to staple; *record says revoked,
- * and is published.
+ * verification refused it; else *record is as it was.  But what is known to be
+ * revoked must not be stapled as good.  A newer response that says revoked and
+ * has ended within the tolerance of clocks is STAPLE_EXPIRED, and takes the
+ * place of the good one, never to be stapled; one that is too large to be held
+ * takes the good one away.  In both cases *record says revoked, and is
+ * published.
  */
 staple_reason_e staple_adopt(staple_record_t *record, staple_writer_t *writer,
                              apr_uint32_t index, const staple_cert_t *cert,

@@ -318,7 +318,7 @@ static int overlaps(const staple_cache_t *cache,
     apr_uint64_t k;
 
     for (k = 0; k <= cache->slot_mask; k++) {
-        if (k != i && slots[k].where != 0
+        if (k != i && STAPLE_CACHE_WHERE_LEN(slots[k].where) > 0
             && STAPLE_CACHE_WHERE_UNIT(slots[k].where) < to
             && STAPLE_CACHE_WHERE_UNIT(slots[k].where)
                        + staple_cache_units(
@@ -340,7 +340,7 @@ int staple_cache_check(const char **why, const staple_cache_t *cache)
             *why = "a slot has an index beyond the last certificate";
             return 0;
         }
-        if (slots[i].where == 0) {
+        if (STAPLE_CACHE_WHERE_LEN(slots[i].where) == 0) {
             continue;
         }
         if (slots[i].index_plus_1 == 0) {

@@ -32,7 +32,8 @@ typedef struct staple_record_t {
     apr_uint32_t requests;         /* HTTP exchanges so far */
     apr_uint32_t failed;           /* of those, without a usable response */
     apr_uint32_t der_len;          /* of the response held, 0 = none */
-    apr_int16_t status;            /* staple_status_e of the response held */
+    apr_int16_t status;            /* staple_status_e of the response held, or
+                                      revoked by one that cannot be */
     apr_int16_t revocation_reason; /* CRLReason or -1 */
     apr_uint16_t reason;           /* staple_reason_e of the last job */
     apr_uint16_t state_reason;     /* staple_reason_e at the last change */
@@ -53,10 +54,11 @@ static inline int staple_record_is_usable(const staple_record_t *record,
     return record->der_len > 0 && record->use_until > now;
 }
 
-/* Is a response held, perhaps one that has ended, that says revoked? */
+/* Was the last response that counted one that says revoked?  It may have ended
+ * since, or not be held at all, because it is too long to be stapled. */
 static inline int staple_record_says_revoked(const staple_record_t *record)
 {
-    return record->der_len > 0 && record->status == STAPLE_CERT_REVOKED;
+    return record->status == STAPLE_CERT_REVOKED;
 }
 
 /*
@@ -68,7 +70,7 @@ static inline int staple_record_says_revoked(const staple_record_t *record)
 static inline int staple_record_order(const staple_record_t *record,
                                       const staple_record_t *other)
 {
-    if (record->der_len == 0) {
+    if (record->der_len == 0 && !staple_record_says_revoked(record)) {
         return 1;
     }
     if (other->this_update != record->this_update) {

@@ -8,7 +8,7 @@ staple_state_e staple_state_of(const staple_facts_t *facts)
     if (facts->is_issuer_revoked) {
         return STAPLE_STATE_ISSUER_REVOKED;
     }
-    if (facts->holds && facts->says_revoked) {
+    if (facts->says_revoked) {
         return STAPLE_STATE_REVOKED;
     }
     if (facts->said_unknown) {

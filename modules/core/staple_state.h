@@ -31,16 +31,17 @@ typedef struct staple_facts_t {
     int said_unknown;      /* the last verified answer was `unknown` */
     int holds;             /* a response is held ... */
     int is_current;        /* ... that may be used at this moment ... */
-    int says_revoked;      /* ... and this is what it says */
+    int says_revoked;      /* the last one that counted did, held or not */
 } staple_facts_t;
 
 /*
  * The state that follows from the facts.  From top to bottom, the first that
- * holds: an issuer is revoked; the response held says revoked (revocation does
- * not run out with the response); the last verified answer was unknown; a
- * current good response is held; the last job failed; nothing failed, so that
- * one is to be had (none was asked for yet, or the one held has run out); and
- * where nobody is to be asked: the one held has run out; none is held.
+ * holds: an issuer is revoked; the last response that counted says revoked
+ * (revocation does not run out with it, nor need it be held); the last verified
+ * answer was unknown; a current good response is held; the last job failed;
+ * nothing failed, so that one is to be had (none was asked for yet, or the one
+ * held has run out); and where there is no responder to ask: the one held has
+ * run out; none is held.
  */
 staple_state_e staple_state_of(const staple_facts_t *facts);
 

@@ -115,15 +115,32 @@ staple_writer_t *staple_writer_make(apr_pool_t *p, staple_cache_t *cache)
     return writer;
 }
 
+/* Publishes what stands at `unit`, of no length: nothing; what was there before
+ * is free from then on. */
+static void lead_to(staple_writer_t *writer, apr_uint32_t index,
+                    apr_size_t unit, apr_size_t der_len)
+{
+    staple_cache_slot_t *slot = writer->slots[index];
+    apr_uint64_t old = slot->where;
+    apr_uint64_t where =
+        (STAPLE_CACHE_WHERE_GENERATION(old) + 1)
+            << (STAPLE_CACHE_LEN_BITS + STAPLE_CACHE_UNIT_BITS)
+        | (apr_uint64_t)unit << STAPLE_CACHE_LEN_BITS | der_len;
+
+    __atomic_store_n(&slot->where, where, __ATOMIC_RELEASE);
+    if (staple_cache_is_inside(writer->cache, old)) {
+        mark(writer, STAPLE_CACHE_WHERE_UNIT(old),
+             staple_cache_units(STAPLE_CACHE_WHERE_LEN(old)), 0);
+    }
+}
+
 staple_reason_e staple_writer_put(staple_writer_t *writer, apr_uint32_t index,
                                   const unsigned char *der, apr_size_t der_len,
                                   apr_time_t use_until)
 {
     staple_cache_t *cache = writer->cache;
-    apr_uint64_t old, where;
     apr_size_t unit;
     staple_cache_extent_t *extent;
-    staple_cache_slot_t *slot;
 
     if (index >= cache->count || writer->slots[index] == NULL) {
         return STAPLE_NOT_FOUND;
@@ -135,8 +152,6 @@ staple_reason_e staple_writer_put(staple_writer_t *writer, apr_uint32_t index,
     if (unit == STAPLE_CACHE_NONE) {
         return STAPLE_NO_MEMORY; /* somebody scribbled over the slots */
     }
-    slot = writer->slots[index];
-    old = slot->where;
     extent = staple_cache_extent(cache, unit);
     /* Whoever reads a word written below sees that the slot which led here
      * before leads elsewhere now. */
@@ -146,17 +161,17 @@ staple_reason_e staple_writer_put(staple_writer_t *writer, apr_uint32_t index,
     staple_cache_copy_in(extent->key, staple_cache_key(cache, index),
                          STAPLE_KEY_LEN);
     staple_cache_copy_in(extent->der, der, der_len);
-    where = (STAPLE_CACHE_WHERE_GENERATION(old) + 1)
-                << (STAPLE_CACHE_LEN_BITS + STAPLE_CACHE_UNIT_BITS)
-            | (apr_uint64_t)unit << STAPLE_CACHE_LEN_BITS | der_len;
-    __atomic_store_n(&slot->where, where, __ATOMIC_RELEASE);
-
     mark(writer, unit, staple_cache_units(der_len), 1);
-    if (staple_cache_is_inside(cache, old)) {
-        mark(writer, STAPLE_CACHE_WHERE_UNIT(old),
-             staple_cache_units(STAPLE_CACHE_WHERE_LEN(old)), 0);
-    }
+    lead_to(writer, index, unit, der_len);
     return STAPLE_OK;
+}
+
+void staple_writer_take_away(staple_writer_t *writer, apr_uint32_t index)
+{
+    if (index < writer->cache->count && writer->slots[index] != NULL
+        && STAPLE_CACHE_WHERE_LEN(writer->slots[index]->where) > 0) {
+        lead_to(writer, index, 0, 0);
+    }
 }
 
 void staple_writer_put_record(staple_writer_t *writer, apr_uint32_t index,
@@ -176,12 +191,23 @@ void staple_writer_put_record(staple_writer_t *writer, apr_uint32_t index,
     __atomic_store_n(&pair->turn, turn, __ATOMIC_RELEASE);
 }
 
-/* As if nobody had ever asked about it: that will be done at once. */
+/* As if nobody had ever asked about it, which will be done at once; but that it
+ * is revoked is not forgotten. */
 static void begin_anew(staple_record_t *record)
 {
-    const staple_record_t anew = {.requests = record->requests,
-                                  .failed = record->failed};
+    staple_record_t anew = {.requests = record->requests,
+                            .failed = record->failed};
 
+    if (staple_record_says_revoked(record)) {
+        anew.status = record->status;
+        anew.revocation_reason = record->revocation_reason;
+        anew.revoked_at = record->revoked_at;
+        anew.this_update = record->this_update;
+        anew.produced_at = record->produced_at;
+        anew.state = record->state;
+        anew.state_since = record->state_since;
+        anew.state_reason = record->state_reason;
+    }
     *record = anew;
 }
 

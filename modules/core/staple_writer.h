@@ -23,6 +23,9 @@ staple_reason_e staple_writer_put(staple_writer_t *writer, apr_uint32_t index,
                                   const unsigned char *der, apr_size_t der_len,
                                   apr_time_t use_until);
 
+/* Nothing is held for certificate `index` any more. */
+void staple_writer_take_away(staple_writer_t *writer, apr_uint32_t index);
+
 /* Publishes the record of certificate `index`. */
 void staple_writer_put_record(staple_writer_t *writer, apr_uint32_t index,
                               const staple_record_t *record);

@@ -460,6 +460,53 @@ static void test_too_large(void)
     free(held.block);
 }
 
+/* What cannot be stapled, for its length, still says that it is revoked. */
+static void test_too_large_revoked(void)
+{
+    make_der_t good = make_status(V_OCSP_CERTSTATUS_GOOD, 100);
+    make_der_t newer = make_status(V_OCSP_CERTSTATUS_GOOD, 10);
+    make_response_t response = make_good(pki);
+    make_der_t revoked;
+    const char *why;
+    int is_sound;
+    unsigned k;
+
+    response.singles[0].status = V_OCSP_CERTSTATUS_REVOKED;
+    response.singles[0].revoked_at = MAKE_NOW - MAKE_DAY;
+    response.singles[0].reason = 1;
+    response.singles[0].this_update = MAKE_NOW - 50;
+    response.produced_at = MAKE_NOW - 45;
+    response.extension = "1.3.6.1.4.1.55555.1";
+    response.extension_bytes = 200;
+    revoked = make_response(p, &response);
+    for (k = 0; k < 2; k++) { /* nothing held, a good one held */
+        held_t held;
+
+        begin(&held, newer.len > good.len ? newer.len : good.len);
+        if (k == 1) {
+            adopt(&held, good);
+        }
+        is_reason(adopt(&held, revoked), STAPLE_STAPLE_TOO_LARGE,
+                  "revoked, too large");
+        ok(holds_nothing(&held), "revoked, too large: nothing is stapled");
+        ok(staple_record_says_revoked(&held.record),
+           "revoked, too large: known to be revoked");
+        is_int(held.record.revocation_reason, 1, "revoked, too large: why");
+        is_int(held.record.der_len, 0, "revoked, too large: none is held");
+        is_int(staple_writer_used(held.writer), 0,
+               "revoked, too large: no room is taken up");
+        is_sound = staple_cache_check(&why, held.cache);
+        ok(is_sound, "revoked, too large: the cache is sound %s", why);
+        is_reason(adopt(&held, good), STAPLE_OLDER,
+                  "revoked, too large: an older good one changes nothing");
+        is_reason(adopt(&held, newer), STAPLE_OK,
+                  "revoked, too large: a newer good one is taken");
+        ok(holds(&held, newer), "and held");
+        ok(!staple_record_says_revoked(&held.record), "and says good");
+        free(held.block);
+    }
+}
+
 static void test_nonce(void)
 {
     unsigned char asked[STAPLE_NONCE_LEN] = {1};
@@ -498,6 +545,7 @@ int main(void)
     test_timeout();
     test_refused();
     test_too_large();
+    test_too_large_revoked();
     test_nonce();
     make_end(p);
     return tap_done();

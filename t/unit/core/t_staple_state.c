@@ -13,15 +13,15 @@ typedef struct row_t {
 
 static const row_t rows[] = {
     {"1......", STAPLE_STATE_ISSUER_REVOKED, "an issuer is revoked"},
-    {"011....", STAPLE_STATE_REVOKED, "revocation does not run out"},
-    {"00.1...", STAPLE_STATE_UNKNOWN, "unknown, nothing held"},
+    {"0.1....", STAPLE_STATE_REVOKED, "revoked, held or not"},
+    {"0001...", STAPLE_STATE_UNKNOWN, "unknown, nothing held"},
     {"0101...", STAPLE_STATE_UNKNOWN, "unknown, a good one held"},
     {"01001..", STAPLE_STATE_GOOD, "a current good response is held"},
-    {"00.0.1.", STAPLE_STATE_UNAVAILABLE, "failed, nothing held"},
+    {"0000.1.", STAPLE_STATE_UNAVAILABLE, "failed, nothing held"},
     {"010001.", STAPLE_STATE_UNAVAILABLE, "failed, what is held ran out"},
-    {"00.0.01", STAPLE_STATE_PENDING, "none asked yet"},
+    {"0000.01", STAPLE_STATE_PENDING, "none asked yet"},
     {"0100001", STAPLE_STATE_PENDING, "ran out, nothing failed"},
-    {"00.0.00", STAPLE_STATE_DISABLED, "nobody to ask"},
+    {"0000.00", STAPLE_STATE_DISABLED, "nobody to ask"},
     {"0100000", STAPLE_STATE_UNAVAILABLE, "ran out, nobody to ask"},
 };
 
