@@ -66,9 +66,9 @@ void staple_board_get(staple_board_t *board, const staple_board_block_t *block);
 apr_uint64_t staple_board_beat(const staple_board_block_t *block);
 
 /*
- * The refresher stands still at this beat.  Returns 1 to one caller only, of
- * all processes: who has to say so.  Somebody who was told to and died leaves
- * nothing behind that would silence others at another beat.
+ * The refresher stands still at this beat.  Returns 1 in one process only: that
+ * one has to say so.  A process that died before it did leaves nothing behind
+ * that would silence the others at another beat.
  */
 int staple_board_claim_still(staple_board_block_t *block, apr_uint64_t beat);
 

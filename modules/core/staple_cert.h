@@ -71,8 +71,8 @@ staple_issuers_t *staple_cert_issuers_make(apr_pool_t *p);
  * responder URL that staple_parse_url() accepts unless `url_needed` is 0.
  * The issuer's signature is not verified: that would take longer than all else,
  * ten thousand times at a start, and an issuer that is the wrong one does harm
- * to this certificate alone.  Where somebody else names another issuer,
- * staple_cert_is_signed() tells who is right.
+ * to this certificate alone.  Where another virtual host names another issuer,
+ * staple_cert_is_signed() tells which is right.
  * For the parent while configuring, and for tools; reads no clock.
  */
 staple_reason_e staple_cert_make(staple_cert_t **cert, apr_pool_t *p,

@@ -13,7 +13,7 @@
 #define STAPLE_DER_SEQUENCE 0x30
 #define STAPLE_DER_EXPLICIT_0 0xa0
 
-/* A run of somebody else's bytes. */
+/* A run of bytes that the caller keeps. */
 typedef struct staple_der_t {
     const unsigned char *at;
     apr_size_t len;

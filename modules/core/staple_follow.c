@@ -153,8 +153,8 @@ static void plan_moment(staple_follow_t *follow, apr_uint32_t index,
 
 /* ---- states ---- */
 
-/* The first good one after a start is what everybody expects; the first after
- * one that had run out is not. */
+/* The first good one after a start is what the administrator expects; the first
+ * after one that had run out is not. */
 static int is_told(staple_state_e after, staple_state_e before, int was_stale)
 {
     if (after == STAPLE_STATE_GOOD

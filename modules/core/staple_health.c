@@ -1,4 +1,4 @@
-/* Does somebody answer?  Failures in a row -> down, probed, back; pure. */
+/* Does it answer?  Failures in a row -> down, probed, back; pure. */
 #include "staple_health.h"
 
 #include <string.h>

@@ -1,10 +1,10 @@
-/* Does somebody answer?  Failures in a row -> down, probed, back; pure. */
+/* Does it answer?  Failures in a row -> down, probed, back; pure. */
 #ifndef STAPLE_HEALTH_H
 #define STAPLE_HEALTH_H
 
 #include "staple_types.h"
 
-/* Nobody is there to probe. */
+/* There is no certificate that could probe it. */
 #define STAPLE_HEALTH_NOBODY 0xffffffffU
 
 /* Who fails so often in a row, for so many different certificates, is down;

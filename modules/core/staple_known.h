@@ -9,7 +9,7 @@
  * for the one after it, in another child, in the next generation or, by way of
  * the store, after a restart: a row each, of those of which there is something
  * to know.  A row names its responder by a digest, so there is no text in it
- * that somebody could be misled by; one that nobody names does nothing.
+ * that could mislead a reader; one that no certificate names does nothing.
  */
 #define STAPLE_KNOWN_MAX 4096
 
@@ -36,7 +36,7 @@ typedef struct staple_known_row_t {
 /* Two copies, one of which counts; one writer at a time, the refresher. */
 typedef struct staple_known_t staple_known_t;
 
-/* Room for STAPLE_KNOWN_MAX rows; those that nobody needs cost address space
+/* Room for STAPLE_KNOWN_MAX rows; those that are not used cost address space
  * alone. */
 apr_size_t staple_known_size(void);
 

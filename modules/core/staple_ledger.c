@@ -19,7 +19,7 @@ struct staple_ledger_t {
     apr_uint32_t count;
     apr_uint32_t is_restored;
     apr_uint64_t restore_next; /* certificate; those before it are done */
-    apr_int64_t restore_until; /* 0 = nobody has begun */
+    apr_int64_t restore_until; /* 0 = no child has begun */
     apr_uint64_t token;        /* of the store; 0 = not known yet */
     apr_uint64_t state;        /* WORKS, ... */
     line_t lines[];

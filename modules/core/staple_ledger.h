@@ -64,12 +64,12 @@ int staple_ledger_is_restored(const staple_ledger_t *ledger);
 void staple_ledger_set_restored(staple_ledger_t *ledger);
 
 /* The certificate that is to be put back next, which counts as done from now
- * on: whoever takes over from a process that a file killed goes on behind it.
+ * on: a child that takes over from one that a file killed goes on behind it.
  * The number of certificates: none is left.  For one process at a time. */
 apr_uint32_t staple_ledger_restore_next(staple_ledger_t *ledger);
 
-/* Until when handshakes may wait for that: `until`, if nobody has said so in
- * this generation, or what was said.  Any process. */
+/* Until when handshakes may wait for that: what the first caller of this
+ * generation said, which may be this one.  Any process. */
 apr_time_t staple_ledger_restore_until(staple_ledger_t *ledger,
                                        apr_time_t until);
 

@@ -27,7 +27,7 @@ static void refuse(staple_refresh_t *refresh, apr_uint32_t index,
                                       .url = refresh->shared->url});
 }
 
-/* Whoever put these there did nothing wrong. */
+/* The machine that put these there did nothing wrong. */
 static int is_honest(staple_reason_e reason)
 {
     return reason == STAPLE_OLDER || reason == STAPLE_ENDS_SOON;
@@ -131,7 +131,7 @@ void staple_look_share(staple_refresh_t *refresh, apr_uint32_t index,
         return;
     }
     staple_cache_get_record(&record, refresh->cache, index);
-    /* What is published, and not what came: some of that nobody signed. */
+    /* What is published, and not what came: no signature covers all of that. */
     if (staple_cache_get(der, &len, refresh->cache, &cert->key, now)
         != STAPLE_OK) {
         return;

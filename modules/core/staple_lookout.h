@@ -16,7 +16,7 @@ typedef struct staple_lookout_t {
 } staple_lookout_t;
 
 /*
- * One look, of some ten a second.  `now` is of a clock that nobody sets.
+ * One look, of some ten a second.  `now` is of a monotonic clock.
  * Returns for how long the beat has not changed before the eyes of this child:
  * where its own looks are far apart, because the machine is busy or slept or
  * all of httpd was stopped, that is no time in which it looked.

@@ -141,7 +141,7 @@ void staple_queue_push(staple_queue_t *queue, staple_origin_t *origin,
 {
     apr_interval_time_t first = queue->had[origin->is_proven] + jitter % 1024;
 
-    /* Nobody saves up time while nobody waits for it. */
+    /* An origin saves up no time while no certificate waits for it. */
     if (origin->waiting == 0 && origin->health.in_flight == 0
         && origin->had < first) {
         origin->had = first;
@@ -192,7 +192,7 @@ static void look_at(choice_t *choice, staple_origin_t *origin)
     }
 }
 
-/* Will somebody be without a place when this one has got one of `free`? */
+/* Will another origin be without a place when this one got one of `free`? */
 static int is_crowded_after(const choice_t *choice, unsigned free)
 {
     unsigned others =

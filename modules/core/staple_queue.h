@@ -14,9 +14,9 @@
  * There are so many places for exchanges in flight:
  *
  *   +-------------------+-------------------+
- *   | for whoever asks somebody proven      |
+ *   | for exchanges with a proven origin    |
  *   +-------------------+                   |
- *   | and who is not:   |                   |
+ *   | and with others:  |                   |
  *   | half of them      |                   |
  *   +-------------------+-------------------+
  *
@@ -25,7 +25,7 @@
  * places; newcomers begin with what the one before them had.  Where more
  * origins are without a place than there are places, the next exchange gets a
  * leash (staple_responders.h).  So neither numbers nor slowness nor the order
- * of a configuration can keep anybody waiting for long.
+ * of a configuration can keep a certificate waiting for long.
  */
 typedef struct staple_queue_t staple_queue_t;
 
@@ -75,7 +75,7 @@ apr_uint32_t staple_queue_pop(staple_queue_t *queue, staple_origin_t *origin);
 /* How many wait, for whomever. */
 apr_uint32_t staple_queue_waiting(const staple_queue_t *queue);
 
-/* The origin that gets the next place, or NULL: nobody who waits may have one.
+/* The origin that gets the next place, or NULL: none that waits may have one.
  * *is_crowded: others will be left without. */
 staple_origin_t *staple_queue_next(int *is_crowded,
                                    const staple_queue_t *queue);

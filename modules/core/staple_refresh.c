@@ -38,8 +38,8 @@ static void send_prober(staple_refresh_t *refresh, staple_health_t *health,
     }
 }
 
-/* Whoever passed over somebody who is down probes when that is due: its own
- * next job may be far off. */
+/* A certificate that passed over a responder or origin that is down probes it
+ * when that is due: its own next job may be far off. */
 static void send_probers(staple_refresh_t *refresh, apr_time_t now)
 {
     staple_responder_t *r = staple_queue_responders(refresh->queue);
@@ -53,7 +53,7 @@ static void send_probers(staple_refresh_t *refresh, apr_time_t now)
     }
 }
 
-/* Somebody is back, for all that passed it over. */
+/* A responder or origin is back, for all that passed it over. */
 static void welcome_back(staple_refresh_t *refresh,
                          const staple_health_t *health, apr_time_t now)
 {
@@ -71,8 +71,8 @@ static void welcome_back(staple_refresh_t *refresh,
 
 /* ---- handing out exchanges ---- */
 
-/* Nobody waits for an origin that is down, but for the one that may ask it.
- * Returns 1 where anybody did. */
+/* No certificate waits for an origin that is down, but for the one that may ask
+ * it.  Returns 1 where any other did. */
 static int send_away(staple_refresh_t *refresh, staple_origin_t *origin,
                      apr_time_t now)
 {
@@ -97,8 +97,8 @@ static int send_away(staple_refresh_t *refresh, staple_origin_t *origin,
     return is_any;
 }
 
-/* Whoever is sent away may wait for the next one that is down: until nobody
- * does. */
+/* A certificate that is sent away may wait for the next origin that is down:
+ * until none does. */
 static void leave_who_is_down(staple_refresh_t *refresh, apr_time_t now)
 {
     staple_origin_t *origin;
@@ -160,7 +160,7 @@ static staple_exchange_t *hand_out(staple_refresh_t *refresh,
     return exchange;
 }
 
-/* The next exchange with whoever's turn it is, or NULL. */
+/* The next exchange, with the origin whose turn it is, or NULL. */
 static staple_exchange_t *next_in_turn(staple_refresh_t *refresh,
                                        apr_time_t now)
 {
@@ -240,7 +240,7 @@ static void tell_change(staple_refresh_t *refresh,
     }
 }
 
-/* Those that found out that somebody is down have failed before it was. */
+/* The certificates that found out that it is down failed before it was. */
 static void remember_suspects(staple_refresh_t *refresh,
                               staple_health_t *health)
 {
@@ -594,7 +594,7 @@ staple_refresh_t *staple_refresh_make(apr_pool_t *p,
     return refresh;
 }
 
-/* When somebody is to be probed, if that is before `at`. */
+/* When this one is to be probed, if that is before `at`. */
 static apr_time_t sooner(apr_time_t at, const staple_health_t *health)
 {
     return health->is_down && health->prober != STAPLE_HEALTH_NOBODY

@@ -33,8 +33,8 @@ static inline int staple_refresh_insists(const staple_refresh_cert_t *entry)
     return entry->cert->must_staple && !entry->is_issuer;
 }
 
-/* May it be unknown at `now` and nobody need be told?  It is new, and its
- * clients do not insist on a staple. */
+/* May it be unknown at `now` without the administrator being told?  It is new,
+ * and its clients do not insist on a staple. */
 static inline int staple_refresh_is_early(const staple_refresh_cert_t *entry,
                                           apr_time_t now)
 {
@@ -119,9 +119,10 @@ staple_reason_e staple_refresh_offer(staple_refresh_t *refresh,
                                      apr_size_t der_len, apr_time_t now);
 
 /*
- * What should have come another way did not, or was refused.  Where nobody is
- * asked about the certificate and nothing that may be used is held, this is why
- * nothing is stapled: its record says so, with `detail`.  Returns 1 then.
+ * What should have come another way did not, or was refused.  Where no
+ * responder is asked about the certificate and nothing that may be used is
+ * held, this is why nothing is stapled: its record says so, with `detail`.
+ * Returns 1 then.
  */
 int staple_refresh_refused(staple_refresh_t *refresh, apr_uint32_t index,
                            staple_reason_e reason, const char *detail,

@@ -15,13 +15,13 @@ typedef struct staple_entry_t {
     apr_uint32_t whom;                 /* staple_responders_hash() */
     const char *asked;                 /* the responder asked last, or NULL */
     staple_responder_t *responder;     /* whom it waits for */
-    staple_health_t *skipped; /* of whom was down at its turn, and nobody else
+    staple_health_t *skipped; /* of what was down at its turn; no responder
                                  had a response so far */
     unsigned attempt;                  /* of the job at work */
     unsigned cut;                      /* the first attempt that was cut short
                                           and is to be made again, + 1 */
     staple_reason_e reason;            /* why the job's last attempt failed */
-    int may_ask;                       /* there is somebody to ask */
+    int may_ask;                       /* there is a responder to ask */
     int insists;                       /* its clients do, on a staple */
     int at_work;                       /* waiting for a responder, or asking */
     int said_unknown;                  /* a verified response did, this job */

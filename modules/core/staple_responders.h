@@ -17,7 +17,7 @@
  * has never answered.  It doubles each time that it is not enough. */
 #define STAPLE_RESPONDER_LEASH apr_time_from_msec(750)
 
-/* Nobody waits for it. */
+/* No certificate waits for it. */
 #define STAPLE_RESPONDER_NOBODY 0xffffffffU
 
 #define STAPLE_RESPONDER_ID_LEN 16
@@ -85,8 +85,8 @@ int staple_origin_has_room(const staple_origin_t *origin);
 
 /* May this responder be asked at `now`, if its origin has room?  0: *down, it
  * or its origin, is down: go on to the next URL.  A URL that answered the last
- * time is asked although its origin is down, as long as nobody else asks: it is
- * not to suffer from its neighbours' failures. */
+ * time is asked although its origin is down, as long as no other exchange
+ * asks it: it is not to suffer from its neighbours' failures. */
 int staple_responder_may_ask(staple_health_t **down, staple_responder_t *r,
                              apr_time_t now);
 
@@ -108,7 +108,7 @@ typedef struct staple_responder_change_t {
  *   - against the origin where no HTTP answer came;
  *   - against the URL where one did, or where this one alone fails while
  *     others of its origin answered the last time;
- * and a lack of memory here against nobody.
+ * and a lack of memory here against neither.
  */
 staple_responder_change_t
 staple_responder_ended(staple_responder_t *r, apr_uint32_t index,

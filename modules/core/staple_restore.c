@@ -82,9 +82,9 @@ int staple_restore_is_honest(staple_reason_e reason)
            || reason == STAPLE_STAPLE_TOO_LARGE || reason == STAPLE_NO_MEMORY;
 }
 
-/* That a certificate is revoked does not run out with the response: whoever
- * comes later with an older one that says good must still find it.  So one that
- * said so is judged as of when it came, and held, for nobody to staple. */
+/* That a certificate is revoked does not run out with the response: an older
+ * one that says good and comes later must still find it.  So one that said so
+ * is judged as of when it came, and held, but never stapled. */
 static void recall(staple_record_t *record, staple_writer_t *writer,
                    apr_uint32_t index, const staple_cert_t *cert,
                    const staple_policy_t *policy, const unsigned char *der,

@@ -14,7 +14,7 @@
  *
  * Who has a staple is asked about when that was due; who has none at once, or a
  * minute after a job that failed.  A response that says revoked is held on past
- * its end, for nobody to staple.  Nothing of the record is taken at its word:
+ * its end, but not stapled.  Nothing of the record is taken at its word:
  * instants that lie in the future without reason are pulled back.  Runs before
  * any refresher does.
  */

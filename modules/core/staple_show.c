@@ -39,7 +39,7 @@ static void show_responder(staple_board_responder_t *shown,
     shown->last_error = (apr_uint32_t)r->last_error;
 }
 
-/* Adds those that are doing so; whom nobody had to ask yet is left out. */
+/* Adds those that are doing so; those that were never asked are left out. */
 static void add_responders(staple_board_t *board,
                            const staple_refresh_t *refresh,
                            staple_board_health_e health)
@@ -116,8 +116,8 @@ static void recall(staple_health_t *health, const staple_known_row_t *row,
     }
 }
 
-/* Who failed since somebody went down asks when that is to be probed, or is
- * back. */
+/* A certificate that failed since a responder or origin of its went down asks
+ * when that is to be probed, or is back. */
 static void find_prober(staple_refresh_t *refresh, apr_uint32_t index)
 {
     staple_entry_t *entry = &refresh->entries[index];

@@ -15,8 +15,8 @@ void staple_show_keep(staple_known_t *known, const staple_refresh_t *refresh,
                       apr_time_t now);
 
 /* Before the first exchange of a new refresher: what was known is still so,
- * and is not told again.  Who is down is asked when its probe is due, by
- * whoever failed since; who answered is proven. */
+ * and is not told again.  What is down is asked when its probe is due, by a
+ * certificate that failed since; what answered is proven. */
 void staple_show_take_over(staple_refresh_t *refresh,
                            const staple_known_t *known, apr_time_t now);
 

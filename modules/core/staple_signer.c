@@ -12,7 +12,7 @@ struct staple_signers_t {
 
 /* ---- what is kept ---- */
 
-/* Whoever takes it has it alone; whoever comes meanwhile does without. */
+/* The thread that takes it has it alone; others meanwhile do without. */
 static staple_signer_t *swap_kept(staple_signers_t *signers,
                                   staple_signer_t *signer)
 {
@@ -124,7 +124,7 @@ int staple_signer_is_named(const OCSP_BASICRESP *basic, X509 *x509)
                      && is_hash(hash, sha1);
 }
 
-/* Whoever encoded the response need not have encoded the certificate. */
+/* The responder encoded the response, but not the certificate. */
 static int has_name(staple_der_t subject, const X509_NAME *name)
 {
     const unsigned char *at = subject.at;

@@ -263,7 +263,7 @@ static staple_reason_e check_times(staple_verdict_t *verdict,
  * issuer alone with PARTIAL_CHAIN, and flags do not trust others: accepted are
  * the issuer and a delegate with OCSPSigning that the issuer signed.  (With
  * OCSP_TRUSTOTHER and the leaf at hand, a response signed by the leaf itself
- * would pass.)  The store is ours, so setting its time races with nobody.
+ * would pass.)  The store is ours, so no other thread sets its time.
  */
 static staple_reason_e check_authority(const work_t *work, X509 *signer,
                                        apr_time_t at)

@@ -150,7 +150,7 @@ staple_reason_e staple_writer_put(staple_writer_t *writer, apr_uint32_t index,
     }
     unit = find_free(writer, staple_cache_units(der_len));
     if (unit == STAPLE_CACHE_NONE) {
-        return STAPLE_NO_MEMORY; /* somebody scribbled over the slots */
+        return STAPLE_NO_MEMORY; /* the slots were overwritten */
     }
     extent = staple_cache_extent(cache, unit);
     /* Whoever reads a word written below sees that the slot which led here
@@ -191,7 +191,7 @@ void staple_writer_put_record(staple_writer_t *writer, apr_uint32_t index,
     __atomic_store_n(&pair->turn, turn, __ATOMIC_RELEASE);
 }
 
-/* As if nobody had ever asked about it, which will be done at once; but that it
+/* As if it had never been asked about, which is done at once then; but that it
  * is revoked is not forgotten. */
 static void begin_anew(staple_record_t *record)
 {

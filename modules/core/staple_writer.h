@@ -31,9 +31,9 @@ void staple_writer_put_record(staple_writer_t *writer, apr_uint32_t index,
                               const staple_record_t *record);
 
 /* Copies staples and records of all certificates that both caches know from
- * an older cache that nobody needs to stop writing to.  A staple that is longer
- * than this cache takes is left behind, and its record says that nothing is
- * held and nobody was asked.  Returns how many those were. */
+ * an older cache, to which its own writer may go on writing.  A staple that is
+ * longer than this cache takes is left behind, and its record says that nothing
+ * is held and no responder was asked.  Returns how many those were. */
 apr_uint32_t staple_writer_adopt(staple_writer_t *writer,
                                  const staple_cache_t *older);
 

@@ -26,7 +26,7 @@ typedef struct transfer_t {
     CURL *easy;
     staple_exchange_t *exchange;
     int is_under_way;
-    int is_left;             /* nobody waits for it: below */
+    int is_left;             /* its exchange has ended: below */
     int is_late;             /* its name takes too long, and it could not be */
     apr_time_t lookup_until; /* its name is to be there then; by our clock */
     unsigned char *body;
@@ -108,8 +108,8 @@ static size_t take_header(char *data, size_t size, size_t count, void *baton)
     return size * count;
 }
 
-/* The connection is there: for a transfer that nobody waits for any more (see
- * below) that is the end. */
+/* The connection is there: for a transfer whose exchange has ended (see below)
+ * that is the end. */
 static int before_request(void *baton, char *primary_ip, char *local_ip,
                           int primary_port, int local_port)
 {
@@ -191,7 +191,7 @@ static apr_status_t fetch_cleanup(void *data)
     return APR_SUCCESS;
 }
 
-/* Connections are kept as long as there is somebody to use them; names are
+/* Connections are kept as long as there are exchanges to use them; names are
  * looked up at once, all of them. */
 static void set_limits(const staple_fetch_t *fetch)
 {
@@ -254,7 +254,7 @@ staple_fetch_t *staple_fetch_make(apr_pool_t *p,
 
 /* ---- an exchange ---- */
 
-/* A clock that nobody sets. */
+/* A monotonic clock. */
 static apr_time_t get_clock(void)
 {
     struct timespec now;
@@ -360,7 +360,7 @@ static void end_late(staple_fetch_t *fetch, transfer_t *transfer,
 /*
  * A name's time is over.  libcurl would give the exchange up and leave behind
  * the thread that looks the name up, for as long as the resolver likes, and
- * nobody would know how many there are.  So the exchange ends as another
+ * the number of these would be unknown.  So the exchange ends as another
  * transfer, and this one stays until its name is there, and no longer.
  */
 static void leave(staple_fetch_t *fetch, transfer_t *transfer)

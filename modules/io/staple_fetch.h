@@ -14,7 +14,7 @@
  * environment's proxies are not used.  Connections are reused.
  *
  * A name is looked up in a thread of libcurl's, which lasts for as long as the
- * resolver takes, whoever has given up waiting for it.  There is one at most
+ * resolver takes, also when its exchange has ended.  There is one at most
  * for each exchange, and STAPLE_FETCH_LEFT more for exchanges that ended
  * without; beyond these an exchange lasts until its name is there.
  *

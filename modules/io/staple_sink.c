@@ -1,4 +1,4 @@
-/* Lines for a file, a fifo or a program, and no waiting for whoever reads. */
+/* Lines for a file, a fifo or a program, without waiting for their reader. */
 #include "staple_sink.h"
 
 #include <apr_strings.h>
@@ -80,7 +80,7 @@ const char *staple_sink_check(apr_pool_t *p, const char *path)
                : why_not(p, "file", path);
 }
 
-/* A fifo can be opened for writing as long as somebody reads it: this process,
+/* A fifo can be opened for writing as long as it has a reader: this process,
  * for this moment.  Returns the descriptor, or -1 with errno. */
 static int open_unread(const char *path)
 {

@@ -1,4 +1,4 @@
-/* Lines for a file, a fifo or a program, and no waiting for whoever reads. */
+/* Lines for a file, a fifo or a program, without waiting for their reader. */
 #ifndef STAPLE_SINK_H
 #define STAPLE_SINK_H
 
@@ -29,7 +29,7 @@ const char *staple_sink_check(apr_pool_t *p, const char *path);
 
 /*
  * Opens `path` for appending, as `*sink`, until p goes; makes a file where
- * there is none.  Never waits: a fifo that nobody reads is opened all the
+ * there is none.  Never waits: a fifo without a reader is opened all the
  * same, which takes the right to read it.
  */
 apr_status_t staple_sink_open(staple_sink_t **sink, const char *path,
@@ -40,8 +40,8 @@ staple_sink_t *staple_sink_pipe(int fd, apr_pool_t *p);
 
 /*
  * Appends one line of at most STAPLE_SINK_LINE bytes, whole or not at all.
- * *why: the reason for not having written it: EPIPE, nobody reads; EAGAIN,
- * whoever does has stopped; both may pass.  What comes then waits, in its
+ * *why: the reason for not having written it: EPIPE, there is no reader;
+ * EAGAIN, it has stopped; both may pass.  What comes then waits, in its
  * order, as long as there is room.  Other reasons lose the line.
  */
 staple_sink_e staple_sink_put(apr_status_t *why, staple_sink_t *sink,

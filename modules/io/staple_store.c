@@ -261,7 +261,7 @@ static apr_status_t read_all(unsigned char *buf, apr_size_t *len, int file,
     return count < 0 ? errno : APR_SUCCESS;
 }
 
-/* Reads a file of at most `room` bytes that nobody else can have written. */
+/* Reads a file of at most `room` bytes that no other user can have written. */
 static apr_status_t read_file(unsigned char *buf, apr_size_t *len,
                               apr_size_t room, const char **why,
                               const staple_store_t *store, const char *name)

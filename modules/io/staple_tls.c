@@ -78,8 +78,8 @@ static int is_modest(staple_der_t body, int is_tls_1_3)
 
 /*
  * OpenSSL shows each message when it is there as a whole, and then reads it.
- * There is no way to say no: whoever is asked later (X509_STORE's callbacks,
- * SSL_CTX_set_cert_verify_callback()) is asked about decoded certificates.  So
+ * There is no way to say no: what is asked later (X509_STORE's callbacks,
+ * SSL_CTX_set_cert_verify_callback()) sees decoded certificates.  So
  * the message is spoiled where it lies, in OpenSSL's own buffer, which is
  * writable memory whatever the type here says: of lengths of 0xff octets none
  * fits, and OpenSSL ends the handshake with the alert decode_error.

@@ -34,7 +34,7 @@ struct staple_command_t {
     pid_t pid; /* and, until it leaves that, its process group; 0: none */
     apr_time_t ends_at;
     /* those that were killed and have not ended yet: one that hangs in the
-     * kernel takes its time, and nobody waits for it */
+     * kernel takes its time, and is not waited for */
     pid_t killed[KILLED_MAX]; /* 0: free */
 };
 

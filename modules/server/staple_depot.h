@@ -25,7 +25,7 @@ typedef int staple_depot_go_on_fn(void *baton);
 /*
  * Puts back what is left, for as long as go_on() says so after each
  * certificate.  Returns 1 when all is done; until then no refresher may start:
- * the cache has one writer, and nobody is to be asked for what is there.  Runs
+ * the cache has one writer, and no responder is asked for what is there.  Runs
  * in: watchdog thread, before it starts the refresher.
  */
 int staple_depot_finish(const staple_view_t *view, apr_pool_t *p,

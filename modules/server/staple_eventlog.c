@@ -18,7 +18,7 @@
 static struct {
     staple_sink_t *sink; /* NULL: there is no event log */
     const char *name;    /* as OCSPStapleEventLog has it */
-    int is_told;         /* that nobody reads it ... */
+    int is_told;         /* that it is not read ... */
     unsigned lost;       /* ... and what that cost so far */
 } event_log;
 

@@ -344,8 +344,8 @@ static void dump_main(apr_file_t *out, const server_rec *s)
               "(no command)");
 }
 
-/* A setting as everybody who acts by it finds it: in the server's policy, or in
- * the main server's configuration. */
+/* A setting as it is in force: in the server's policy, or in the main server's
+ * configuration. */
 static apr_int64_t in_force(const server_rec *s, staple_setting_e setting)
 {
     return staple_config_is_server_only(setting)

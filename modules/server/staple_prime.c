@@ -20,7 +20,7 @@ typedef struct seen_t {
     staple_key_t key;
     int index; /* in registry.certs, or -1: it is not stapled */
     staple_reason_e reason; /* why not; OK: it was met as an issuer only */
-    int is_signed; /* by the issuer that it has; 0: nobody asked so far */
+    int is_signed; /* by the issuer that it has; 0: not verified so far */
     struct seen_t *waits_for; /* its issuer, of which a server that comes later
                                  may know who issued it; or NULL */
 } seen_t;
@@ -491,8 +491,9 @@ static void check_wanted(server_rec *s, apr_pool_t *p, SSL_CTX *ssl_ctx,
     }
 }
 
-/* Nobody may be asked, and no file is named.  Of a server with certificates: of
- * one without it means nothing but what its virtual hosts inherit. */
+/* No responder may be asked, and no file is named.  Of a server with
+ * certificates: of one without it means nothing but what its virtual hosts
+ * inherit. */
 static void check_sources_named(server_rec *s, apr_pool_t *p)
 {
     const staple_policy_t *policy = staple_config_get(s)->policy;

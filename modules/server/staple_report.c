@@ -79,8 +79,8 @@ static void attempt_failed(const staple_reporter_t *reporter,
                  DETAIL(report));
 }
 
-/* As often as OCSPStapleMaxTries allows: whoever waits for a staple should know
- * for how long. */
+/* As often as OCSPStapleMaxTries allows: the administrator should know for how
+ * long there is no staple. */
 static void gave_up(const staple_reporter_t *reporter,
                     const staple_cert_t *cert, const staple_record_t *record)
 {

@@ -18,9 +18,9 @@ void staple_report_take(void *baton, const staple_report_t *report);
 void staple_report_file(const staple_reporter_t *reporter, const char *path,
                         staple_reason_e reason, apr_status_t status);
 
-/* Nobody is asked about certificate `index`, and no file had a response for it,
- * as its record says: a warning, if clients insist on a staple and there still
- * is none at `now`. */
+/* No responder is asked about certificate `index`, and no file had a response
+ * for it, as its record says: a warning, if clients insist on a staple and
+ * there still is none at `now`. */
 void staple_report_unserved(const staple_reporter_t *reporter,
                             apr_uint32_t index, apr_time_t now);
 

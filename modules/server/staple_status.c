@@ -95,7 +95,7 @@ static int says(const ap_conf_vector_t *config, const void *what, int depth)
 
 /* SetHandler in httpd's own configuration is the administrator's; whatever else
  * leads here may be a tenant's: .htaccess, where that may say SetHandler, and
- * AddHandler or RewriteRule, of which nobody can tell where they stand. */
+ * AddHandler or RewriteRule, which do not say where they stand. */
 static int is_opened_by_admin(request_rec *r)
 {
     const core_dir_config *core =

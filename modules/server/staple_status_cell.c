@@ -235,7 +235,7 @@ static void put_error(request_rec *r, const staple_snapshot_cert_t *cert,
         ap_rputs("</span>", r);
     }
     if (record->failures == 0) {
-        return; /* nobody was asked: a response file was refused */
+        return; /* no responder was asked: a response file was refused */
     }
     ap_rprintf(r, "<span class=\"sub\">%u failed in a row, last ",
                record->failures);

@@ -58,7 +58,7 @@ typedef struct watchdog_t {
     staple_files_t *files; /* OCSPStapleResponseFile */
     unsigned char *file;   /* room for what is in one */
     apr_time_t files_at;   /* when they are looked at again */
-    char *unserved; /* by index: a file was refused, and nobody is asked */
+    char *unserved; /* by index: a file was refused, no responder is asked */
     staple_board_t board;  /* as published last */
     apr_time_t shown_at;
     staple_lookout_t lookout; /* where another child refreshes */
@@ -356,7 +356,7 @@ static void work(watchdog_t *w, apr_pool_t *p)
     }
 }
 
-/* By a clock that nobody sets, and that all processes share. */
+/* By a monotonic clock, which all processes share. */
 static apr_time_t steady_now(void)
 {
     struct timespec now;
