@@ -79,7 +79,6 @@ static void take_good_away(staple_record_t *record,
                           offered->use_until)
         == STAPLE_OK) {
         *record = *offered;
-        staple_writer_put_record(writer, index, record);
     }
 }
 
@@ -92,7 +91,6 @@ static void take_all_away(staple_record_t *record,
     record->der_len = 0;
     record->use_until = 0;
     staple_writer_take_away(writer, index);
-    staple_writer_put_record(writer, index, record);
 }
 
 /* Publishes a verified response, in the form that it may be published in. */

@@ -27,8 +27,8 @@
  * revoked must not be stapled as good.  A newer response that says revoked and
  * has ended within the tolerance of clocks is STAPLE_EXPIRED, and takes the
  * place of the good one, never to be stapled; one that is too large to be held
- * takes the good one away.  In both cases *record says revoked, and is
- * published.
+ * takes the good one away.  In both cases *record says revoked, and is the
+ * caller's to publish.
  */
 staple_reason_e staple_adopt(staple_record_t *record, staple_writer_t *writer,
                              apr_uint32_t index, const staple_cert_t *cert,

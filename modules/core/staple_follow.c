@@ -242,6 +242,13 @@ void staple_follow_job_ended(staple_follow_t *follow, apr_uint32_t index,
     plan_moment(follow, index, record);
 }
 
+void staple_follow_learned(staple_follow_t *follow, apr_uint32_t index,
+                           staple_record_t *record, apr_time_t now)
+{
+    update_state(follow, index, record, record->told & STAPLE_TOLD_STALE, now);
+    plan_moment(follow, index, record);
+}
+
 /* Certificate `index` came under a revoked issuer, or out from under one. */
 static void stop_or_go_on(staple_follow_t *follow, apr_uint32_t index,
                           int is_stopped, apr_time_t now)

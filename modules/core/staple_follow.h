@@ -60,8 +60,13 @@ void staple_follow_job_ended(staple_follow_t *follow, apr_uint32_t index,
                              staple_record_t *record, int has_new_response,
                              apr_time_t now);
 
-/* The caller has published the record that staple_follow_job_ended() gave: what
- * follows for the certificates below. */
+/* Something became known of the certificate before its job has ended: *record
+ * says what, and gets its new state.  Publishing *record is the caller's. */
+void staple_follow_learned(staple_follow_t *follow, apr_uint32_t index,
+                           staple_record_t *record, apr_time_t now);
+
+/* The caller has published the record that one of these gave: what follows for
+ * the certificates below. */
 void staple_follow_spread(staple_follow_t *follow, apr_uint32_t index,
                           const staple_record_t *record, apr_time_t now);
 

@@ -233,6 +233,28 @@ void staple_job_succeeded(staple_refresh_t *refresh, apr_uint32_t index,
     entry->seen = 1;
 }
 
+staple_reason_e staple_job_adopt(staple_refresh_t *refresh,
+                                 staple_record_t *record, apr_uint32_t index,
+                                 const unsigned char *der, apr_size_t der_len,
+                                 const unsigned char *nonce, apr_time_t now)
+{
+    const staple_entry_t *entry = &refresh->entries[index];
+    staple_reason_e reason;
+    int was_revoked;
+
+    staple_cache_get_record(record, refresh->cache, index);
+    was_revoked = staple_record_says_revoked(record);
+    reason = staple_adopt(record, refresh->writer, index, entry->cert,
+                          entry->policy, der, der_len, nonce, now);
+    if (reason != STAPLE_OK && !was_revoked
+        && staple_record_says_revoked(record)) {
+        staple_follow_learned(refresh->follow, index, record, now);
+        staple_writer_put_record(refresh->writer, index, record);
+        staple_follow_spread(refresh->follow, index, record, now);
+    }
+    return reason;
+}
+
 /* Uses a response if it is to be used, and says when to ask again. */
 staple_reason_e staple_job_take_response(char *detail,
                                          staple_refresh_t *refresh,
@@ -241,14 +263,11 @@ staple_reason_e staple_job_take_response(char *detail,
                                          const unsigned char *nonce,
                                          apr_time_t now)
 {
-    const staple_entry_t *entry = &refresh->entries[index];
     staple_record_t record;
     staple_reason_e reason;
 
-    staple_cache_get_record(&record, refresh->cache, index);
-    reason =
-        staple_adopt(&record, refresh->writer, index, entry->cert,
-                     entry->policy, answer->der, answer->der_len, nonce, now);
+    reason = staple_job_adopt(refresh, &record, index, answer->der,
+                              answer->der_len, nonce, now);
     if (reason == STAPLE_STAPLE_TOO_LARGE) {
         apr_cpystrn(detail, record.detail, STAPLE_RECORD_DETAIL);
     }

@@ -45,6 +45,16 @@ apr_time_t staple_job_next_at(staple_refresh_t *refresh, apr_uint32_t index,
 void staple_job_succeeded(staple_refresh_t *refresh, apr_uint32_t index,
                           staple_record_t *record, apr_time_t now);
 
+/*
+ * staple_adopt() for the present record of certificate `index`, which comes out
+ * in *record.  On STAPLE_OK that is the caller's to complete and to publish;
+ * what became known otherwise is published, told, and has its consequences.
+ */
+staple_reason_e staple_job_adopt(staple_refresh_t *refresh,
+                                 staple_record_t *record, apr_uint32_t index,
+                                 const unsigned char *der, apr_size_t der_len,
+                                 const unsigned char *nonce, apr_time_t now);
+
 /* Uses a response if it is to be used (staple_adopt.h); the job ends then.
  * Where its length is why it is not, `detail`, of STAPLE_RECORD_DETAIL bytes,
  * gets the numbers. */

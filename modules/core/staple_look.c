@@ -1,7 +1,6 @@
 /* A look into the shared store, before anybody is asked: what it changes. */
 #include "staple_look.h"
 
-#include "staple_adopt.h"
 #include "staple_job.h"
 
 int staple_look_comes_first(const staple_refresh_t *refresh, apr_uint32_t index)
@@ -50,11 +49,10 @@ static int use(staple_refresh_t *refresh, apr_uint32_t index,
     reason = staple_share_decode(&der, &der_len, &fetched_at, answer->der,
                                  answer->der_len, entry->cert->sha256);
     staple_cache_get_record(&held, refresh->cache, index);
-    record = held;
     staple_cache_stamp(&before, refresh->cache, &entry->cert->key);
     if (reason == STAPLE_OK) {
-        reason = staple_adopt(&record, refresh->writer, index, entry->cert,
-                              entry->policy, der, der_len, NULL, now);
+        reason = staple_job_adopt(refresh, &record, index, der, der_len, NULL,
+                                  now);
     }
     if (reason != STAPLE_OK) {
         if (!is_honest(reason)) {

@@ -288,6 +288,48 @@ static void probe_urls(staple_refresh_t *refresh, const staple_origin_t *origin,
     }
 }
 
+static int asks(const staple_entry_t *entry, const char *url)
+{
+    const char *own;
+    unsigned attempt = 0;
+    int by_get;
+
+    while ((own = staple_responders_attempt(&by_get, entry->cert,
+                                            entry->policy, attempt))
+           != NULL) {
+        if (strcmp(own, url) == 0) {
+            return 1;
+        }
+        attempt = staple_responders_next_url(entry->policy, attempt);
+    }
+    return 0;
+}
+
+/* How long a responder that is down is left alone because it asked for that:
+ * not for longer than a certificate that it is asked about can wait. */
+static apr_interval_time_t left_alone_for(const staple_refresh_t *refresh,
+                                          const staple_responder_t *r,
+                                          apr_interval_time_t retry_after,
+                                          apr_time_t now)
+{
+    staple_record_t record;
+    apr_uint32_t i;
+
+    if (!r->health.is_down || retry_after <= STAPLE_SCHEDULE_MUST_STAPLE) {
+        return retry_after;
+    }
+    for (i = 0; i < refresh->count; i++) {
+        const staple_entry_t *entry = &refresh->entries[i];
+
+        if (entry->insists && asks(entry, r->url)
+            && staple_cache_get_record(&record, refresh->cache, i)
+            && !staple_record_is_usable(&record, now)) {
+            return STAPLE_SCHEDULE_MUST_STAPLE;
+        }
+    }
+    return retry_after;
+}
+
 /* The health of the responder and its origin after this exchange, and what
  * follows from it. */
 static void judge_responder(staple_refresh_t *refresh,
@@ -303,7 +345,8 @@ static void judge_responder(staple_refresh_t *refresh,
 
     staple_queue_leave(refresh->queue, origin, &exchange->place, was_proven,
                        now);
-    staple_health_leave_alone(&r->health, answer->retry_after, now);
+    staple_health_leave_alone(
+        &r->health, left_alone_for(refresh, r, answer->retry_after, now), now);
     tell_change(refresh, change.origin, origin->name, exchange, reason,
                 answer->detail, now);
     tell_change(refresh, change.url, r->url, exchange, reason, answer->detail,

@@ -195,6 +195,22 @@ static void test_revoked_too_late(void)
     ok(!sim_is_stapled(sim, 0), "revoked, ended: the good one is not stapled");
     is_int(sim->events[STAPLE_EVENT_REVOKED], 1, "revoked, ended: told");
     ok(sim_record(sim, 0).failures > 0, "revoked, ended: a failed job");
+
+    /* The same in a file, which ends no job. */
+    sim = begin(&place, SIM_GOOD);
+    sim->policy.no_network = 1;
+    sim_run(sim, SEC(1));
+    place->fixed = sim_response(sim, HOUR, 7 * DAY);
+    staple_refresh_offer(sim->refresh, 0, place->fixed.bytes, place->fixed.len,
+                         sim->now);
+    ok(sim_is_stapled(sim, 0), "a file: good");
+    place->fixed = sim_say(sim, REVOKED, MINUTE, MINUTE, -SEC(1));
+    is_reason(staple_refresh_offer(sim->refresh, 0, place->fixed.bytes,
+                                   place->fixed.len, sim->now),
+              STAPLE_EXPIRED, "a file: revoked, ended");
+    ok(!sim_is_stapled(sim, 0) && state(sim) == STAPLE_STATE_REVOKED,
+       "a file: is known");
+    is_int(sim->events[STAPLE_EVENT_REVOKED], 1, "a file: told");
 }
 
 /* A machine sleeps past the end of what is held. */
@@ -370,6 +386,16 @@ static void test_must_staple(void)
     sim->policy.max_tries = 1;
     sim_run(sim, 6 * HOUR);
     is_int(sim->asked_count, 1, "must-staple: not of an issuer");
+
+    /* Many of one responder, which is down and asks to be left alone. */
+    sim = sim_make(20, one);
+    sim->certs[7].must_staple = 1;
+    place = sim_place(sim, "http://a1", SIM_HTTP_503);
+    place->retry_after = HOUR;
+    sim_run(sim, HOUR);
+    is_int(sim->went_down, 1, "must-staple among others: it is down");
+    ok(longest_gap(sim, 1) <= SEC(331),
+       "must-staple among others: it is probed all the same");
 
     /* Given up while one is held, which then runs out. */
     sim = begin(&place, SIM_GOOD);

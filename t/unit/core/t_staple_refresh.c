@@ -297,6 +297,30 @@ static void test_nobody(void)
     is_int(sim->asked_count, 0, "none: still nobody is asked");
 }
 
+/* It ended a second ago, which our clock may be wrong about: not to be stapled,
+ * but what is held is revoked. */
+static void test_revoked_and_ended(void)
+{
+    sim_t *sim = sim_make(1, two);
+    make_der_t der;
+
+    sim->policy.no_network = 1;
+    sim_run(sim, SEC(1));
+    der = sim_response(sim, HOUR, DAY);
+    staple_refresh_offer(sim->refresh, 0, der.bytes, der.len, sim->now);
+    is_int(sim_record(sim, 0).state, STAPLE_STATE_GOOD, "revoked: good first");
+    der = sim_say(sim, V_OCSP_CERTSTATUS_REVOKED, MINUTE, MINUTE, -SEC(1));
+    is_reason(staple_refresh_offer(sim->refresh, 0, der.bytes, der.len,
+                                   sim->now),
+              STAPLE_EXPIRED, "revoked: and ended");
+    is_int(sim_record(sim, 0).state, STAPLE_STATE_REVOKED,
+           "revoked: the state says so at once");
+    is_int(sim_is_stapled(sim, 0), 0, "revoked: nothing is stapled");
+    sim_run(sim, HOUR);
+    is_int(sim_record(sim, 0).state, STAPLE_STATE_REVOKED, "revoked: for good");
+    is_int(sim->events[STAPLE_EVENT_REVOKED], 1, "revoked: it is told once");
+}
+
 /* Why there is no response where it does not come from a responder. */
 static void test_refused(void)
 {
@@ -359,6 +383,7 @@ int main(void)
     test_answers();
     test_older();
     test_nobody();
+    test_revoked_and_ended();
     test_refused();
     sim_end();
     return tap_done();
