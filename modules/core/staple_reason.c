@@ -25,3 +25,27 @@ const char *staple_reason_sentence(staple_reason_e reason)
     return (unsigned)reason < STAPLE_REASON_COUNT ? reasons[reason].sentence
                                                   : "not a reason";
 }
+
+/* FNV-1a, 32 bits (draft-eastlake-fnv). */
+apr_uint32_t staple_reason_code(staple_reason_e reason)
+{
+    const char *at = staple_reason_name(reason);
+    apr_uint32_t code = 2166136261U;
+
+    for (; *at != '\0'; at++) {
+        code = (code ^ (unsigned char)*at) * 16777619U;
+    }
+    return code;
+}
+
+staple_reason_e staple_reason_of_code(apr_uint32_t code)
+{
+    int i;
+
+    for (i = 0; i < STAPLE_REASON_COUNT; i++) {
+        if (staple_reason_code((staple_reason_e)i) == code) {
+            return (staple_reason_e)i;
+        }
+    }
+    return STAPLE_OK;
+}

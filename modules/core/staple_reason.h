@@ -2,6 +2,8 @@
 #ifndef STAPLE_REASON_H
 #define STAPLE_REASON_H
 
+#include <apr.h>
+
 /*
  * X(constant, name, sentence).  The name is what the status page, the event
  * log and `ocspstaple verify` print, and never changes its meaning.  The
@@ -133,5 +135,12 @@ const char *staple_reason_name(staple_reason_e reason);
 
 /* The reason's sentence, without a full stop.  Never NULL. */
 const char *staple_reason_sentence(staple_reason_e reason);
+
+/* The number by which files know the reason: made from its name, it stays the
+ * same however the list above grows. */
+apr_uint32_t staple_reason_code(staple_reason_e reason);
+
+/* The reason with this code, or STAPLE_OK where none has it. */
+staple_reason_e staple_reason_of_code(apr_uint32_t code);
 
 #endif

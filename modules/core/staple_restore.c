@@ -64,11 +64,8 @@ static void complete(staple_record_t *record, const staple_record_t *stored,
     record->asked_whom = stored->asked_whom;
     record->said_unknown = stored->said_unknown != 0;
     record->told = stored->told;
-    record->reason =
-        stored->reason < STAPLE_REASON_COUNT ? stored->reason : STAPLE_OK;
-    record->state_reason = stored->state_reason < STAPLE_REASON_COUNT
-                               ? stored->state_reason
-                               : STAPLE_OK;
+    record->reason = stored->reason;
+    record->state_reason = stored->state_reason;
     record->state = (unsigned char)state_of(record, stored, may_ask, now);
     if (record->state != stored->state) {
         record->state_since = now;

@@ -25,8 +25,10 @@ apr_size_t staple_stored_encode(unsigned char *buf,
     at = staple_bytes_put(at, (apr_uint64_t)record->state_since, 8);
     at = staple_bytes_put(at, record->failures, 4);
     at = staple_bytes_put(at, record->asked_whom, 4);
-    at = staple_bytes_put(at, record->reason, 4);
-    at = staple_bytes_put(at, record->state_reason, 4);
+    at = staple_bytes_put(
+        at, staple_reason_code((staple_reason_e)record->reason), 4);
+    at = staple_bytes_put(
+        at, staple_reason_code((staple_reason_e)record->state_reason), 4);
     at = staple_bytes_put(at, record->state, 1);
     at = staple_bytes_put(at, record->told, 1);
     at = staple_bytes_put(at, record->said_unknown, 1);
@@ -88,8 +90,10 @@ staple_reason_e staple_stored_decode(staple_record_t *record,
     record->state_since = (apr_time_t)times[3];
     record->failures = (apr_uint32_t)numbers[0];
     record->asked_whom = (apr_uint32_t)numbers[1];
-    record->reason = (apr_uint16_t)numbers[2];
-    record->state_reason = (apr_uint16_t)numbers[3];
+    record->reason =
+        (apr_uint16_t)staple_reason_of_code((apr_uint32_t)numbers[2]);
+    record->state_reason =
+        (apr_uint16_t)staple_reason_of_code((apr_uint32_t)numbers[3]);
     record->state = (unsigned char)bytes[0];
     record->told = (unsigned char)bytes[1];
     record->said_unknown = (unsigned char)bytes[2];

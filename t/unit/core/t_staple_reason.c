@@ -48,6 +48,9 @@ int main(void)
         is_int(count_of(name), 1, "%s: no other reason has this name", name);
         ok(is_sentence(staple_reason_sentence((staple_reason_e)reason)),
            "%s: a sentence without full stop", name);
+        is_reason(staple_reason_of_code(
+                      staple_reason_code((staple_reason_e)reason)),
+                  (staple_reason_e)reason, "%s: a code of its own", name);
     }
     for (i = 0; i < sizeof(outside) / sizeof(outside[0]); i++) {
         is_str(staple_reason_name((staple_reason_e)outside[i]),
@@ -55,6 +58,9 @@ int main(void)
         is_str(staple_reason_sentence((staple_reason_e)outside[i]),
                "not a reason", "%d: no reason, yet a sentence", outside[i]);
     }
+    is_int(staple_reason_code(STAPLE_OK), 0x663437af,
+           "codes stay what they are: files have them");
+    is_reason(staple_reason_of_code(7), STAPLE_OK, "no reason has this code");
     is_int(STAPLE_OK, 0, "success is zero");
     return tap_done();
 }
