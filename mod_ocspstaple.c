@@ -5,16 +5,16 @@
 #include <http_ssl.h>
 #include <mod_status.h>
 
-#include "modules/server/staple_config.h"
-#include "modules/server/staple_env.h"
-#include "modules/server/staple_eventlog.h"
-#include "modules/server/staple_lifecycle.h"
-#include "modules/server/staple_policy.h"
-#include "modules/server/staple_prime.h"
-#include "modules/server/staple_serve.h"
-#include "modules/server/staple_shared.h"
-#include "modules/server/staple_status.h"
-#include "modules/server/staple_watchdog.h"
+#include "httpd/config/staple_config.h"
+#include "httpd/staple_env.h"
+#include "httpd/events/staple_eventlog.h"
+#include "httpd/staple_lifecycle.h"
+#include "httpd/config/staple_policy.h"
+#include "httpd/generation/staple_register.h"
+#include "httpd/staple_serve.h"
+#include "httpd/stores/staple_shared.h"
+#include "httpd/status/staple_status.h"
+#include "httpd/staple_watchdog.h"
 
 /* mod_ssl_openssl.h is not installed everywhere; an optional hook needs no
  * more than the type of its function. */
@@ -28,16 +28,16 @@ static void register_hooks(apr_pool_t *p)
     static const char *const before_setenvif[] = {"mod_setenvif.c", NULL};
 
     (void)p;
-    ap_hook_pre_config(staple_prime_reset, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_pre_config(staple_register_reset, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_pre_config(staple_shared_reset, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(staple_policy_check, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(staple_policy_dump, NULL, NULL, APR_HOOK_MIDDLE);
     /* Before mod_md's: OCSPStaple On is the more particular wish. */
-    ap_hook_ssl_ocsp_prime_hook(staple_prime_certificate, NULL, NULL,
+    ap_hook_ssl_ocsp_prime_hook(staple_register_certificate, NULL, NULL,
                                 APR_HOOK_FIRST);
     ap_hook_ssl_ocsp_get_resp_hook(staple_serve_response, NULL, NULL,
                                    APR_HOOK_FIRST);
-    APR_OPTIONAL_HOOK(ssl, init_server, staple_prime_check_server, NULL, NULL,
+    APR_OPTIONAL_HOOK(ssl, init_server, staple_register_check_server, NULL, NULL,
                       APR_HOOK_MIDDLE);
     /* mod_ssl's post_config primes the certificates; mod_watchdog's, at
      * APR_HOOK_LAST, starts what was registered before. */

@@ -2,7 +2,7 @@
 #ifndef CLI_CERTS_H
 #define CLI_CERTS_H
 
-#include "../core/staple_cert.h"
+#include "ocsp/staple_cert.h"
 #include "cli.h"
 
 /* Where the options say that they are: one file, or two. */

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../core/staple_version.h"
-#include "../io/staple_fetch.h"
+#include "base/staple_version.h"
+#include "io/staple_fetch.h"
 #include "cli_certs.h"
 #include "cli_files.h"
 #include "cli_options.h"

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../core/staple_parse.h"
+#include "base/staple_parse.h"
 
 #define HELP_COLUMN 26
 

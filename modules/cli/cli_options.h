@@ -2,7 +2,7 @@
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
-#include "../core/staple_types.h"
+#include "base/staple_types.h"
 #include "cli.h"
 
 /* How often an option with a list of URLs may be given. */

@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "../core/staple_refresh.h"
+#include "refresh/staple_refresh.h"
 
 /* One attempt: what was asked, what came, what it is worth. */
 typedef struct cli_step_t {

@@ -3,7 +3,7 @@
 
 #include <apr_strings.h>
 
-#include "../core/staple_text.h"
+#include "base/staple_text.h"
 #include "cli.h"
 
 static const struct {

@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "../core/staple_verify.h"
+#include "ocsp/staple_verify.h"
 
 typedef struct cli_verdict_t {
     const staple_cert_t *cert; /* NULL: refused, as `reason` says */

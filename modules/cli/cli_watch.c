@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../core/staple_types.h"
-#include "../core/staple_version.h"
+#include "base/staple_types.h"
+#include "base/staple_version.h"
 #include "cli_files.h"
 #include "cli_options.h"
 #include "cli_status.h"

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../core/staple_openssl.h"
-#include "../core/staple_version.h"
+#include "base/staple_openssl.h"
+#include "base/staple_version.h"
 #include "cli.h"
 
 static const cli_command_t commands[] = {

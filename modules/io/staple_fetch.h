@@ -4,7 +4,7 @@
 
 #include <apr_pools.h>
 
-#include "../core/staple_refresh.h"
+#include "refresh/staple_refresh.h"
 
 /*
  * Makes the exchanges that the refresher hands out.  Every exchange has a

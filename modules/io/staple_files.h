@@ -5,7 +5,7 @@
 #include <apr_pools.h>
 #include <apr_tables.h>
 
-#include "../core/staple_types.h"
+#include "base/staple_types.h"
 
 /* One thread of one process at a time. */
 typedef struct staple_files_t staple_files_t;

@@ -306,7 +306,7 @@ apr_status_t staple_store_read(unsigned char *buf, apr_size_t *len,
     char name[NAME_SIZE];
 
     name_of(name, sha256, "");
-    return read_file(buf, len, STAPLE_STORED_MAX, why, store, name);
+    return read_file(buf, len, STAPLE_CODEC_MAX, why, store, name);
 }
 
 apr_status_t staple_store_read_known(unsigned char *buf, apr_size_t *len,

@@ -5,12 +5,12 @@
 #include <apr_errno.h>
 #include <sys/types.h>
 
-#include "../core/staple_known.h"
-#include "../core/staple_stored.h"
+#include "refresh/staple_known.h"
+#include "cache/staple_codec.h"
 
 /*
  *   DIR/                    0700, User's
- *     <SHA-256>             a certificate's staple and record (staple_stored.h)
+ *     <SHA-256>             a certificate's staple and record (staple_codec.h)
  *     <SHA-256>.bad         what could not be used and was set aside
  *     responders            what is known of responders (staple_known.h)
  *     new                   a file that is being written
@@ -60,7 +60,7 @@ void staple_store_close(staple_store_t *store);
  */
 apr_status_t staple_store_lock(staple_store_t *store);
 
-/* Reads a certificate's file into buf, of STAPLE_STORED_MAX bytes.  APR_ENOENT:
+/* Reads a certificate's file into buf, of STAPLE_CODEC_MAX bytes.  APR_ENOENT:
  * there is none.  APR_EINVAL and *why: not a file that could be ours. */
 apr_status_t staple_store_read(unsigned char *buf, apr_size_t *len,
                                const char **why, const staple_store_t *store,

@@ -5,7 +5,7 @@
 #include <openssl/ssl.h>
 #include <string.h>
 
-#include "../core/staple_bare.h"
+#include "ocsp/staple_bare.h"
 
 #define LARGEST_CHAIN 16384 /* bytes of a Certificate message */
 #define LONGEST_CHAIN 8     /* certificates */

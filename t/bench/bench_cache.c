@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "bench_util.h"
-#include "staple_cache_int.h"
-#include "staple_writer.h"
+#include "cache/staple_cache_int.h"
+#include "cache/staple_writer.h"
 
 /*
  * bench_cache CERTIFICATES ROUNDS

@@ -6,7 +6,7 @@
 
 #include "../unit/make_ocsp.h"
 #include "bench_util.h"
-#include "staple_refresh.h"
+#include "refresh/staple_refresh.h"
 
 /*
  * bench_day CERTIFICATES

@@ -5,7 +5,7 @@
 
 #include "../unit/make_ocsp.h"
 #include "bench_util.h"
-#include "staple_verify.h"
+#include "ocsp/staple_verify.h"
 
 /*
  * bench_verify TIMES ROUNDS

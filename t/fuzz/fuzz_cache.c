@@ -1,9 +1,9 @@
 /* A cache under any sequence of operations, and on blocks full of garbage. */
 #include <string.h>
 
-#include "../../modules/core/staple_cache_int.h"
+#include "cache/staple_cache_int.h"
 #include "fuzz.h"
-#include "staple_writer.h"
+#include "cache/staple_writer.h"
 
 #define COUNT 6
 #define MAX_LEN 1000 /* of a staple that is taken */

@@ -3,7 +3,7 @@
 #define FUZZ_CANONICAL_H
 
 #include "../unit/make_ocsp.h"
-#include "staple_verify.h"
+#include "ocsp/staple_verify.h"
 
 /* A response and the certificate that it is about. */
 typedef struct fuzz_canonical_t {

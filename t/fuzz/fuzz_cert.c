@@ -4,8 +4,8 @@
 
 #include "fuzz.h"
 #include "fuzz_pki.h"
-#include "staple_parse.h"
-#include "staple_request.h"
+#include "base/staple_parse.h"
+#include "ocsp/staple_request.h"
 
 /*
  * First byte:

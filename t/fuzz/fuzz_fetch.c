@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "staple_fetch.h"
+#include "io/staple_fetch.h"
 
 /* The answer of the server below, which closes the connection after it. */
 static const uint8_t *answer_bytes;

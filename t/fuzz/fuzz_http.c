@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "staple_http_cache.h"
+#include "io/staple_http_cache.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {

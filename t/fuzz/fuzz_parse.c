@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "staple_parse.h"
+#include "base/staple_parse.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {

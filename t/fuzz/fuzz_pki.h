@@ -3,7 +3,7 @@
 #define FUZZ_PKI_H
 
 #include "../unit/make_ocsp.h"
-#include "staple_verify.h"
+#include "ocsp/staple_verify.h"
 
 /* The hierarchy of make_pki(), always the same one; in pool p. */
 make_pki_t *fuzz_pki_load(apr_pool_t *p);

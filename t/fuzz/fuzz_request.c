@@ -3,8 +3,8 @@
 
 #include "fuzz.h"
 #include "fuzz_pki.h"
-#include "staple_parse.h"
-#include "staple_request.h"
+#include "base/staple_parse.h"
+#include "ocsp/staple_request.h"
 
 static apr_pool_t *p;
 static make_pki_t *pki;

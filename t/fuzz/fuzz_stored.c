@@ -4,9 +4,9 @@
 
 #include "fuzz.h"
 #include "fuzz_pki.h"
-#include "staple_known.h"
-#include "staple_share.h"
-#include "staple_state.h"
+#include "refresh/staple_known.h"
+#include "refresh/staple_share.h"
+#include "refresh/staple_state.h"
 
 /*
  * First byte: bit 0, the rest is made whole: magic, certificate, length and
@@ -27,8 +27,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 static void make_whole(unsigned char *value, size_t size)
 {
-    size_t der_len = size - STAPLE_STORED_HEAD - STAPLE_STORED_TAIL;
-    unsigned char *length = value + STAPLE_STORED_HEAD - 4;
+    size_t der_len = size - STAPLE_CODEC_HEAD - STAPLE_CODEC_TAIL;
+    unsigned char *length = value + STAPLE_CODEC_HEAD - 4;
 
     memcpy(value, "OCSPSTP1", 8);
     memcpy(value + 8, pki->cert->sha256, 32);
@@ -36,8 +36,8 @@ static void make_whole(unsigned char *value, size_t size)
     length[1] = (unsigned char)(der_len >> 16);
     length[2] = (unsigned char)(der_len >> 8);
     length[3] = (unsigned char)der_len;
-    SHA256(value, size - STAPLE_STORED_TAIL,
-           value + size - STAPLE_STORED_TAIL);
+    SHA256(value, size - STAPLE_CODEC_TAIL,
+           value + size - STAPLE_CODEC_TAIL);
 }
 
 /* What was read is what would be written. */
@@ -45,9 +45,9 @@ static void check_record(const staple_record_t *record,
                          const unsigned char *value, size_t size,
                          const unsigned char *der, apr_size_t der_len)
 {
-    static unsigned char again[STAPLE_STORED_MAX];
+    static unsigned char again[STAPLE_CODEC_MAX];
 
-    FUZZ_CHECK(staple_stored_encode(again, pki->cert->sha256, record, der,
+    FUZZ_CHECK(staple_codec_encode(again, pki->cert->sha256, record, der,
                                     der_len)
                == size);
     FUZZ_CHECK(memcmp(again, value, 8 + 32 + 4 * 8 + 8) == 0);
@@ -65,7 +65,7 @@ static void try_stored(const unsigned char *value, size_t size)
 
     memset(&record, 0x5a, sizeof(record));
     before = record;
-    if (staple_stored_decode(&record, &der, &der_len, value, size,
+    if (staple_codec_decode(&record, &der, &der_len, value, size,
                              pki->cert->sha256)
         != STAPLE_OK) {
         FUZZ_CHECK(der == NULL && der_len == 0);
@@ -153,7 +153,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     unsigned how = fuzz_byte(&data, &size);
     unsigned char *value = fuzz_copy(data, size);
 
-    if ((how & 1) && size >= STAPLE_STORED_HEAD + STAPLE_STORED_TAIL) {
+    if ((how & 1) && size >= STAPLE_CODEC_HEAD + STAPLE_CODEC_TAIL) {
         make_whole(value, size);
     }
     if ((how & 2) && size >= STAPLE_KNOWN_HEAD + STAPLE_KNOWN_TAIL) {

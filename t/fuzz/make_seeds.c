@@ -3,14 +3,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../../modules/core/staple_cache_int.h"
+#include "cache/staple_cache_int.h"
 #include "fuzz.h"
 #include "fuzz_canonical.h"
 #include "fuzz_pki.h"
-#include "staple_known.h"
-#include "staple_share.h"
-#include "staple_stored.h"
-#include "staple_writer.h"
+#include "refresh/staple_known.h"
+#include "refresh/staple_share.h"
+#include "cache/staple_codec.h"
+#include "cache/staple_writer.h"
 
 static apr_pool_t *p;
 static make_pki_t *pki;
@@ -180,7 +180,7 @@ static void seed_request(void)
 
 static void seed_stored(void)
 {
-    static unsigned char buf[STAPLE_STORED_MAX];
+    static unsigned char buf[STAPLE_CODEC_MAX];
     make_response_t good = make_good(pki);
     make_der_t der = make_response(p, &good), value = {buf, 0};
     staple_record_t record = {
@@ -194,9 +194,9 @@ static void seed_stored(void)
         {.known_at = apr_time_from_sec(MAKE_NOW - 86400),
          .flags = STAPLE_KNOWN_PROVEN | STAPLE_KNOWN_ANSWERED}};
 
-    value.len = staple_stored_encode(buf, pki->cert->sha256, &record, NULL, 0);
+    value.len = staple_codec_encode(buf, pki->cert->sha256, &record, NULL, 0);
     seed("fuzz_stored", "record", "\0", 1, value);
-    value.len = staple_stored_encode(buf, pki->cert->sha256, &record,
+    value.len = staple_codec_encode(buf, pki->cert->sha256, &record,
                                      der.bytes, der.len);
     seed("fuzz_stored", "staple", "\0", 1, value);
     seed("fuzz_stored", "made-whole", "\1", 1, value);

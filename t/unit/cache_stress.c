@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "staple_cache_int.h"
+#include "cache/staple_cache_int.h"
 
 /* xorshift64 (Marsaglia 2003) */
 static apr_uint64_t next(apr_uint64_t *state)

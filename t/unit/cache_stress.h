@@ -2,8 +2,8 @@
 #ifndef CACHE_STRESS_H
 #define CACHE_STRESS_H
 
-#include "staple_cache.h"
-#include "staple_writer.h"
+#include "cache/staple_cache.h"
+#include "cache/staple_writer.h"
 
 #define STRESS_COUNT  12 /* certificates */
 #define STRESS_READERS 3 /* readers at most */

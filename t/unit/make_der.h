@@ -4,7 +4,7 @@
 
 #include <apr_pools.h>
 
-#include "staple_openssl.h"
+#include "base/staple_openssl.h"
 
 /* Whatever fails in here ends the program; all memory belongs to the pool. */
 

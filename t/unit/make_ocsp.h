@@ -3,7 +3,7 @@
 #define MAKE_OCSP_H
 
 #include "make_der.h"
-#include "staple_cert.h"
+#include "ocsp/staple_cert.h"
 
 /*
  * Whatever fails in here ends the program: a test cannot go on without its

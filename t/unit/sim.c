@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "staple_due.h"
-#include "staple_restore.h"
-#include "staple_stored.h"
+#include "refresh/staple_timers.h"
+#include "refresh/staple_restore.h"
+#include "cache/staple_codec.h"
 
 #define SLICE apr_time_from_msec(100) /* mod_watchdog's */
 
@@ -148,7 +148,7 @@ void sim_take_over(sim_t *sim)
 static void store_and_restore(sim_t *sim, staple_writer_t *writer,
                               const staple_cache_t *older, apr_uint32_t index)
 {
-    static unsigned char der[STAPLE_MAX_RESPONSE], buf[STAPLE_STORED_MAX];
+    static unsigned char der[STAPLE_MAX_RESPONSE], buf[STAPLE_CODEC_MAX];
     const staple_cert_t *cert = &sim->certs[index];
     apr_size_t len = sizeof(der);
     staple_record_t record;
@@ -158,7 +158,7 @@ static void store_and_restore(sim_t *sim, staple_writer_t *writer,
         fprintf(stderr, "sim: staple and record do not belong together\n");
         exit(99);
     }
-    len = staple_stored_encode(buf, cert->sha256, &record, der, len);
+    len = staple_codec_encode(buf, cert->sha256, &record, der, len);
     staple_restore(writer, index, cert, sim->entries[index].policy, buf, len,
                    sim->now + sim->skew);
 }
@@ -405,7 +405,7 @@ static apr_time_t next_instant(const sim_t *sim, apr_time_t end)
     apr_time_t at = staple_refresh_due_at(sim->refresh);
     unsigned i;
 
-    at = at != STAPLE_DUE_NEVER ? at - sim->skew : end;
+    at = at != STAPLE_TIMERS_NEVER ? at - sim->skew : end;
     if (at < sim->now + SLICE) {
         at = sim->now + SLICE;
     }

@@ -38,7 +38,7 @@ sub check_trouble {
                    "$what: there was one warning");
 }
 
-# As modules/core/staple_stored.h draws it.
+# As modules/cache/staple_codec.h draws it.
 my $HEAD = 96;
 my $TAIL = 32;
 
@@ -69,7 +69,7 @@ sub der {
 
 # Instants in seconds and numbers, by the names of staple_record_t.
 my @NAMES = qw(next_at attempted_at succeeded_at state_since failures
-               asked_whom reason state_reason state told said_unknown);
+               attempts_hash reason state_reason state told said_unknown);
 
 sub record {
     my ($self) = @_;

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "staple_files.h"
+#include "io/staple_files.h"
 
 static apr_pool_t *p;
 static unsigned char der[STAPLE_MAX_RESPONSE];

@@ -1,7 +1,7 @@
 /* Header lines -> how long an answer is fresh. */
 #include "../tap.h"
 
-#include "staple_http_cache.h"
+#include "io/staple_http_cache.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 #define DATE "Date: Tue, 14 Nov 2023 22:13:20 GMT"

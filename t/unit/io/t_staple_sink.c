@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "staple_sink.h"
+#include "io/staple_sink.h"
 
 static apr_pool_t *p;
 static char dir[] = "/tmp/ocspstaple-sink-XXXXXX";

@@ -8,11 +8,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "staple_store.h"
+#include "io/staple_store.h"
 
 static char top[] = "/tmp/ocspstaple-unit-XXXXXX";
 static char dir[200];
-static unsigned char buf[STAPLE_STORED_MAX];
+static unsigned char buf[STAPLE_CODEC_MAX];
 
 /* The SHA-256 of certificate number `n`, and its file. */
 static const unsigned char *sha(unsigned char n)
@@ -220,10 +220,10 @@ static void test_refused(void)
     ok(read_it(&store, 6, &why) == APR_EINVAL && why != NULL,
        "nor what everybody may write to");
     put(file(7, ""), "", 0600);
-    ok(truncate(file(7, ""), STAPLE_STORED_MAX + 1) == 0, "a large one");
+    ok(truncate(file(7, ""), STAPLE_CODEC_MAX + 1) == 0, "a large one");
     ok(read_it(&store, 7, &why) == APR_EINVAL && why != NULL,
        "is not read, either");
-    ok(truncate(file(7, ""), STAPLE_STORED_MAX) == 0
+    ok(truncate(file(7, ""), STAPLE_CODEC_MAX) == 0
            && read_it(&store, 7, &why) == APR_SUCCESS,
        "the largest is");
     if (geteuid() == 0) {

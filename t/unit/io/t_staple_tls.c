@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "staple_fetch.h"
-#include "staple_tls.h"
+#include "io/staple_fetch.h"
+#include "io/staple_tls.h"
 
 static apr_pool_t *p;
 static make_pki_t *pki;

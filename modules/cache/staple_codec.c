@@ -1,0 +1,103 @@
+/* A staple and its record as bytes, for disk and shared store. */
+#include "staple_codec.h"
+
+#include <openssl/sha.h>
+#include <string.h>
+
+#include "base/staple_bytes.h"
+
+static const char magic[8] = {'O', 'C', 'S', 'P', 'S', 'T', 'P', '1'};
+
+apr_size_t staple_codec_encode(unsigned char *buf,
+                                const unsigned char sha256[32],
+                                const staple_record_t *record,
+                                const unsigned char *der, apr_size_t der_len)
+{
+    unsigned char *at = buf;
+
+    memcpy(at, magic, sizeof(magic));
+    at += sizeof(magic);
+    memcpy(at, sha256, 32);
+    at += 32;
+    at = staple_bytes_put(at, (apr_uint64_t)record->next_at, 8);
+    at = staple_bytes_put(at, (apr_uint64_t)record->attempted_at, 8);
+    at = staple_bytes_put(at, (apr_uint64_t)record->succeeded_at, 8);
+    at = staple_bytes_put(at, (apr_uint64_t)record->state_since, 8);
+    at = staple_bytes_put(at, record->failures, 4);
+    at = staple_bytes_put(at, record->attempts_hash, 4);
+    at = staple_bytes_put(
+        at, staple_reason_code((staple_reason_e)record->reason), 4);
+    at = staple_bytes_put(
+        at, staple_reason_code((staple_reason_e)record->state_reason), 4);
+    at = staple_bytes_put(at, record->state, 1);
+    at = staple_bytes_put(at, record->told, 1);
+    at = staple_bytes_put(at, record->said_unknown, 1);
+    at = staple_bytes_put(at, 0, 1);
+    at = staple_bytes_put(at, der_len, 4);
+    if (der_len > 0) {
+        memmove(at, der, der_len);
+        at += der_len;
+    }
+    SHA256(buf, (size_t)(at - buf), at);
+    return (apr_size_t)(at - buf) + STAPLE_CODEC_TAIL;
+}
+
+/* Is this the whole of what was written, for this certificate? */
+static int is_whole(const unsigned char *buf, apr_size_t len,
+                    const unsigned char sha256[32])
+{
+    const unsigned char *at = buf + STAPLE_CODEC_HEAD - 4;
+    unsigned char digest[32];
+
+    if (len < STAPLE_CODEC_HEAD + STAPLE_CODEC_TAIL || len > STAPLE_CODEC_MAX
+        || memcmp(buf, magic, sizeof(magic)) != 0
+        || memcmp(buf + sizeof(magic), sha256, 32) != 0) {
+        return 0;
+    }
+    if (staple_bytes_get(&at, 4)
+        != len - STAPLE_CODEC_HEAD - STAPLE_CODEC_TAIL) {
+        return 0;
+    }
+    SHA256(buf, len - STAPLE_CODEC_TAIL, digest);
+    return memcmp(digest, buf + len - STAPLE_CODEC_TAIL, 32) == 0;
+}
+
+staple_reason_e staple_codec_decode(staple_record_t *record,
+                                     const unsigned char **der,
+                                     apr_size_t *der_len,
+                                     const unsigned char *buf, apr_size_t len,
+                                     const unsigned char sha256[32])
+{
+    const unsigned char *at = buf + sizeof(magic) + 32;
+    apr_uint64_t times[4], numbers[4], bytes[4];
+    int i;
+
+    if (!is_whole(buf, len, sha256)) {
+        return STAPLE_DAMAGED;
+    }
+    for (i = 0; i < 4; i++) {
+        times[i] = staple_bytes_get(&at, 8);
+    }
+    for (i = 0; i < 4; i++) {
+        numbers[i] = staple_bytes_get(&at, 4);
+    }
+    for (i = 0; i < 4; i++) {
+        bytes[i] = staple_bytes_get(&at, 1);
+    }
+    record->next_at = (apr_time_t)times[0];
+    record->attempted_at = (apr_time_t)times[1];
+    record->succeeded_at = (apr_time_t)times[2];
+    record->state_since = (apr_time_t)times[3];
+    record->failures = (apr_uint32_t)numbers[0];
+    record->attempts_hash = (apr_uint32_t)numbers[1];
+    record->reason =
+        (apr_uint16_t)staple_reason_of_code((apr_uint32_t)numbers[2]);
+    record->state_reason =
+        (apr_uint16_t)staple_reason_of_code((apr_uint32_t)numbers[3]);
+    record->state = (unsigned char)bytes[0];
+    record->told = (unsigned char)bytes[1];
+    record->said_unknown = (unsigned char)bytes[2];
+    *der = buf + STAPLE_CODEC_HEAD;
+    *der_len = len - STAPLE_CODEC_HEAD - STAPLE_CODEC_TAIL;
+    return STAPLE_OK;
+}

@@ -1,0 +1,120 @@
+/* What the refresher shows of itself, and who was served: shared memory. */
+#include "staple_scoreboard.h"
+
+#include "staple_cache_int.h"
+
+/* For staple_scoreboard_block_t.still_at: said in an earlier generation. */
+#define STILL_BEFORE APR_UINT64_MAX
+
+struct staple_scoreboard_block_t {
+    apr_uint64_t turn;
+    apr_uint64_t count;
+    apr_uint64_t block_size; /* without tallies; another version's differs */
+    apr_uint64_t still_at; /* the turn at which it was said that the refresher
+                              stands still, and 1; 0: it does not */
+    staple_scoreboard_t boards[2]; /* the one of the last turn counts */
+    staple_tally_t tallies[];
+};
+
+_Static_assert(sizeof(staple_scoreboard_t) % 8 == 0, "copied by words");
+
+apr_size_t staple_scoreboard_size(apr_uint32_t count)
+{
+    return sizeof(staple_scoreboard_block_t) + count * sizeof(staple_tally_t);
+}
+
+staple_scoreboard_block_t *staple_scoreboard_format(void *block, apr_uint32_t count)
+{
+    staple_scoreboard_block_t *made = block;
+
+    made->count = count;
+    made->block_size = sizeof(*made);
+    return made;
+}
+
+void staple_scoreboard_put(staple_scoreboard_block_t *block, const staple_scoreboard_t *board)
+{
+    apr_uint64_t turn = block->turn + 1;
+
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    staple_cache_copy_in((apr_uint64_t *)&block->boards[turn & 1], board,
+                         sizeof(*board));
+    __atomic_store_n(&block->turn, turn, __ATOMIC_RELEASE);
+}
+
+void staple_scoreboard_get(staple_scoreboard_t *board, const staple_scoreboard_block_t *block)
+{
+    apr_uint64_t turn;
+    int i;
+
+    for (i = 0; i < STAPLE_CACHE_MAX_TURNS; i++) {
+        turn = __atomic_load_n(&block->turn, __ATOMIC_ACQUIRE);
+        staple_cache_copy_out(board,
+                              (const apr_uint64_t *)&block->boards[turn & 1],
+                              sizeof(*board));
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (staple_cache_load(&block->turn) == turn) {
+            break;
+        }
+    }
+}
+
+apr_uint64_t staple_scoreboard_beat(const staple_scoreboard_block_t *block)
+{
+    return staple_cache_load(&block->turn);
+}
+
+int staple_scoreboard_claim_still(staple_scoreboard_block_t *block, apr_uint64_t beat)
+{
+    apr_uint64_t said = __atomic_load_n(&block->still_at, __ATOMIC_RELAXED);
+
+    return said != beat + 1
+           && __atomic_compare_exchange_n(&block->still_at, &said, beat + 1, 0,
+                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+int staple_scoreboard_end_still(staple_scoreboard_block_t *block)
+{
+    return __atomic_load_n(&block->still_at, __ATOMIC_RELAXED) != 0
+           && __atomic_exchange_n(&block->still_at, 0, __ATOMIC_RELAXED) != 0;
+}
+
+void staple_scoreboard_adopt(staple_scoreboard_block_t *block,
+                        const staple_scoreboard_block_t *older)
+{
+    staple_scoreboard_t theirs, ours;
+
+    if (older->block_size != sizeof(*older)) {
+        return;
+    }
+    staple_scoreboard_get(&theirs, older);
+    memset(&ours, 0, sizeof(ours));
+    ours.responder_count = theirs.responder_count;
+    memcpy(ours.responders, theirs.responders, sizeof(ours.responders));
+    staple_scoreboard_put(block, &ours);
+    if (__atomic_load_n(&older->still_at, __ATOMIC_RELAXED) != 0) {
+        block->still_at = STILL_BEFORE;
+    }
+}
+
+void staple_scoreboard_count(staple_scoreboard_block_t *block, apr_uint32_t index,
+                        int is_served)
+{
+    if (index < block->count) {
+        __atomic_fetch_add(is_served ? &block->tallies[index].served
+                                     : &block->tallies[index].unserved,
+                           1, __ATOMIC_RELAXED);
+    }
+}
+
+staple_tally_t staple_scoreboard_tally(const staple_scoreboard_block_t *block,
+                                  apr_uint32_t index)
+{
+    staple_tally_t tally = {0, 0};
+
+    if (index < block->count) {
+        tally.served = staple_cache_load(&block->tallies[index].served);
+        tally.unserved = staple_cache_load(&block->tallies[index].unserved);
+    }
+    return tally;
+}

@@ -1,0 +1,326 @@
+/* OCSPStapleEventCommand: one program run per significant event. */
+#include "staple_command.h"
+
+#include <apr_strings.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TIME_LIMIT apr_time_from_sec(10)
+#define LAST_WAIT  apr_time_from_sec(1) /* for what runs when this ends */
+#define LOOK       apr_time_from_msec(10)
+#define QUEUE_MAX  1000 /* events that wait; more are dropped, with a word */
+#define KILLED_MAX 8    /* programs that do not end though they were killed */
+
+typedef struct pending_t {
+    struct pending_t *next;
+    apr_pool_t *pool;
+    const char *line;
+    const char *const *env;
+} pending_t;
+
+struct staple_command_t {
+    apr_pool_t *pool;
+    server_rec *server;
+    const char *const *words;
+    pending_t *first, *last;
+    unsigned waiting;
+    unsigned dropped;
+    int has_ended;
+    /* the one that runs */
+    pid_t pid; /* and, until it leaves that, its process group; 0: none */
+    apr_time_t ends_at;
+    /* those that were killed and have not ended yet: one that hangs in the
+     * kernel takes its time, and is not waited for */
+    pid_t killed[KILLED_MAX]; /* 0: free */
+};
+
+static apr_status_t end(void *data);
+
+staple_command_t *staple_command_make(apr_pool_t *p, server_rec *s,
+                                      const char *const *words)
+{
+    staple_command_t *command = apr_pcalloc(p, sizeof(*command));
+
+    command->pool = p;
+    command->server = s;
+    command->words = words;
+    apr_pool_pre_cleanup_register(p, command, end);
+    return command;
+}
+
+/* The event's main fields, for programs that do not read JSON. */
+static const char *const *environment(apr_pool_t *p,
+                                      const staple_eventlog_entry_t *entry)
+{
+    const staple_generation_cert_t *cert = entry->cert;
+    const char *server = cert != NULL && cert->servers->nelts > 0
+                             ? staple_generation_server(cert, 0)
+                             : "";
+    const char **env = apr_pcalloc(p, 12 * sizeof(*env));
+    int n = 0;
+
+    env[n++] = "PATH=/usr/local/bin:/usr/bin:/bin";
+    env[n++] = apr_pstrcat(p, "OCSP_STAPLE_EVENT=",
+                           staple_event_name(entry->event), NULL);
+    env[n++] = apr_pstrcat(p, "OCSP_STAPLE_REASON=",
+                           staple_reason_name(entry->reason), NULL);
+    env[n++] = apr_pstrcat(p, "OCSP_STAPLE_RESPONDER=",
+                           entry->responder != NULL ? entry->responder : "",
+                           NULL);
+    if (cert != NULL) {
+        env[n++] = apr_pstrcat(
+            p, "OCSP_STAPLE_STATE=",
+            staple_state_name((staple_state_e)cert->record.state), NULL);
+        env[n++] = apr_pstrcat(p, "OCSP_STAPLE_PREVIOUS_STATE=",
+                               staple_state_name(entry->before), NULL);
+        env[n++] = apr_pstrcat(p, "OCSP_STAPLE_SUBJECT=", cert->cert->subject,
+                               NULL);
+        env[n++] = apr_pstrcat(p, "OCSP_STAPLE_SERIAL=", cert->cert->serial,
+                               NULL);
+        env[n++] = apr_pstrcat(p, "OCSP_STAPLE_SERVER=", server, NULL);
+    }
+    return env;
+}
+
+void staple_command_queue(staple_command_t *command,
+                          const staple_eventlog_entry_t *entry,
+                          const char *line)
+{
+    apr_pool_t *pool;
+    pending_t *pending;
+
+    if (command->words == NULL || command->has_ended) {
+        return;
+    }
+    if (command->waiting >= QUEUE_MAX
+        || apr_pool_create(&pool, command->pool) != APR_SUCCESS) {
+        command->dropped++;
+        return;
+    }
+    pending = apr_pcalloc(pool, sizeof(*pending));
+    pending->pool = pool;
+    pending->line = apr_pstrdup(pool, line);
+    pending->env = environment(pool, entry);
+    if (command->first == NULL) {
+        command->first = pending;
+    }
+    else {
+        command->last->next = pending;
+    }
+    command->last = pending;
+    command->waiting++;
+}
+
+static void complain(const staple_command_t *command, apr_status_t status,
+                     const char *what, int number)
+{
+    ap_log_error(APLOG_MARK, APLOG_ERR, status, command->server,
+                 STAPLE_LOGNO(0063) "OCSPStapleEventCommand %s: %s %d",
+                 command->words[0], what, number);
+}
+
+/* What httpd changed for itself, or was started with, and what must not go on
+ * into the program: signals that are blocked or ignored, descriptors. */
+static int set_up(posix_spawnattr_t *attributes,
+                  posix_spawn_file_actions_t *files, int input)
+{
+    sigset_t none, all;
+
+    sigemptyset(&none);
+    sigfillset(&all);
+    return posix_spawnattr_setsigmask(attributes, &none) == 0
+           && posix_spawnattr_setsigdefault(attributes, &all) == 0
+           && posix_spawnattr_setpgroup(attributes, 0) == 0
+           && posix_spawnattr_setflags(attributes,
+                                       POSIX_SPAWN_SETSIGMASK
+                                           | POSIX_SPAWN_SETSIGDEF
+                                           | POSIX_SPAWN_SETPGROUP)
+                  == 0
+           && posix_spawn_file_actions_adddup2(files, input, 0) == 0
+           /* What it says goes to the error log, as CGI programs' words do. */
+           && posix_spawn_file_actions_adddup2(files, 2, 1) == 0
+#if defined(HAVE_POSIX_SPAWN_FILE_ACTIONS_ADDCLOSEFROM_NP)
+           && posix_spawn_file_actions_addclosefrom_np(files, 3) == 0
+#endif
+        ;
+}
+
+/* Starts the program with `input` as its standard input.  Other threads of this
+ * process go on meanwhile, so nothing of httpd's may run between fork and exec:
+ * posix_spawn(), not apr_proc_create(). */
+static int spawn(pid_t *pid, const staple_command_t *command,
+                 const pending_t *pending, int input)
+{
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    int error = ENOMEM;
+
+    if (posix_spawnattr_init(&attributes) != 0) {
+        return error;
+    }
+    if (posix_spawn_file_actions_init(&files) == 0) {
+        if (set_up(&attributes, &files, input)) {
+            error = posix_spawn(pid, command->words[0], &files, &attributes,
+                                (char *const *)(apr_uintptr_t)command->words,
+                                (char *const *)(apr_uintptr_t)pending->env);
+        }
+        posix_spawn_file_actions_destroy(&files);
+    }
+    posix_spawnattr_destroy(&attributes);
+    return error;
+}
+
+/* A pipe with the line in it, which an empty pipe has room for: nobody waits
+ * for a program that does not read.  Returns its reading end, or -1. */
+static int pipe_with(const char *line)
+{
+    ssize_t len = (ssize_t)strlen(line);
+    int ends[2];
+    int is_in;
+
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return -1;
+    }
+    is_in = fcntl(ends[1], F_SETFL, O_NONBLOCK) == 0
+            && write(ends[1], line, (size_t)len) == len;
+    close(ends[1]);
+    if (!is_in) {
+        close(ends[0]);
+        return -1;
+    }
+    return ends[0];
+}
+
+/* Starts the first that waits. */
+static void start(staple_command_t *command, apr_time_t now)
+{
+    pending_t *pending = command->first;
+    int input = pipe_with(pending->line);
+    int error = input < 0 ? errno : spawn(&command->pid, command, pending,
+                                          input);
+
+    if (input >= 0) {
+        close(input);
+    }
+    command->first = pending->next;
+    command->waiting--;
+    apr_pool_destroy(pending->pool);
+    if (error != 0) {
+        command->pid = 0;
+        complain(command, error, "cannot be started, error", error);
+        return;
+    }
+    command->ends_at = now + TIME_LIMIT;
+}
+
+/* The program ended, or somebody else looked after it. */
+static void ended(staple_command_t *command, int status)
+{
+    command->pid = 0;
+    if (WIFSIGNALED(status)) {
+        complain(command, 0, "ended by signal", WTERMSIG(status));
+    }
+    else if (WEXITSTATUS(status) != 0) {
+        complain(command, 0, "ended with exit status", WEXITSTATUS(status));
+    }
+}
+
+/* The time of the one that runs is over: ends it, wherever it went, and its
+ * process group.  Nothing, while too many did not end by that. */
+static void end_by_force(staple_command_t *command)
+{
+    int i = 0;
+
+    while (i < KILLED_MAX && command->killed[i] != 0) {
+        i++;
+    }
+    if (i == KILLED_MAX) {
+        return;
+    }
+    kill(-command->pid, SIGKILL);
+    kill(command->pid, SIGKILL);
+    command->killed[i] = command->pid;
+    command->pid = 0;
+    complain(command, 0, "killed, as it ran for more than seconds:",
+             (int)apr_time_sec(TIME_LIMIT));
+}
+
+/* Looks after those that were killed. */
+static void reap_killed(staple_command_t *command)
+{
+    int i;
+
+    for (i = 0; i < KILLED_MAX; i++) {
+        if (command->killed[i] != 0
+            && waitpid(command->killed[i], NULL, WNOHANG) != 0) {
+            command->killed[i] = 0;
+        }
+    }
+}
+
+/* Looks after the one that runs. */
+static void look_after(staple_command_t *command, apr_time_t now)
+{
+    int status = 0;
+    pid_t pid = waitpid(command->pid, &status, WNOHANG);
+
+    if (pid != 0) {
+        ended(command, pid > 0 ? status : 0);
+    }
+    /* The second condition: the clock was set back. */
+    else if (now >= command->ends_at || command->ends_at > now + TIME_LIMIT) {
+        end_by_force(command);
+    }
+}
+
+int staple_command_step(staple_command_t *command, apr_time_t now)
+{
+    if (command->dropped > 0) {
+        complain(command, 0, "too many events wait; dropped",
+                 (int)command->dropped);
+        command->dropped = 0;
+    }
+    reap_killed(command);
+    if (command->pid != 0) {
+        look_after(command, now);
+    }
+    if (command->pid == 0 && command->first != NULL) {
+        start(command, now);
+    }
+    return command->pid != 0;
+}
+
+void staple_command_end(staple_command_t *command)
+{
+    apr_time_t began = apr_time_now();
+    apr_time_t now = began;
+    const pending_t *pending;
+
+    if (command->has_ended) {
+        return;
+    }
+    command->has_ended = 1;
+    while (now >= began && now < began + LAST_WAIT
+           && staple_command_step(command, now)) {
+        apr_sleep(LOOK);
+        now = apr_time_now();
+    }
+    for (pending = command->first; pending != NULL; pending = pending->next) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, command->server,
+                     STAPLE_LOGNO(0064)
+                     "OCSPStapleEventCommand %s: not run, as httpd ends or "
+                     "restarts, for: %.*s",
+                     command->words[0], (int)strlen(pending->line) - 1,
+                     pending->line);
+    }
+}
+
+static apr_status_t end(void *data)
+{
+    staple_command_end(data);
+    return APR_SUCCESS;
+}

@@ -1,0 +1,446 @@
+/* What the refresher reports -> error log, event log, event command. */
+#include "staple_report.h"
+
+#include <apr_strings.h>
+
+#include "ocsp/staple_verify.h"
+#include "staple_command.h"
+#include "httpd/config/staple_config.h"
+#include "staple_eventlog.h"
+
+/* How often the log is told of values of the shared store that are refused. */
+#define TELL_REFUSED apr_time_from_sec(60)
+
+struct staple_reporter_t {
+    apr_pool_t *scratch;  /* cleared after each event */
+    server_rec *server;
+    const staple_generation_t *view;
+    staple_command_t *command;
+    apr_time_t started_at;
+    int has_summed_up;
+    unsigned refused;           /* values of the shared store, since ... */
+    apr_time_t refused_told_at; /* ... the log was told */
+};
+
+static apr_status_t end(void *data)
+{
+    staple_report_end(data);
+    return APR_SUCCESS;
+}
+
+staple_reporter_t *staple_report_make(apr_pool_t *p, const staple_generation_t *view,
+                                      apr_time_t now)
+{
+    staple_reporter_t *reporter = apr_pcalloc(p, sizeof(*reporter));
+    staple_scoreboard_t board;
+
+    apr_pool_create(&reporter->scratch, p);
+    reporter->server = view->main_server;
+    reporter->view = view;
+    reporter->started_at = now;
+    /* Another child's refresher did, before this one took over. */
+    staple_scoreboard_get(&board, view->board);
+    reporter->has_summed_up = board.pid != 0;
+    reporter->command = staple_command_make(
+        p, view->main_server,
+        staple_config_get(view->main_server)->event_command);
+    apr_pool_pre_cleanup_register(p, reporter, end);
+    return reporter;
+}
+
+static const staple_cert_t *cert_of(const staple_reporter_t *reporter,
+                                    const staple_report_t *report)
+{
+    return APR_ARRAY_IDX(reporter->view->certs, (int)report->index,
+                         staple_refresh_cert_t)
+        .cert;
+}
+
+/* " (words)" about a failure, or nothing. */
+#define DETAIL(report)                                                         \
+    (report)->detail[0] != '\0' ? " (" : "", (report)->detail,                 \
+        (report)->detail[0] != '\0' ? ")" : ""
+
+static int seconds_until(apr_time_t at, apr_time_t now)
+{
+    return at > now ? (int)apr_time_sec(at - now + APR_USEC_PER_SEC / 2) : 0;
+}
+
+static void attempt_failed(const staple_reporter_t *reporter,
+                           const staple_report_t *report)
+{
+    const staple_cert_t *cert = cert_of(reporter, report);
+
+    ap_log_error(APLOG_MARK, APLOG_INFO, 0, reporter->server,
+                 STAPLE_LOGNO(0040)
+                 "certificate \"%s\" (serial %s), %s %s: %s%s%s%s",
+                 cert->subject, cert->serial, report->by_get ? "GET" : "POST",
+                 report->url, staple_reason_sentence(report->reason),
+                 DETAIL(report));
+}
+
+/* As often as OCSPStapleMaxTries allows: the administrator should know for how
+ * long there is no staple. */
+static void gave_up(const staple_reporter_t *reporter,
+                    const staple_cert_t *cert, const staple_record_t *record)
+{
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, reporter->server,
+                 STAPLE_LOGNO(0110)
+                 "certificate \"%s\" (serial %s): %u jobs in a row have "
+                 "failed, as many as OCSPStapleMaxTries allows: the next "
+                 "request is in %d s; for one sooner set OCSPStapleMaxTries "
+                 "none, or a larger number, and restart httpd gracefully",
+                 cert->subject, cert->serial, record->failures,
+                 seconds_until(record->next_at, record->attempted_at));
+}
+
+/* Not at INFO: nothing has failed. */
+static void cut_short(const staple_reporter_t *reporter,
+                      const staple_report_t *report)
+{
+    const staple_cert_t *cert = cert_of(reporter, report);
+
+    ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, reporter->server,
+                 "certificate \"%s\" (serial %s), %s: no answer within %d ms, "
+                 "and others wait: it gets more time at its next turn",
+                 cert->subject, cert->serial, report->url,
+                 (int)apr_time_as_msec(report->took));
+}
+
+static void job_failed(const staple_reporter_t *reporter,
+                       const staple_report_t *report)
+{
+    const staple_cert_t *cert = cert_of(reporter, report);
+    const staple_record_t *record = report->record;
+    apr_time_t now = record->attempted_at;
+    int is_held = staple_record_is_usable(record, now);
+
+    /* Each; that it began to fail is an event, and a responder that is down
+     * has a line of its own. */
+    ap_log_error(APLOG_MARK,
+                 report->reason == STAPLE_RESPONDER_DOWN ? APLOG_DEBUG
+                                                         : APLOG_INFO,
+                 0, reporter->server,
+                 STAPLE_LOGNO(0041)
+                 "certificate \"%s\" (serial %s): no fresh OCSP response: "
+                 "%s%s%s%s; %s%d s; failed %u times in a row, next try in %d s",
+                 cert->subject, cert->serial,
+                 staple_reason_sentence(report->reason), DETAIL(report),
+                 is_held ? "the one held is served for another "
+                         : "none is held, stapled is nothing since ",
+                 is_held ? seconds_until(record->use_until, now)
+                         : seconds_until(now, record->use_until != 0
+                                                  ? record->use_until
+                                                  : reporter->started_at),
+                 record->failures, seconds_until(record->next_at, now));
+    if (report->gave_up) {
+        gave_up(reporter, cert, record);
+    }
+}
+
+static void refreshed(const staple_reporter_t *reporter,
+                      const staple_report_t *report)
+{
+    const staple_cert_t *cert = cert_of(reporter, report);
+    const staple_record_t *record = report->record;
+
+    ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, reporter->server,
+                 "certificate \"%s\" (serial %s): %s, %u bytes, for another "
+                 "%d s, next request in %d s",
+                 cert->subject, cert->serial,
+                 record->status == STAPLE_CERT_REVOKED ? "revoked" : "good",
+                 record->der_len,
+                 seconds_until(record->use_until, record->succeeded_at),
+                 seconds_until(record->next_at, record->succeeded_at));
+}
+
+/* Whoever can write to the store could fill the log with it. */
+static void shared_refused(staple_reporter_t *reporter,
+                           const staple_report_t *report)
+{
+    const staple_cert_t *cert = cert_of(reporter, report);
+    apr_time_t now = apr_time_now();
+
+    reporter->refused++;
+    if (now < reporter->refused_told_at + TELL_REFUSED
+        && now >= reporter->refused_told_at) {
+        return;
+    }
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, reporter->server,
+                 STAPLE_LOGNO(0084)
+                 "%s: %u value%s not used and will be replaced, the last one "
+                 "for certificate \"%s\" (serial %s): %s",
+                 report->url, reporter->refused,
+                 reporter->refused == 1 ? " is" : "s are", cert->subject,
+                 cert->serial, staple_reason_sentence(report->reason));
+    reporter->refused = 0;
+    reporter->refused_told_at = now;
+}
+
+/* ---- events ---- */
+
+/* At which level an event is logged, and its sentence; each has its own tag. */
+static const struct {
+    int significant_level, level;
+    const char *tag, *sentence;
+} phrases[] = {
+    [STAPLE_EVENT_GOOD] = {APLOG_NOTICE, APLOG_NOTICE, STAPLE_LOGNO(0070),
+                           "is good"},
+    [STAPLE_EVENT_REVOKED] = {APLOG_ERR, APLOG_INFO, STAPLE_LOGNO(0071),
+                              "is revoked: replace it"},
+    [STAPLE_EVENT_UNKNOWN] = {APLOG_WARNING, APLOG_INFO, STAPLE_LOGNO(0072),
+                              "is unknown to its responder"},
+    [STAPLE_EVENT_ISSUER_REVOKED] = {APLOG_ERR, APLOG_INFO, STAPLE_LOGNO(0073),
+                                     "has a revoked issuer: replace it"},
+    [STAPLE_EVENT_UNAVAILABLE] = {APLOG_WARNING, APLOG_INFO, STAPLE_LOGNO(0074),
+                                  "has no valid OCSP response, and none could "
+                                  "be got"},
+    [STAPLE_EVENT_STALE] = {APLOG_WARNING, APLOG_INFO, STAPLE_LOGNO(0075),
+                            "is no longer stapled: its OCSP response has run "
+                            "out"},
+    [STAPLE_EVENT_ENDING_SOON] = {APLOG_WARNING, APLOG_INFO, STAPLE_LOGNO(0076),
+                                  "has an OCSP response that ends soon, and no "
+                                  "new one"},
+    [STAPLE_EVENT_REFRESH_FAILING] = {APLOG_WARNING, APLOG_WARNING,
+                                      STAPLE_LOGNO(0077),
+                                      "gets no fresh OCSP response; it is "
+                                      "tried again, and"},
+    [STAPLE_EVENT_REFRESH_RECOVERED] = {APLOG_NOTICE, APLOG_NOTICE,
+                                        STAPLE_LOGNO(0078),
+                                        "gets fresh OCSP responses again"},
+    [STAPLE_EVENT_RESPONDER_DOWN] = {APLOG_WARNING, APLOG_WARNING,
+                                     STAPLE_LOGNO(0042),
+                                     "is down: it failed again and again, and "
+                                     "from now on one certificate at a time "
+                                     "asks it"},
+    [STAPLE_EVENT_RESPONDER_UP] = {APLOG_NOTICE, APLOG_NOTICE,
+                                   STAPLE_LOGNO(0043), "answers again"},
+};
+
+_Static_assert(sizeof(phrases) / sizeof(phrases[0]) == STAPLE_EVENT_COUNT,
+               "each event has its sentence");
+
+/* Whom the event is about, for the error log. */
+static const char *subject_of(apr_pool_t *p,
+                              const staple_eventlog_entry_t *entry)
+{
+    const staple_generation_cert_t *cert = entry->cert;
+
+    if (cert == NULL) {
+        return apr_pstrcat(p, "responder ", entry->responder, NULL);
+    }
+    return apr_psprintf(p, "%s \"%s\" (serial %s) of %s%s",
+                        cert->is_issuer ? "issuer" : "certificate",
+                        cert->cert->subject, cert->cert->serial,
+                        cert->servers->nelts > 0 ? staple_generation_server(cert, 0)
+                                                 : "?",
+                        cert->servers->nelts > 1 ? " and others" : "");
+}
+
+/* The nearest certificate above one that is itself revoked.  Returns 0 where
+ * there is none. */
+static int find_revoked_issuer(staple_generation_cert_t *issuer,
+                               const staple_generation_t *view, apr_uint32_t index,
+                               apr_time_t now)
+{
+    int depth;
+
+    for (depth = 0; depth < view->certs->nelts; depth++) {
+        apr_uint32_t above = APR_ARRAY_IDX(view->certs, (int)index,
+                                           staple_refresh_cert_t)
+                                 .above;
+
+        if (above == 0
+            || !staple_generation_cert(issuer, view, above - 1, now)) {
+            return 0;
+        }
+        if (staple_record_says_revoked(&issuer->record)) {
+            return 1;
+        }
+        index = above - 1;
+    }
+    return 0;
+}
+
+static void log_event(const staple_reporter_t *reporter, apr_pool_t *p,
+                      const staple_eventlog_entry_t *entry)
+{
+    const char *meanwhile = "";
+    const char *why = "";
+
+    if (entry->event == STAPLE_EVENT_REFRESH_FAILING && entry->cert != NULL) {
+        meanwhile = entry->cert->record.use_until > entry->at
+                        ? " what is held is served until its end"
+                        : " nothing is held that could be served";
+    }
+    if (entry->event == STAPLE_EVENT_REVOKED && entry->cert != NULL) {
+        why = apr_psprintf(p, " (%s)",
+                           staple_verify_crl_reason(
+                               entry->cert->record.revocation_reason));
+    }
+    else if (entry->revoked_issuer != NULL) {
+        why = apr_psprintf(
+            p, " (\"%s\": %s)", entry->revoked_issuer->cert->subject,
+            staple_verify_crl_reason(
+                entry->revoked_issuer->record.revocation_reason));
+    }
+    else if (entry->reason != STAPLE_OK) {
+        why = apr_psprintf(p, " (%s%s%s)",
+                           staple_reason_sentence(entry->reason),
+                           entry->detail[0] != '\0' ? ": " : "",
+                           entry->detail);
+    }
+    ap_log_error(APLOG_MARK,
+                 entry->is_significant ? phrases[entry->event].significant_level
+                                       : phrases[entry->event].level,
+                 0, reporter->server, "%s%s %s%s%s", phrases[entry->event].tag,
+                 subject_of(p, entry), phrases[entry->event].sentence,
+                 meanwhile, why);
+}
+
+static void event_happened(staple_reporter_t *reporter,
+                           const staple_report_t *report)
+{
+    apr_pool_t *p = reporter->scratch;
+    staple_eventlog_entry_t entry = {.event = report->event,
+                                     .at = report->at,
+                                     .before = report->before,
+                                     .reason = report->reason,
+                                     .detail = report->detail,
+                                     .responder = report->url};
+    staple_generation_cert_t cert, issuer;
+    const char *line;
+
+    if (report->record != NULL
+        && staple_generation_cert(&cert, reporter->view, report->index, report->at)) {
+        cert.record = *report->record; /* as it is about to be published */
+        entry.cert = &cert;
+        if (report->event == STAPLE_EVENT_ISSUER_REVOKED
+            && find_revoked_issuer(&issuer, reporter->view, report->index,
+                                   report->at)) {
+            entry.revoked_issuer = &issuer;
+        }
+        entry.is_significant = staple_event_is_significant(
+            report->event, cert.policy->exclude | cert.early,
+            cert.cert->must_staple && !cert.is_issuer
+                && !staple_record_is_usable(&cert.record, report->at));
+    }
+    else {
+        entry.is_significant = staple_event_is_significant(
+            report->event, STAPLE_EXCLUDE_ALL, 0);
+    }
+    log_event(reporter, p, &entry);
+    line = staple_eventlog_line(p, &entry);
+    if (line != NULL) {
+        staple_eventlog_append(reporter->server, line);
+        if (entry.is_significant) {
+            staple_command_queue(reporter->command, &entry, line);
+        }
+    }
+    apr_pool_clear(p);
+}
+
+void staple_report_take(void *baton, const staple_report_t *report)
+{
+    staple_reporter_t *reporter = baton;
+
+    switch (report->what) {
+    case STAPLE_REPORT_ATTEMPT_FAILED:
+        attempt_failed(reporter, report);
+        break;
+    case STAPLE_REPORT_CUT_SHORT:
+        cut_short(reporter, report);
+        break;
+    case STAPLE_REPORT_JOB_FAILED:
+        job_failed(reporter, report);
+        break;
+    case STAPLE_REPORT_REFRESHED:
+        refreshed(reporter, report);
+        break;
+    case STAPLE_REPORT_SHARED_REFUSED:
+        shared_refused(reporter, report);
+        break;
+    case STAPLE_REPORT_EVENT:
+        event_happened(reporter, report);
+        break;
+    }
+}
+
+void staple_report_file(const staple_reporter_t *reporter, const char *path,
+                        staple_reason_e reason, apr_status_t status)
+{
+    if (reason == STAPLE_OK) {
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, reporter->server,
+                     STAPLE_LOGNO(0045)
+                     "OCSPStapleResponseFile %s: its response is used", path);
+    }
+    else if (status != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, status, reporter->server,
+                     STAPLE_LOGNO(0046)
+                     "OCSPStapleResponseFile %s cannot be read: it must be a "
+                     "file that httpd's User may read", path);
+    }
+    else {
+        ap_log_error(APLOG_MARK,
+                     reason == STAPLE_OLDER ? APLOG_INFO : APLOG_WARNING, 0,
+                     reporter->server,
+                     STAPLE_LOGNO(0047)
+                     "OCSPStapleResponseFile %s is not used: %s", path,
+                     staple_reason_sentence(reason));
+    }
+}
+
+void staple_report_unserved(const staple_reporter_t *reporter,
+                            apr_uint32_t index, apr_time_t now)
+{
+    staple_generation_cert_t cert;
+
+    if (!staple_generation_cert(&cert, reporter->view, index, now)
+        || !cert.is_must_staple_unserved) {
+        return;
+    }
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, reporter->server,
+                 STAPLE_LOGNO(0145)
+                 "certificate \"%s\" (serial %s) of %s has the TLS feature "
+                 "status_request (must-staple): clients will refuse it without "
+                 "a staple, but nobody is asked about it, and %s (%s)",
+                 cert.cert->subject, cert.cert->serial,
+                 cert.servers->nelts > 0 ? staple_generation_server(&cert, 0) : "?",
+                 staple_reason_sentence((staple_reason_e)cert.record.reason),
+                 cert.record.detail);
+}
+
+void staple_report_idle(staple_reporter_t *reporter, apr_time_t now)
+{
+    int count = reporter->view->certs->nelts;
+    int good = 0;
+    int i;
+
+    if (reporter->has_summed_up || count == 0) {
+        return;
+    }
+    reporter->has_summed_up = 1;
+    for (i = 0; i < count; i++) {
+        staple_generation_cert_t cert;
+
+        good += staple_generation_cert(&cert, reporter->view, (apr_uint32_t)i, now)
+                && cert.record.state == STAPLE_STATE_GOOD;
+    }
+    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, reporter->server,
+                 STAPLE_LOGNO(0044)
+                 "%d of %d certificates are good, %.1f s after the start",
+                 good, count,
+                 (double)(now - reporter->started_at) / APR_USEC_PER_SEC);
+}
+
+void staple_report_step(staple_reporter_t *reporter, apr_time_t now)
+{
+    staple_eventlog_step(reporter->server);
+    staple_command_step(reporter->command, now);
+}
+
+void staple_report_end(staple_reporter_t *reporter)
+{
+    staple_command_end(reporter->command);
+    staple_eventlog_end(reporter->server);
+}

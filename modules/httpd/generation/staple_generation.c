@@ -1,0 +1,134 @@
+/* What everybody may look at: certificates, their servers, cache and board. */
+#include "staple_generation.h"
+
+#include <apr_hash.h>
+
+#define BEST_SCORE 50
+
+static const staple_generation_t *the_view; /* set before fork, read-only */
+
+const staple_generation_t *staple_generation_get(void)
+{
+    return the_view;
+}
+
+/* Several servers may have one name, at different ports. */
+static apr_array_header_t *names_of(apr_pool_t *p, apr_hash_t *seen,
+                                    const apr_array_header_t *servers)
+{
+    apr_array_header_t *names = apr_array_make(p, servers->nelts,
+                                               sizeof(const char *));
+    int i;
+
+    apr_hash_clear(seen);
+    for (i = 0; i < servers->nelts; i++) {
+        const server_rec *s = APR_ARRAY_IDX(servers, i, server_rec *);
+        const char *name = s->server_hostname != NULL ? s->server_hostname
+                                                      : "-";
+
+        if (apr_hash_get(seen, name, APR_HASH_KEY_STRING) == NULL) {
+            apr_hash_set(seen, name, APR_HASH_KEY_STRING, name);
+            *(const char **)apr_array_push(names) = name;
+        }
+    }
+    return names;
+}
+
+void staple_generation_name_servers(staple_generation_t *view, apr_pool_t *pconf,
+                              apr_pool_t *ptemp)
+{
+    apr_array_header_t *names = apr_array_make(
+        pconf, (int)staple_generation_count(view) + 1, sizeof(apr_array_header_t *));
+    apr_hash_t *seen = apr_hash_make(ptemp);
+    int i;
+
+    for (i = 0; i < view->servers->nelts; i++) {
+        *(apr_array_header_t **)apr_array_push(names) = names_of(
+            pconf, seen,
+            APR_ARRAY_IDX(view->servers, i, apr_array_header_t *));
+    }
+    for (i = 0; i < view->disabled->nelts; i++) {
+        *(apr_array_header_t **)apr_array_push(names) = names_of(
+            pconf, seen,
+            APR_ARRAY_IDX(view->disabled, i, staple_disabled_t).servers);
+    }
+    view->names = names;
+}
+
+void staple_generation_set(const staple_generation_t *view)
+{
+    the_view = view;
+}
+
+apr_uint32_t staple_generation_count(const staple_generation_t *view)
+{
+    return (apr_uint32_t)(view->certs->nelts + view->disabled->nelts);
+}
+
+static void take_entry(staple_generation_cert_t *cert,
+                       const staple_refresh_cert_t *entry, apr_time_t now)
+{
+    staple_record_t *record = &cert->record;
+
+    cert->cert = entry->cert;
+    cert->policy = entry->policy;
+    cert->is_issuer = entry->is_issuer;
+    cert->early = staple_refresh_is_early(entry, now) ? STAPLE_EXCLUDE_UNKNOWN
+                                                      : 0;
+    if (record->state == STAPLE_STATE_GOOD
+        && !staple_record_is_usable(record, now)) {
+        record->state = record->failures > 0 ? STAPLE_STATE_UNAVAILABLE
+                                             : STAPLE_STATE_PENDING;
+    }
+}
+
+/* Its state follows from the configuration, and is as old. */
+static void take_disabled(staple_generation_cert_t *cert, const staple_generation_t *view,
+                          const staple_disabled_t *entry)
+{
+    cert->cert = entry->cert;
+    cert->policy = entry->policy;
+    cert->is_issuer = 0;
+    cert->early = 0;
+    memset(&cert->record, 0, sizeof(cert->record));
+    cert->record.state = STAPLE_STATE_DISABLED;
+    cert->record.state_since = view->started_at;
+    cert->record.state_reason = (apr_uint16_t)entry->reason;
+}
+
+int staple_generation_cert(staple_generation_cert_t *cert, const staple_generation_t *view,
+                     apr_uint32_t index, apr_time_t now)
+{
+    const staple_record_t *record = &cert->record;
+    int i = (int)index;
+
+    if (staple_cache_get_record(&cert->record, view->cache, index)) {
+        take_entry(cert, &APR_ARRAY_IDX(view->certs, i, staple_refresh_cert_t),
+                   now);
+    }
+    else if (index < staple_generation_count(view)) {
+        take_disabled(cert, view,
+                      &APR_ARRAY_IDX(view->disabled, i - view->certs->nelts,
+                                     staple_disabled_t));
+    }
+    else {
+        return 0;
+    }
+    cert->servers = APR_ARRAY_IDX(view->names, i, apr_array_header_t *);
+    cert->is_stale = record->der_len > 0 && record->use_until <= now;
+    cert->is_must_staple_unserved = cert->cert->must_staple && !cert->is_issuer
+                                    && !staple_record_is_usable(record, now)
+                                    && (record->attempted_at != 0
+                                        || record->state
+                                               == STAPLE_STATE_DISABLED);
+    cert->score = record->state == STAPLE_STATE_REVOKED
+                          || record->state == STAPLE_STATE_ISSUER_REVOKED
+                      ? cert->policy->revoked_score
+                      : BEST_SCORE;
+    return 1;
+}
+
+const char *staple_generation_server(const staple_generation_cert_t *cert, int i)
+{
+    return APR_ARRAY_IDX(cert->servers, i, const char *);
+}

@@ -1,0 +1,73 @@
+/* What everybody may look at: certificates, their servers, cache and board. */
+#ifndef STAPLE_GENERATION_H
+#define STAPLE_GENERATION_H
+
+#include <apr_tables.h>
+
+#include "cache/staple_scoreboard.h"
+#include "cache/staple_cache.h"
+#include "refresh/staple_known.h"
+#include "cache/staple_dirty.h"
+#include "refresh/staple_refresh.h"
+#include "staple_disabled.h"
+#include "httpd/config/staple_log.h"
+
+/* Set in post_config, read-only afterwards; inherited by the children. */
+typedef struct staple_generation_t {
+    server_rec *main_server;
+    const apr_array_header_t *certs;   /* staple_refresh_cert_t, by index */
+    const apr_array_header_t *servers; /* by index: apr_array_header_t * of
+                                          server_rec *, in configuration order;
+                                          of an issuer: those below it */
+    const apr_array_header_t *disabled; /* staple_disabled_t: those that have
+                                           no index in the cache; to whoever
+                                           shows them they follow the others */
+    const apr_array_header_t *names;   /* by index, those of `disabled` last:
+                                          apr_array_header_t * of const char *:
+                                          the servers' names */
+    staple_cache_t *cache;
+    staple_scoreboard_block_t *board;
+    staple_known_t *known;             /* of responders */
+    staple_dirty_t *ledger;
+    const char *store;                 /* OCSPStapleStore; NULL: none */
+    apr_time_t started_at;             /* of this generation */
+} staple_generation_t;
+
+/* The view of this generation; NULL: there is no certificate to look at. */
+const staple_generation_t *staple_generation_get(void);
+
+/* Names the servers of each certificate in view->names: each name once, in
+ * their order.  Runs in: parent, post_config. */
+void staple_generation_name_servers(staple_generation_t *view, apr_pool_t *pconf,
+                              apr_pool_t *ptemp);
+
+/* Runs in: parent, post_config. */
+void staple_generation_set(const staple_generation_t *view);
+
+/* Number of certificates to show: those looked after, then the disabled. */
+apr_uint32_t staple_generation_count(const staple_generation_t *view);
+
+/* The certificate of an index, what is known of it now, and derived facts.
+ * The state is never good without a usable response, also where no refresher
+ * is there to notice its end.  Runs in: any process, any time. */
+typedef struct staple_generation_cert_t {
+    const staple_cert_t *cert;
+    const staple_policy_t *policy;
+    const apr_array_header_t *servers; /* const char *: names, each once */
+    staple_record_t record;
+    int is_issuer;
+    int is_stale;             /* a response is held, but it has run out */
+    int is_must_staple_unserved;
+    unsigned early;           /* STAPLE_EXCLUDE_UNKNOWN: it is new, and may be
+                                 unknown; or 0 */
+    unsigned score;           /* in tenths: 0 .. 50 */
+} staple_generation_cert_t;
+
+/* Returns 1, or 0 for a bad index. */
+int staple_generation_cert(staple_generation_cert_t *cert, const staple_generation_t *view,
+                     apr_uint32_t index, apr_time_t now);
+
+/* The name of server number `i` of a certificate. */
+const char *staple_generation_server(const staple_generation_cert_t *cert, int i);
+
+#endif

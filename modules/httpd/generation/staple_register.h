@@ -1,0 +1,34 @@
+/* The certificates that mod_ssl serves: registered while configuring. */
+#ifndef STAPLE_REGISTER_H
+#define STAPLE_REGISTER_H
+
+#include <apr_tables.h>
+#include <openssl/ssl.h>
+
+#include "refresh/staple_refresh.h"
+#include "httpd/config/staple_log.h"
+
+/* All functions here run in: parent, while configuring. */
+
+/* pre_config hook: begins with no certificate. */
+int staple_register_reset(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);
+
+/* ssl_ocsp_prime_hook: mod_ssl has a certificate and its issuer. */
+int staple_register_certificate(server_rec *s, apr_pool_t *p, const char *id,
+                             apr_size_t id_len, const char *pem);
+
+/* mod_ssl's optional hook init_server, after all certificates of a server were
+ * primed: finds those for which mod_ssl had no issuer, those that want staples
+ * but get none (staple_disabled), and the issuers to follow. */
+int staple_register_check_server(server_rec *s, apr_pool_t *p, int is_proxy,
+                              SSL_CTX *ssl_ctx);
+
+/* The certificates to keep fresh, of type staple_refresh_cert_t, in pconf. */
+const apr_array_header_t *staple_register_certificates(void);
+
+/* In the same order, the servers of each: apr_array_header_t * of server_rec *,
+ * in the order of the configuration; for an issuer, those below it.  Says where
+ * they do not agree.  Once, when all of them are known. */
+const apr_array_header_t *staple_register_servers(apr_pool_t *ptemp);
+
+#endif

@@ -1,0 +1,280 @@
+/* post_config and child_init: make the shared cache, start the watchdog. */
+#include "staple_lifecycle.h"
+
+#include <ap_mpm.h>
+#include <http_core.h>
+#include <apr_shm.h>
+
+#include "cache/staple_writer.h"
+#include "io/staple_fetch.h"
+#include "httpd/config/staple_config.h"
+#include "httpd/stores/staple_store_reader.h"
+#include "httpd/generation/staple_disabled.h"
+#include "staple_env.h"
+#include "httpd/generation/staple_register.h"
+#include "httpd/stores/staple_store_writer.h"
+#include "httpd/stores/staple_shared.h"
+#include "staple_watchdog.h"
+
+/*
+ * Each generation has a cache of its own, in anonymous shared memory: children
+ * of the last one keep theirs for as long as they live, whatever the new
+ * configuration wants.  The parent keeps the newest mapped in a pool that
+ * outlives pconf, so that the next generation can copy what it still needs.
+ */
+#define RETAINED_KEY "mod_ocspstaple.generation"
+#define RETAINED_MAGIC 0x31304e474c505453ULL /* "STPLGN01": of this layout */
+
+typedef struct retained_t {
+    /* the same in every version, so that each frees what another one left */
+    apr_uint64_t magic;
+    apr_pool_t *pool; /* of the segment; NULL: none */
+    /* as RETAINED_MAGIC says */
+    void *block;            /* begins with the board */
+    staple_known_t *known;  /* in it, behind the board */
+    void *ledger;           /* in it, behind that */
+    void *cache;            /* in it, behind the ledger */
+    apr_size_t ledger_size; /* in bytes, as the next */
+    apr_size_t cache_size;
+} retained_t;
+
+static void forget(retained_t *segment)
+{
+    if (segment->pool != NULL) {
+        apr_pool_destroy(segment->pool);
+    }
+    memset(segment, 0, sizeof(*segment));
+    segment->magic = RETAINED_MAGIC;
+}
+
+/* What the last generation left; nothing, where that was another version of
+ * this module, as after an upgrade: it may have meant something else. */
+static retained_t *get_retained(void)
+{
+    retained_t *retained = ap_retained_data_get(RETAINED_KEY);
+
+    if (retained != NULL && retained->magic == RETAINED_MAGIC) {
+        return retained;
+    }
+    if (retained != NULL && retained->pool != NULL) {
+        apr_pool_destroy(retained->pool);
+        retained->pool = NULL;
+    }
+    retained = ap_retained_data_create(RETAINED_KEY, sizeof(*retained));
+    retained->magic = RETAINED_MAGIC;
+    return retained;
+}
+
+static apr_status_t make_segment(retained_t *segment, apr_pool_t *parent,
+                                 apr_size_t size)
+{
+    apr_status_t status;
+    apr_shm_t *shm;
+
+    status = apr_pool_create(&segment->pool, parent);
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    apr_pool_tag(segment->pool, "ocspstaple_cache");
+    status = apr_shm_create(&shm, size, NULL, segment->pool);
+    if (status != APR_SUCCESS) {
+        apr_pool_destroy(segment->pool);
+        segment->pool = NULL;
+        return status;
+    }
+    segment->block = apr_shm_baseaddr_get(shm);
+    return APR_SUCCESS;
+}
+
+/* What the last generation knows of the certificates of this one. */
+static void take_over(const staple_generation_t *view, const retained_t *last,
+                      const staple_key_t *keys, apr_pool_t *ptemp)
+{
+    staple_cache_t *older =
+        last->pool != NULL ? staple_cache_attach(last->cache, last->cache_size)
+                           : NULL;
+    const staple_dirty_t *ledger =
+        older != NULL ? staple_dirty_attach(last->ledger, last->ledger_size)
+                      : NULL;
+    apr_uint32_t too_long;
+
+    if (older == NULL) {
+        return;
+    }
+    staple_scoreboard_adopt(view->board, last->block);
+    staple_known_adopt(view->known, last->known);
+    too_long = staple_writer_adopt(staple_writer_make(ptemp, view->cache),
+                                   older);
+    if (too_long > 0) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, view->main_server,
+                     STAPLE_LOGNO(0131)
+                     "%u staples are longer than OCSPStapleMaxSize allows now "
+                     "(%" APR_SIZE_T_FMT " bytes): they are served no more",
+                     too_long, staple_cache_max_len(view->cache));
+    }
+    if (ledger != NULL) {
+        staple_dirty_adopt(view->ledger, view->cache, ledger, older, keys);
+    }
+}
+
+static apr_size_t rounded(apr_size_t size)
+{
+    return (size + 127) / 128 * 128;
+}
+
+/* The segment: board, what is known of responders, ledger, cache.  Returns 0
+ * after an error line. */
+static int lay_out(retained_t *fresh, server_rec *s, apr_uint32_t count,
+                   apr_size_t max_len)
+{
+    apr_size_t board_size = rounded(staple_scoreboard_size(count));
+    apr_size_t known_size = rounded(staple_known_size());
+    apr_size_t size;
+    apr_status_t status;
+
+    fresh->ledger_size = rounded(staple_dirty_size(count));
+    fresh->cache_size = staple_cache_size(count, max_len);
+    if (fresh->cache_size == 0) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                     STAPLE_LOGNO(0130)
+                     "%u certificates with OCSPStapleMaxSize %" APR_SIZE_T_FMT
+                     " need more than the 32 GiB of addresses that there can "
+                     "be: lower OCSPStapleMaxSize",
+                     count, max_len);
+        return 0;
+    }
+    size = board_size + known_size + fresh->ledger_size + fresh->cache_size;
+    status = make_segment(fresh, s->process->pool, size);
+    if (status != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
+                     STAPLE_LOGNO(0020)
+                     "no shared memory of %" APR_SIZE_T_FMT
+                     " bytes of addresses, two staples of up to %"
+                     APR_SIZE_T_FMT " bytes (OCSPStapleMaxSize) for each of %u "
+                     "certificates: raise the limit of address space or "
+                     "memory of httpd, or lower OCSPStapleMaxSize",
+                     size, max_len, count);
+        return 0;
+    }
+    fresh->known = (void *)((char *)fresh->block + board_size);
+    fresh->ledger = (char *)fresh->known + known_size;
+    fresh->cache = (char *)fresh->ledger + fresh->ledger_size;
+    return 1;
+}
+
+/* Shared memory for the certificates of the view: board, what is known of
+ * responders, ledger, and a cache with what is known of the certificates.
+ * Returns 0 after an error line. */
+static int make_shared(staple_generation_t *view, apr_pool_t *ptemp, server_rec *s)
+{
+    const apr_array_header_t *certs = view->certs;
+    apr_uint32_t count = (apr_uint32_t)certs->nelts;
+    apr_size_t max_len =
+        (apr_size_t)staple_config_value(s, STAPLE_SET_MAX_SIZE);
+    staple_key_t *keys = apr_palloc(ptemp, (count + 1) * sizeof(*keys));
+    retained_t *retained = get_retained();
+    retained_t fresh = {.magic = RETAINED_MAGIC};
+    apr_uint32_t i;
+
+    if (!lay_out(&fresh, s, count, max_len)) {
+        return 0;
+    }
+    for (i = 0; i < count; i++) {
+        keys[i] = APR_ARRAY_IDX(certs, i, staple_refresh_cert_t).cert->key;
+    }
+    view->board = staple_scoreboard_format(fresh.block, count);
+    view->known = staple_known_format(fresh.known);
+    view->ledger = staple_dirty_format(fresh.ledger, count);
+    view->cache = staple_cache_format(fresh.cache, fresh.cache_size, keys,
+                                      count, max_len);
+    take_over(view, retained, keys, ptemp);
+    forget(retained);
+    *retained = fresh;
+    return 1;
+}
+
+/* Makes everything that the children will share.  Returns 0 after an error
+ * line. */
+static int begin(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s,
+                 const apr_array_header_t *certs,
+                 const apr_array_header_t *disabled)
+{
+    staple_generation_t *view = apr_pcalloc(pconf, sizeof(*view));
+    apr_status_t status;
+
+    if (!staple_fetch_global_init()) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                     STAPLE_LOGNO(0022) "libcurl cannot be initialised");
+        return 0;
+    }
+    view->main_server = s;
+    view->certs = certs;
+    view->servers = staple_register_servers(ptemp);
+    view->disabled = disabled;
+    staple_generation_name_servers(view, pconf, ptemp);
+    view->started_at = apr_time_now();
+    if (!make_shared(view, ptemp, s)) {
+        return 0;
+    }
+    if (!staple_shared_open(pconf, s)) {
+        return 0;
+    }
+    view->store = staple_store_reader_make(pconf, s);
+    staple_generation_set(view);
+    staple_env_prepare(pconf);
+    status = staple_watchdog_register(pconf, view);
+    if (status != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
+                     STAPLE_LOGNO(0023)
+                     "mod_watchdog does not take the refresher");
+        return 0;
+    }
+    return 1;
+}
+
+/* After mod_watchdog's, which waits for the refresher. */
+static apr_status_t stop_saver(void *data)
+{
+    (void)data;
+    staple_store_writer_stop();
+    return APR_SUCCESS;
+}
+
+void staple_lifecycle_child_init(apr_pool_t *pchild, server_rec *s)
+{
+    const staple_generation_t *view = staple_generation_get();
+
+    (void)s;
+    if (view == NULL) {
+        return;
+    }
+    staple_store_reader_restore(view, pchild);
+    apr_pool_pre_cleanup_register(pchild, NULL, stop_saver);
+}
+
+int staple_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog,
+                                 apr_pool_t *ptemp, server_rec *s)
+{
+    const apr_array_header_t *certs = staple_register_certificates();
+    const apr_array_header_t *disabled;
+
+    (void)plog;
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
+        return OK;
+    }
+    disabled = staple_disabled_list();
+    if (certs->nelts + disabled->nelts == 0) {
+        forget(get_retained());
+        staple_generation_set(NULL);
+    }
+    else if (!begin(pconf, ptemp, s, certs, disabled)) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (certs->nelts == 0 && staple_config_any_enabled(s)) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
+                     STAPLE_LOGNO(0021)
+                     "OCSPStaple is On, but there is no certificate that "
+                     "could be stapled");
+    }
+    return OK;
+}

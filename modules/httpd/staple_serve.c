@@ -1,0 +1,187 @@
+/* ssl_ocsp_get_resp hook: look up, copy, call back; no decision, no I/O. */
+#include "staple_serve.h"
+
+#include <ap_mpm.h>
+
+#include "httpd/config/staple_config.h"
+#include "httpd/generation/staple_generation.h"
+
+/* Nearly every response fits, and into every thread's stack: ThreadStackSize
+ * may be as small as 64 KiB. */
+#define USUAL_RESPONSE 6144
+
+/* What a handshake asks for, and the certificate's index. */
+typedef struct ask_t {
+    const staple_cache_t *cache;
+    staple_key_t key;
+    apr_uint32_t index; /* STAPLE_CACHE_NONE: it is not ours */
+    ap_ssl_ocsp_copy_resp *copy;
+    void *userdata;
+} ask_t;
+
+/* ---- room for the large ones ---- */
+
+/*
+ * Of this child, made in child_init: as many buffers as there are threads that
+ * shake hands, so there is always a free one.  Low ones first: what was never
+ * needed is never touched.
+ */
+static struct {
+    unsigned char *bytes; /* NULL: every staple is a usual one */
+    apr_size_t room;      /* of each */
+    apr_uint64_t *taken;  /* one bit each */
+    unsigned words;
+} buffers;
+
+void staple_serve_child_init(apr_pool_t *pchild, server_rec *s)
+{
+    const staple_generation_t *view = staple_generation_get();
+    int threads = 1;
+
+    (void)s;
+    if (view == NULL || staple_cache_max_len(view->cache) <= USUAL_RESPONSE) {
+        return;
+    }
+    if (ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads) != APR_SUCCESS
+        || threads < 1) {
+        threads = 1;
+    }
+    buffers.words = ((unsigned)threads + 63) / 64;
+    buffers.room = staple_cache_max_len(view->cache);
+    buffers.taken = apr_pcalloc(pchild, buffers.words * sizeof(apr_uint64_t));
+    if (threads % 64 != 0) { /* the last word has bits of no buffer */
+        buffers.taken[threads / 64] = ~(apr_uint64_t)0 << threads % 64;
+    }
+    buffers.bytes = apr_palloc(pchild, (apr_size_t)threads * buffers.room);
+}
+
+/* A free bit of a word, which is taken then, or -1. */
+static int take_bit(apr_uint64_t *word)
+{
+    apr_uint64_t taken = __atomic_load_n(word, __ATOMIC_RELAXED);
+    int bit;
+
+    do {
+        if (~taken == 0) {
+            return -1;
+        }
+        bit = __builtin_ctzll(~taken);
+    } while (!__atomic_compare_exchange_n(word, &taken,
+                                          taken | (apr_uint64_t)1 << bit, 0,
+                                          __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+    return bit;
+}
+
+/* The number of a buffer that is this thread's now, or -1. */
+static int take_buffer(void)
+{
+    unsigned i;
+    int bit;
+
+    for (i = 0; i < buffers.words; i++) {
+        bit = take_bit(&buffers.taken[i]);
+        if (bit >= 0) {
+            return (int)i * 64 + bit;
+        }
+    }
+    return -1;
+}
+
+static void give_back(int number)
+{
+    __atomic_fetch_and(&buffers.taken[number / 64],
+                       ~((apr_uint64_t)1 << number % 64), __ATOMIC_RELEASE);
+}
+
+/* ---- the handshake ---- */
+
+/* Looks up with `room` bytes at `der` and hands the staple on.  Has called
+ * back, unless it returns STAPLE_TOO_LARGE, because the room is too small, or
+ * the certificate is not ours. */
+static inline __attribute__((always_inline)) staple_reason_e
+serve(ask_t *ask, unsigned char *der, apr_size_t room)
+{
+    apr_size_t len = room;
+    staple_reason_e reason =
+        staple_cache_look_up(der, &len, &ask->index, ask->cache, &ask->key,
+                             apr_time_now());
+
+    if (reason == STAPLE_OK) {
+        ask->copy(der, len, ask->userdata);
+    }
+    else if (reason != STAPLE_TOO_LARGE && ask->index != STAPLE_CACHE_NONE) {
+        ask->copy(NULL, 0, ask->userdata);
+    }
+    return reason;
+}
+
+/* Outside of the stack, which need not have that much. */
+static staple_reason_e serve_large(ask_t *ask)
+{
+    int number = take_buffer();
+    staple_reason_e reason;
+
+    if (number < 0) { /* some thread that httpd does not count */
+        ask->copy(NULL, 0, ask->userdata);
+        return STAPLE_NO_MEMORY;
+    }
+    reason = serve(ask, buffers.bytes + (apr_size_t)number * buffers.room,
+                   buffers.room);
+    give_back(number);
+    return reason;
+}
+
+static __attribute__((noinline)) staple_reason_e serve_usual(ask_t *ask)
+{
+    unsigned char der[USUAL_RESPONSE];
+
+    return serve(ask, der, sizeof(der));
+}
+
+/* What the requests of this connection will want to know, without allocation:
+ * a number in the connection's pointer for this module. */
+static void note(conn_rec *c, apr_uint32_t index, int is_sent)
+{
+    apr_uintptr_t number = ((apr_uintptr_t)index + 1) * 2 + (is_sent != 0);
+
+    ap_set_module_config(c->conn_config, &ocspstaple_module, (void *)number);
+}
+
+int staple_serve_seen(conn_rec *c, apr_uint32_t *index, int *is_sent)
+{
+    conn_rec *master = c->master != NULL ? c->master : c;
+    apr_uintptr_t number = (apr_uintptr_t)ap_get_module_config(
+        master->conn_config, &ocspstaple_module);
+
+    if (number == 0) {
+        return 0;
+    }
+    *index = (apr_uint32_t)(number / 2 - 1);
+    *is_sent = (int)(number % 2);
+    return 1;
+}
+
+int staple_serve_response(server_rec *s, conn_rec *c, const char *id,
+                          apr_size_t id_len, ap_ssl_ocsp_copy_resp *copy,
+                          void *userdata)
+{
+    const staple_generation_t *view = staple_generation_get();
+    ask_t ask = {.copy = copy, .userdata = userdata};
+    staple_reason_e reason;
+
+    if (view == NULL || id_len != STAPLE_KEY_LEN || !staple_config_enabled(s)) {
+        return DECLINED;
+    }
+    ask.cache = view->cache;
+    memcpy(&ask.key, id, sizeof(ask.key));
+    reason = serve_usual(&ask);
+    if (reason == STAPLE_TOO_LARGE) {
+        reason = serve_large(&ask);
+    }
+    if (ask.index == STAPLE_CACHE_NONE) {
+        return DECLINED;
+    }
+    staple_scoreboard_count(view->board, ask.index, reason == STAPLE_OK);
+    note(c, ask.index, reason == STAPLE_OK);
+    return OK;
+}

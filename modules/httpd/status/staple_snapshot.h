@@ -1,0 +1,68 @@
+/* One moment of everything that is shown: totals, servers, certificates. */
+#ifndef STAPLE_SNAPSHOT_H
+#define STAPLE_SNAPSHOT_H
+
+#include "refresh/staple_state.h"
+#include "httpd/generation/staple_generation.h"
+
+/* The refresher shows itself twice a second; silent for so long, it is not
+ * there. */
+#define STAPLE_SNAPSHOT_SILENT apr_time_from_sec(10)
+
+/* All virtual hosts of one name. */
+typedef struct staple_snapshot_server_t {
+    const char *name;
+    unsigned score;       /* the lowest of its certificates', in tenths */
+    staple_state_e fault; /* REVOKED or ISSUER_REVOKED; GOOD: none */
+    unsigned certificates;
+} staple_snapshot_server_t;
+
+/* Everything but the certificates, which are looked at one by one: there may
+ * be ten thousand. */
+typedef struct staple_snapshot_t {
+    const staple_generation_t *view; /* NULL: there is no certificate to show */
+    apr_time_t now;
+    staple_scoreboard_t board;
+    int is_running;        /* the refresher showed itself lately */
+    apr_uint32_t count;    /* of certificates */
+    apr_uint32_t issuers;  /* of these, followed for those below only */
+    apr_uint32_t states[STAPLE_STATE_COUNT];
+    apr_uint32_t errors[STAPLE_REASON_COUNT]; /* of last jobs */
+    apr_uint32_t conditions[STAPLE_CONDITION_COUNT];
+    apr_uint32_t stale;
+    apr_uint32_t refused; /* disabled, as response files are not used */
+    apr_uint32_t significant; /* with any significant condition */
+    apr_uint64_t served, unserved; /* handshakes */
+    apr_uint64_t staple_bytes;     /* held */
+    apr_time_t first_end;          /* of all staples; 0: there is none */
+    unsigned score;                /* the lowest, in tenths */
+    const apr_array_header_t *servers; /* staple_snapshot_server_t, those with
+                                          a fault first, then by name */
+} staple_snapshot_t;
+
+/* Of now, from p.  Runs in: any child, request. */
+const staple_snapshot_t *staple_snapshot_take(apr_pool_t *p);
+
+/* One certificate as it is shown. */
+typedef struct staple_snapshot_cert_t {
+    staple_generation_cert_t view;
+    staple_tally_t tally;
+    unsigned conditions; /* significant: bits 1 << staple_condition_e */
+    int life;            /* percent of the staple's life that is left */
+} staple_snapshot_cert_t;
+
+/* Returns 1, or 0 for a bad index. */
+int staple_snapshot_cert(staple_snapshot_cert_t *cert,
+                         const staple_snapshot_t *snapshot,
+                         apr_uint32_t index);
+
+/* The responder number `number` (0, 1, ...) that would be asked about it, or
+ * NULL. */
+const char *staple_snapshot_responder(const staple_snapshot_cert_t *cert,
+                                      unsigned number);
+
+/* The revocation reason of a response held that says revoked, in RFC 5280's
+ * spelling; NULL: it does not, or none is held. */
+const char *staple_snapshot_revocation(const staple_snapshot_cert_t *cert);
+
+#endif

@@ -1,0 +1,288 @@
+/* The status as JSON: docs/monitoring.md says what each member means. */
+#include "staple_status_json.h"
+
+#include <http_protocol.h>
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "base/staple_text.h"
+#include "base/staple_version.h"
+
+/* ---- values ---- */
+
+static json_t *text(const char *value)
+{
+    json_t *string = value != NULL && value[0] != '\0' ? json_string(value)
+                                                       : json_null();
+
+    return string != NULL ? string : json_string("?"); /* no UTF-8 */
+}
+
+static json_t *instant(apr_time_t at)
+{
+    char buf[STAPLE_TEXT_SIZE];
+
+    return at > 0 ? json_string(staple_text_time(buf, at)) : json_null();
+}
+
+/* A reason's name, or null for none. */
+static json_t *reason_name(unsigned reason)
+{
+    return reason != STAPLE_OK
+               ? json_string(staple_reason_name((staple_reason_e)reason))
+               : json_null();
+}
+
+static json_t *number(apr_uint64_t value)
+{
+    return json_integer((json_int_t)value);
+}
+
+static json_t *score(unsigned tenths)
+{
+    return json_real(tenths / 10.0);
+}
+
+static json_t *names(const staple_generation_cert_t *cert)
+{
+    json_t *list = json_array();
+    int i;
+
+    for (i = 0; i < cert->servers->nelts; i++) {
+        json_array_append_new(list, text(staple_generation_server(cert, i)));
+    }
+    return list;
+}
+
+/* ---- members ---- */
+
+static json_t *refresher(const staple_snapshot_t *snapshot)
+{
+    const staple_scoreboard_t *board = &snapshot->board;
+
+    return json_pack(
+        "{s:o, s:b, s:o, s:o, s:o}", "pid",
+        board->pid != 0 ? json_integer(board->pid) : json_null(), "running",
+        snapshot->is_running, "last_round", instant(board->last_round_at),
+        "next_due", instant(board->next_due_at), "in_flight",
+        number(board->in_flight));
+}
+
+static json_t *totals(const staple_snapshot_t *snapshot)
+{
+    const staple_scoreboard_t *board = &snapshot->board;
+    json_t *object = json_object();
+    int i;
+
+    for (i = 0; i < STAPLE_STATE_COUNT; i++) {
+        json_object_set_new(object, staple_state_name((staple_state_e)i),
+                            number(snapshot->states[i]));
+    }
+    json_object_set_new(object, "requests", number(board->requests));
+    json_object_set_new(object, "failures", number(board->failures));
+    json_object_set_new(object, "bytes", number(board->bytes));
+    json_object_set_new(object, "certificates", number(snapshot->count));
+    json_object_set_new(object, "stale", number(snapshot->stale));
+    json_object_set_new(object, "significant", number(snapshot->significant));
+    json_object_set_new(object, "served", number(snapshot->served));
+    json_object_set_new(object, "unserved", number(snapshot->unserved));
+    return object;
+}
+
+/* By staple_scoreboard_health_e. */
+static const char *const healths[] = {"pending", "answers", "failing", "down"};
+
+static json_t *responder(const staple_scoreboard_responder_t *row)
+{
+    return json_pack(
+        "{s:o, s:b, s:s, s:o, s:o, s:o, s:o}", "url", text(row->url), "healthy",
+        (int)row->is_healthy, "state", healths[row->health & 3], "failures",
+        number(row->failures), "last_error",
+        reason_name(row->last_error),
+        "latency_ms",
+        row->latency > 0 ? json_real((double)row->latency / 1000) : json_null(),
+        "requests", number(row->requests));
+}
+
+static json_t *server(const staple_snapshot_server_t *row)
+{
+    return json_pack("{s:o, s:o, s:o, s:o}", "name", text(row->name), "score",
+                     score(row->score), "fault",
+                     row->fault != STAPLE_STATE_GOOD
+                         ? text(staple_state_name(row->fault))
+                         : json_null(),
+                     "certificates", number(row->certificates));
+}
+
+static void put_identity(json_t *object, apr_pool_t *p,
+                         const staple_generation_cert_t *view)
+{
+    const staple_cert_t *cert = view->cert;
+
+    json_object_set_new(object, "subject", text(cert->subject));
+    json_object_set_new(object, "serial", text(cert->serial));
+    json_object_set_new(
+        object, "sha256",
+        text(staple_cert_hex(p, cert->sha256, sizeof(cert->sha256))));
+    json_object_set_new(
+        object, "sha1",
+        text(staple_cert_hex(p, cert->key.bytes, sizeof(cert->key.bytes))));
+    json_object_set_new(object, "issuer", text(cert->issuer->subject));
+    json_object_set_new(object, "servers", names(view));
+    json_object_set_new(object, "must_staple",
+                        json_boolean(cert->must_staple));
+    json_object_set_new(object, "is_issuer", json_boolean(view->is_issuer));
+}
+
+static void put_state(json_t *object, const staple_snapshot_cert_t *cert)
+{
+    const staple_record_t *record = &cert->view.record;
+    const char *reason = staple_snapshot_revocation(cert);
+    json_t *responders = json_array();
+    const char *url;
+    unsigned i;
+
+    json_object_set_new(
+        object, "state",
+        text(staple_state_name((staple_state_e)record->state)));
+    json_object_set_new(object, "state_since", instant(record->state_since));
+    json_object_set_new(object, "state_reason",
+                        reason_name(record->state_reason));
+    json_object_set_new(object, "revocation_time",
+                        reason != NULL ? instant(record->revoked_at)
+                                       : json_null());
+    json_object_set_new(object, "revocation_reason", text(reason));
+    json_object_set_new(object, "stale", json_boolean(cert->view.is_stale));
+    json_object_set_new(object, "score", score(cert->view.score));
+    for (i = 0; (url = staple_snapshot_responder(cert, i)) != NULL; i++) {
+        json_array_append_new(responders, text(url));
+    }
+    json_object_set_new(object, "responders", responders);
+}
+
+static json_t *staple(const staple_record_t *record)
+{
+    if (record->der_len == 0) {
+        return json_null();
+    }
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "bytes",
+                     number(record->der_len), "produced_at",
+                     instant(record->produced_at), "this_update",
+                     instant(record->this_update), "next_update",
+                     instant(record->next_update), "use_until",
+                     instant(record->use_until));
+}
+
+static void put_refresh(json_t *object, const staple_snapshot_cert_t *cert)
+{
+    const staple_record_t *record = &cert->view.record;
+    int has_error = record->reason != STAPLE_OK;
+
+    json_object_set_new(object, "staple", staple(record));
+    json_object_set_new(object, "next_refresh", instant(record->next_at));
+    json_object_set_new(object, "last_attempt", instant(record->attempted_at));
+    json_object_set_new(object, "last_success", instant(record->succeeded_at));
+    json_object_set_new(object, "failures", number(record->failures));
+    json_object_set_new(object, "error", reason_name(record->reason));
+    json_object_set_new(object, "error_detail",
+                        has_error ? text(record->detail) : json_null());
+    json_object_set_new(object, "served", number(cert->tally.served));
+    json_object_set_new(object, "unserved", number(cert->tally.unserved));
+}
+
+static json_t *conditions(unsigned bits)
+{
+    json_t *list = json_array();
+    unsigned i;
+
+    for (i = 0; i < STAPLE_CONDITION_COUNT; i++) {
+        if (bits & (1U << i)) {
+            json_array_append_new(
+                list, text(staple_condition_name((staple_condition_e)i)));
+        }
+    }
+    return list;
+}
+
+static json_t *certificate(apr_pool_t *p, const staple_snapshot_cert_t *cert)
+{
+    json_t *object = json_object();
+
+    put_identity(object, p, &cert->view);
+    put_state(object, cert);
+    put_refresh(object, cert);
+    json_object_set_new(object, "significant",
+                        json_boolean(cert->conditions != 0));
+    json_object_set_new(object, "conditions", conditions(cert->conditions));
+    return object;
+}
+
+/* ---- the document, of which one piece at a time is in memory ---- */
+
+static void put(request_rec *r, const char *before, json_t *value)
+{
+    char *dump = json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII
+                                       | JSON_ENCODE_ANY
+                                       | JSON_REAL_PRECISION(6));
+
+    ap_rputs(before, r);
+    ap_rputs(dump != NULL ? dump : "null", r);
+    free(dump);
+    json_decref(value);
+}
+
+static void put_responders(request_rec *r, const staple_scoreboard_t *board)
+{
+    apr_uint32_t i;
+
+    ap_rputs(",\n\"responders\":[", r);
+    for (i = 0; i < board->responder_count && i < STAPLE_SCOREBOARD_RESPONDERS;
+         i++) {
+        put(r, i > 0 ? ",\n" : "\n", responder(&board->responders[i]));
+    }
+    ap_rputs("]", r);
+}
+
+static void put_servers(request_rec *r, const apr_array_header_t *servers)
+{
+    int i;
+
+    ap_rputs(",\n\"servers\":[", r);
+    for (i = 0; i < servers->nelts; i++) {
+        put(r, i > 0 ? ",\n" : "\n",
+            server(&APR_ARRAY_IDX(servers, i, staple_snapshot_server_t)));
+    }
+    ap_rputs("]", r);
+}
+
+static void put_certificates(request_rec *r, const staple_snapshot_t *snapshot)
+{
+    staple_snapshot_cert_t cert;
+    apr_pool_t *scratch;
+    apr_uint32_t i;
+
+    apr_pool_create(&scratch, r->pool);
+    ap_rputs(",\n\"certificates\":[", r);
+    for (i = 0; i < snapshot->count && !r->connection->aborted; i++) {
+        if (staple_snapshot_cert(&cert, snapshot, i)) {
+            put(r, i > 0 ? ",\n" : "\n", certificate(scratch, &cert));
+            apr_pool_clear(scratch);
+        }
+    }
+    ap_rputs("]", r);
+    apr_pool_destroy(scratch);
+}
+
+void staple_status_json(request_rec *r, const staple_snapshot_t *snapshot)
+{
+    ap_set_content_type(r, "application/json");
+    put(r, "{\"version\":", json_integer(STAPLE_STATUS_JSON_VERSION));
+    put(r, ",\"generated_at\":", instant(snapshot->now));
+    put(r, ",\n\"refresher\":", refresher(snapshot));
+    put(r, ",\n\"totals\":", totals(snapshot));
+    put_responders(r, &snapshot->board);
+    put_servers(r, snapshot->servers);
+    put_certificates(r, snapshot);
+    put(r, ",\n\"software\":", text("mod_ocspstaple/" STAPLE_VERSION));
+    ap_rputs("}\n", r);
+}

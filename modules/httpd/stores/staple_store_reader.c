@@ -1,0 +1,310 @@
+/* OCSPStapleStore: made in the parent, read by the first child. */
+#include "staple_store_reader.h"
+
+#include <errno.h>
+#include <http_core.h>
+#include <unistd.h>
+#include <unixd.h>
+
+#include "refresh/staple_restore.h"
+#include "io/staple_store.h"
+#include "httpd/config/staple_config.h"
+#include "httpd/staple_leader.h"
+
+/* How often a child that waits looks whether it is its turn. */
+#define LOOK apr_time_from_msec(5)
+
+/* Whose turn it is to restore; not in the store, which may be read-only. */
+static apr_proc_mutex_t *turn; /* set before fork */
+
+/* ---- trouble ---- */
+
+static const char *advice(apr_status_t status)
+{
+    if (status == ENOSPC || status == EDQUOT) {
+        return "make room on that file system";
+    }
+    if (status == EROFS) {
+        return "mount that file system writable, or name another directory";
+    }
+    if (status == ENOENT) {
+        return "restart httpd, which makes it, or make it for User";
+    }
+    if (status == EACCES || status == EPERM) {
+        return "give it to User (chown), with mode 700; under SELinux also a "
+               "type that httpd may write (httpd_var_lib_t)";
+    }
+    return "see to it, or name another directory";
+}
+
+void staple_store_reader_complain(const staple_generation_t *view, apr_status_t status,
+                           const char *why)
+{
+    ap_log_error(APLOG_MARK, APLOG_WARNING, status, view->main_server,
+                 STAPLE_LOGNO(0091)
+                 "OCSPStapleStore %s cannot be used%s%s: %s; staples go on "
+                 "from memory until that is done",
+                 view->store, why != NULL ? ": " : "", why != NULL ? why : "",
+                 advice(status));
+}
+
+/* ---- the parent ---- */
+
+const char *staple_store_reader_make(apr_pool_t *pconf, server_rec *s)
+{
+    const char *path = staple_config_store(s);
+    int is_root = geteuid() == 0;
+    apr_status_t status;
+    const char *why;
+
+    if (path == NULL) {
+        return NULL;
+    }
+    status = staple_store_make(
+        &why, path, is_root ? ap_unixd_config.user_id : geteuid(),
+        is_root ? ap_unixd_config.group_id : getegid());
+    if (status != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, status, s,
+                     STAPLE_LOGNO(0090)
+                     "OCSPStapleStore %s is not used%s%s: %s; until the next "
+                     "restart staples do not survive httpd",
+                     path, why != NULL ? ": " : "", why != NULL ? why : "",
+                     advice(status));
+        return NULL;
+    }
+    status = staple_leader_make_lock(&turn, pconf);
+    if (status != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, status, s,
+                     STAPLE_LOGNO(0134)
+                     "OCSPStapleStore %s is not used: no file for a lock can "
+                     "be made in %s, /tmp or /dev/shm: name a directory that "
+                     "httpd's parent may write with DefaultRuntimeDir; until "
+                     "the next restart staples do not survive httpd",
+                     path, ap_runtime_dir_relative(pconf, ""));
+        return NULL;
+    }
+    return path;
+}
+
+/* ---- a child ---- */
+
+typedef struct restorer_t {
+    const staple_generation_t *view;
+    staple_store_t *store;
+    staple_writer_t *writer;
+    int restored;
+    int outdated;
+    int bad;
+    unsigned char buf[STAPLE_CODEC_MAX];
+} restorer_t;
+
+/* A file that cannot be used: it is moved out of the way, with a word. */
+static void set_aside(restorer_t *restorer, const staple_cert_t *cert,
+                      const char *why)
+{
+    apr_status_t status = staple_store_set_aside(restorer->store,
+                                                 cert->sha256);
+
+    restorer->bad++;
+    if (restorer->bad <= STAPLE_STORE_MAX_BAD) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, status,
+                     restorer->view->main_server,
+                     STAPLE_LOGNO(0092)
+                     "OCSPStapleStore %s: the file of certificate \"%s\" "
+                     "(serial %s) is not used: %s; it was %s",
+                     restorer->view->store, cert->subject, cert->serial, why,
+                     status == APR_SUCCESS ? "set aside as .bad"
+                                           : "left where it is");
+    }
+}
+
+static void restore_one(restorer_t *restorer, apr_uint32_t index)
+{
+    const staple_generation_t *view = restorer->view;
+    const staple_refresh_cert_t *entry =
+        &APR_ARRAY_IDX(view->certs, (int)index, staple_refresh_cert_t);
+    const unsigned char *sha256 = entry->cert->sha256;
+    apr_time_t now = apr_time_now();
+    staple_reason_e reason;
+    staple_stamp_t stamp;
+    apr_status_t status;
+    const char *why;
+    apr_size_t len;
+
+    if (!staple_cache_stamp(&stamp, view->cache, &entry->cert->key)
+        || stamp.staple != 0 || stamp.record != 0) {
+        return; /* the last generation's */
+    }
+    status = staple_store_read(restorer->buf, &len, &why, restorer->store,
+                               sha256);
+    if (status == ENOENT) {
+        return;
+    }
+    if (status != APR_SUCCESS) {
+        char text[120];
+
+        set_aside(restorer, entry->cert,
+                  why != NULL ? why
+                              : apr_strerror(status, text, sizeof(text)));
+        return;
+    }
+    reason = staple_restore(restorer->writer, index, entry->cert,
+                            entry->policy, restorer->buf, len, now);
+    if (reason != STAPLE_OK && !staple_restore_is_honest(reason)) {
+        set_aside(restorer, entry->cert, staple_reason_sentence(reason));
+        return;
+    }
+    restorer->restored += reason == STAPLE_OK;
+    restorer->outdated += reason != STAPLE_OK;
+    staple_cache_stamp(&stamp, view->cache, &entry->cert->key);
+    staple_dirty_note(view->ledger, index, &stamp, now);
+}
+
+/* What was known of responders; the last generation knows better. */
+static void restore_known(restorer_t *restorer, apr_pool_t *p)
+{
+    const staple_generation_t *view = restorer->view;
+    unsigned char *buf = apr_palloc(p, STAPLE_KNOWN_BYTES);
+    staple_known_row_t *rows =
+        apr_palloc(p, STAPLE_KNOWN_MAX * sizeof(*rows));
+    apr_uint32_t count = 0, i;
+    apr_status_t status;
+    const char *why;
+    apr_size_t len;
+
+    if (staple_known_turn(view->known) != 0) {
+        return;
+    }
+    status = staple_store_read_known(buf, &len, &why, restorer->store);
+    if (status == ENOENT) {
+        return;
+    }
+    if (status == APR_SUCCESS
+        && staple_known_decode(rows, &count, buf, len) != STAPLE_OK) {
+        why = "it is damaged";
+    }
+    if (status != APR_SUCCESS || why != NULL) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, status, view->main_server,
+                     STAPLE_LOGNO(0120)
+                     "OCSPStapleStore %s: the file \"responders\" is not "
+                     "used%s%s; it is written anew, and who is down will be "
+                     "found out again",
+                     view->store, why != NULL ? ": " : "",
+                     why != NULL ? why : "");
+        return;
+    }
+    staple_known_begin(view->known);
+    for (i = 0; i < count; i++) {
+        staple_known_add(view->known, &rows[i]);
+    }
+    staple_known_end(view->known);
+}
+
+/* Says what came of it, in one line, and whether that is all. */
+static void sum_up(const restorer_t *restorer, apr_interval_time_t took,
+                   int is_all)
+{
+    if (restorer->restored + restorer->outdated + restorer->bad > 0
+        || !is_all) {
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, restorer->view->main_server,
+                     STAPLE_LOGNO(0096)
+                     "OCSPStapleStore %s: %d staples restored in %d ms; %d "
+                     "files out of date, %d not usable%s",
+                     restorer->view->store, restorer->restored,
+                     (int)apr_time_as_msec(took), restorer->outdated,
+                     restorer->bad,
+                     is_all ? ""
+                            : "; the refresher restores the others before it "
+                              "asks anybody");
+    }
+}
+
+/* One certificate after the other.  Returns whether all are done. */
+static int restore_some(const staple_generation_t *view, staple_store_t *store,
+                        apr_pool_t *parent, staple_store_reader_go_on_fn *go_on,
+                        void *baton)
+{
+    apr_time_t began = apr_time_now();
+    restorer_t *restorer;
+    apr_uint32_t count = (apr_uint32_t)view->certs->nelts, next = 0;
+    apr_pool_t *p;
+
+    if (apr_pool_create(&p, parent) != APR_SUCCESS) {
+        return 0;
+    }
+    restorer = apr_pcalloc(p, sizeof(*restorer));
+    restorer->view = view;
+    restorer->store = store;
+    restorer->writer = staple_writer_make(p, view->cache);
+    restore_known(restorer, p);
+    while (go_on(baton)
+           && (next = staple_dirty_restore_next(view->ledger)) < count) {
+        restore_one(restorer, next);
+    }
+    sum_up(restorer, apr_time_now() - began, next == count);
+    apr_pool_destroy(p);
+    return next == count;
+}
+
+/* For the holder of the mutex. */
+static void restore(const staple_generation_t *view, apr_pool_t *p,
+                    staple_store_reader_go_on_fn *go_on, void *baton)
+{
+    staple_store_t store = STAPLE_STORE_CLOSED;
+    int is_all = 1;
+    const char *why;
+
+    if (staple_dirty_is_restored(view->ledger)) {
+        return;
+    }
+    /* Where it cannot be opened, the saver will complain. */
+    if (staple_store_open(&store, &why, view->store) == APR_SUCCESS) {
+        is_all = restore_some(view, &store, p, go_on, baton);
+        staple_dirty_bind(view->ledger, store.token);
+    }
+    staple_store_close(&store);
+    if (is_all) {
+        staple_dirty_set_restored(view->ledger);
+    }
+}
+
+/* Whatever the clock does meanwhile. */
+static int is_in_time(void *until)
+{
+    apr_interval_time_t left = *(apr_time_t *)until - apr_time_now();
+
+    return left > 0 && left <= STAPLE_STORE_READER_PATIENCE;
+}
+
+void staple_store_reader_restore(const staple_generation_t *view, apr_pool_t *p)
+{
+    apr_time_t until;
+
+    if (view->store == NULL) {
+        return;
+    }
+    until = staple_dirty_restore_until(
+        view->ledger, apr_time_now() + STAPLE_STORE_READER_PATIENCE);
+    while (!staple_dirty_is_restored(view->ledger) && is_in_time(&until)) {
+        if (apr_proc_mutex_trylock(turn) == APR_SUCCESS) {
+            restore(view, p, is_in_time, &until);
+            apr_proc_mutex_unlock(turn);
+        }
+        else {
+            apr_sleep(LOOK);
+        }
+    }
+}
+
+int staple_store_reader_finish(const staple_generation_t *view, apr_pool_t *p,
+                        staple_store_reader_go_on_fn *go_on, void *baton)
+{
+    if (view->store == NULL || staple_dirty_is_restored(view->ledger)) {
+        return 1;
+    }
+    if (apr_proc_mutex_trylock(turn) == APR_SUCCESS) {
+        restore(view, p, go_on, baton);
+        apr_proc_mutex_unlock(turn);
+    }
+    return staple_dirty_is_restored(view->ledger);
+}

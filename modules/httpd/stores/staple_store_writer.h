@@ -1,0 +1,25 @@
+/* The thread that writes to the store what changed in the cache. */
+#ifndef STAPLE_STORE_WRITER_H
+#define STAPLE_STORE_WRITER_H
+
+#include "httpd/generation/staple_generation.h"
+
+/*
+ * A thread of its own in the refreshing child, so that neither the refresher
+ * nor anybody else ever waits for a disk.  It reads the cache as handshakes
+ * do, and learns from the ledger what has to be written.
+ */
+
+/* Starts it, unless there is no store.  Runs in: the refreshing child,
+ * watchdog thread. */
+void staple_store_writer_start(const staple_generation_t *view);
+
+/* Lets it write what is left, as far as a second reaches, and end; waits for
+ * nothing.  Runs in: the same child, any thread. */
+void staple_store_writer_end(void);
+
+/* The same, and waits about that long for it.  A thread that hangs in the disk
+ * beyond that touches nothing any more.  Runs in: any child, at its exit. */
+void staple_store_writer_stop(void);
+
+#endif

@@ -1,0 +1,353 @@
+/* Follows certificates and their issuers: outcomes and time -> events. */
+#include "staple_chain_state.h"
+
+#include "staple_timers.h"
+
+#define MAX_DEPTH 16 /* certificates above one that are looked at */
+
+typedef struct followed_t {
+    apr_uint32_t issuer;
+    apr_time_t new_until; /* 0: it is not new */
+    unsigned char may_ask;
+    unsigned char is_revoked; /* itself */
+    unsigned char is_stopped; /* one above is revoked */
+    unsigned char has_below;  /* it issued others */
+} followed_t;
+
+struct staple_chain_state_t {
+    followed_t *certs;
+    apr_uint32_t count;
+    staple_timers_t *moments; /* when there is something to tell */
+    staple_chain_state_hooks_t hooks;
+};
+
+staple_chain_state_t *staple_chain_state_make(apr_pool_t *p, apr_uint32_t count,
+                                    const staple_chain_state_hooks_t *hooks)
+{
+    staple_chain_state_t *follow = apr_pcalloc(p, sizeof(*follow));
+    apr_uint32_t i;
+
+    follow->certs = apr_pcalloc(p, (count + 1) * sizeof(followed_t));
+    follow->count = count;
+    follow->moments = staple_timers_make(p, count);
+    follow->hooks = *hooks;
+    for (i = 0; i < count; i++) {
+        follow->certs[i].issuer = STAPLE_CHAIN_STATE_NONE;
+    }
+    return follow;
+}
+
+void staple_chain_state_set(staple_chain_state_t *follow, apr_uint32_t index,
+                       apr_uint32_t issuer, int may_ask)
+{
+    follow->certs[index].issuer = issuer;
+    follow->certs[index].may_ask = may_ask != 0;
+    if (issuer != STAPLE_CHAIN_STATE_NONE) {
+        follow->certs[issuer].has_below = 1;
+    }
+}
+
+void staple_chain_state_set_new(staple_chain_state_t *follow, apr_uint32_t index,
+                           apr_time_t until)
+{
+    follow->certs[index].new_until = until;
+}
+
+int staple_chain_state_is_stopped(const staple_chain_state_t *follow, apr_uint32_t index)
+{
+    return follow->certs[index].is_stopped;
+}
+
+static int is_one_above_revoked(const staple_chain_state_t *follow,
+                                apr_uint32_t index)
+{
+    apr_uint32_t i = follow->certs[index].issuer;
+    int depth;
+
+    /* Cross-signed issuers may stand above each other: none above itself. */
+    for (depth = 0; i != STAPLE_CHAIN_STATE_NONE && i != index && depth < MAX_DEPTH;
+         depth++) {
+        if (follow->certs[i].is_revoked) {
+            return 1;
+        }
+        i = follow->certs[i].issuer;
+    }
+    return 0;
+}
+
+static void tell(staple_chain_state_t *follow, staple_event_e event,
+                 apr_uint32_t index, staple_state_e before,
+                 const staple_record_t *record, apr_time_t now)
+{
+    const staple_chain_state_event_t happened = {event, index, before, record, now};
+
+    follow->hooks.tell(follow->hooks.baton, &happened);
+}
+
+/* ---- moments: a quarter of the life left, an hour left, the end; no longer
+ * new ---- */
+
+/* The life of a response begins when it is there: a responder may hand out one
+ * that is old already. */
+static apr_time_t moment_of(const staple_record_t *record, unsigned told)
+{
+    apr_interval_time_t quarter = (record->use_until - record->succeeded_at)
+                                  / 4;
+
+    if (told == STAPLE_NOTIFIED_QUARTER) {
+        return record->use_until - quarter;
+    }
+    return told == STAPLE_NOTIFIED_HOUR
+               ? record->use_until - apr_time_from_sec(3600)
+               : record->use_until;
+}
+
+/* Does the hour come after the quarter? */
+static int has_hour(const staple_record_t *record)
+{
+    return moment_of(record, STAPLE_NOTIFIED_HOUR)
+           > moment_of(record, STAPLE_NOTIFIED_QUARTER);
+}
+
+/* The next thing to tell about the response held, or 0. */
+static unsigned next_to_tell(const staple_record_t *record)
+{
+    if (record->der_len == 0 || (record->told & STAPLE_NOTIFIED_STALE)) {
+        return 0;
+    }
+    if ((record->told & STAPLE_NOTIFIED_QUARTER) == 0) {
+        return STAPLE_NOTIFIED_QUARTER;
+    }
+    return (record->told & STAPLE_NOTIFIED_HOUR) == 0 && has_hour(record)
+               ? STAPLE_NOTIFIED_HOUR
+               : STAPLE_NOTIFIED_STALE;
+}
+
+/* When to tell that what may be unknown as long as it is new still is. */
+static apr_time_t when_new_ends(const followed_t *cert,
+                                const staple_record_t *record)
+{
+    return record->state == STAPLE_STATE_UNKNOWN
+                   && record->state_since < cert->new_until
+                   && (record->told & STAPLE_NOTIFIED_UNKNOWN) == 0
+               ? cert->new_until
+               : STAPLE_TIMERS_NEVER;
+}
+
+static void plan_moment(staple_chain_state_t *follow, apr_uint32_t index,
+                        const staple_record_t *record)
+{
+    apr_time_t at = when_new_ends(&follow->certs[index], record);
+    unsigned next = next_to_tell(record);
+
+    if (next != 0 && moment_of(record, next) < at) {
+        at = moment_of(record, next);
+    }
+    if (at == STAPLE_TIMERS_NEVER) {
+        staple_timers_remove(follow->moments, index);
+    }
+    else {
+        staple_timers_set(follow->moments, index, at);
+    }
+}
+
+/* ---- states ---- */
+
+/* The first good one after a start is what the administrator expects; the first
+ * after one that had run out is not. */
+static int is_told(staple_state_e after, staple_state_e before, int was_stale)
+{
+    if (after == STAPLE_STATE_GOOD
+        && (before == STAPLE_STATE_PENDING
+            || before == STAPLE_STATE_DISABLED)) {
+        return was_stale;
+    }
+    return staple_event_of(after) != STAPLE_EVENT_COUNT;
+}
+
+/* `was_stale`: that the response held until now had run out was told. */
+static void update_state(staple_chain_state_t *follow, apr_uint32_t index,
+                         staple_record_t *record, int was_stale,
+                         apr_time_t now)
+{
+    const followed_t *cert = &follow->certs[index];
+    const staple_facts_t facts = {.is_issuer_revoked = cert->is_stopped,
+                                  .may_ask = cert->may_ask,
+                                  .has_failed = record->failures > 0,
+                                  .said_unknown = record->said_unknown,
+                                  .holds = record->der_len > 0,
+                                  .is_current = record->use_until > now,
+                                  .says_revoked =
+                                      staple_record_says_revoked(record)};
+    staple_state_e before = (staple_state_e)record->state;
+    staple_state_e after = staple_state_of(&facts);
+
+    if (after == before) {
+        return;
+    }
+    record->state = (unsigned char)after;
+    record->state_since = now;
+    record->state_reason = record->reason;
+    if (is_told(after, before, was_stale)) {
+        tell(follow, staple_event_of(after), index, before, record, now);
+    }
+}
+
+void staple_chain_state_begin(staple_chain_state_t *follow, apr_uint32_t index,
+                         apr_time_t now)
+{
+    followed_t *cert = &follow->certs[index];
+    staple_state_e first = cert->may_ask ? STAPLE_STATE_PENDING
+                                         : STAPLE_STATE_DISABLED;
+    staple_record_t record;
+
+    follow->hooks.get(follow->hooks.baton, index, &record);
+    /* Whatever its state: a revoked issuer may itself be below a revoked
+     * one. */
+    cert->is_revoked = staple_record_says_revoked(&record) != 0;
+    cert->is_stopped = record.state == STAPLE_STATE_ISSUER_REVOKED;
+    /* The configuration may say now that there is somebody to ask, or no
+     * longer. */
+    if (record.state_since == 0
+        || (record.state != first
+            && (record.state == STAPLE_STATE_PENDING
+                || record.state == STAPLE_STATE_DISABLED))) {
+        record.state = (unsigned char)first;
+        record.state_since = now;
+        follow->hooks.put(follow->hooks.baton, index, &record);
+    }
+    plan_moment(follow, index, &record);
+}
+
+void staple_chain_state_job_ended(staple_chain_state_t *follow, apr_uint32_t index,
+                             staple_record_t *record, int has_new_response,
+                             apr_time_t now)
+{
+    staple_state_e before = (staple_state_e)record->state;
+    int was_failing = record->told & STAPLE_NOTIFIED_FAILING;
+    int was_stale = record->told & STAPLE_NOTIFIED_STALE;
+
+    if (has_new_response) {
+        record->told = 0;
+        if (was_failing) {
+            tell(follow, STAPLE_EVENT_REFRESH_RECOVERED, index, before, record,
+                 now);
+        }
+    }
+    else if (!was_failing) {
+        record->told |= STAPLE_NOTIFIED_FAILING;
+        tell(follow, STAPLE_EVENT_REFRESH_FAILING, index, before, record, now);
+    }
+    update_state(follow, index, record, was_stale, now);
+    plan_moment(follow, index, record);
+}
+
+void staple_chain_state_learned(staple_chain_state_t *follow, apr_uint32_t index,
+                           staple_record_t *record, apr_time_t now)
+{
+    update_state(follow, index, record, record->told & STAPLE_NOTIFIED_STALE, now);
+    plan_moment(follow, index, record);
+}
+
+/* Certificate `index` came under a revoked issuer, or out from under one. */
+static void stop_or_go_on(staple_chain_state_t *follow, apr_uint32_t index,
+                          int is_stopped, apr_time_t now)
+{
+    staple_record_t record;
+
+    follow->certs[index].is_stopped = is_stopped != 0;
+    follow->hooks.get(follow->hooks.baton, index, &record);
+    update_state(follow, index, &record, record.told & STAPLE_NOTIFIED_STALE, now);
+    plan_moment(follow, index, &record);
+    follow->hooks.put(follow->hooks.baton, index, &record);
+    follow->hooks.stop(follow->hooks.baton, index, is_stopped, now);
+}
+
+void staple_chain_state_settle(staple_chain_state_t *follow, apr_time_t now)
+{
+    apr_uint32_t i;
+
+    for (i = 0; i < follow->count; i++) {
+        int is_stopped = is_one_above_revoked(follow, i);
+
+        if (is_stopped != follow->certs[i].is_stopped) {
+            stop_or_go_on(follow, i, is_stopped, now);
+        }
+    }
+}
+
+void staple_chain_state_spread(staple_chain_state_t *follow, apr_uint32_t index,
+                          const staple_record_t *record, apr_time_t now)
+{
+    followed_t *cert = &follow->certs[index];
+    int is_revoked = staple_record_says_revoked(record);
+
+    if (cert->has_below && is_revoked != cert->is_revoked) {
+        cert->is_revoked = is_revoked != 0;
+        staple_chain_state_settle(follow, now);
+    }
+}
+
+/* It is no longer new, and unknown: that is another matter now. */
+static void new_ended(staple_chain_state_t *follow, apr_uint32_t index,
+                      staple_record_t *record, apr_time_t now)
+{
+    record->told |= STAPLE_NOTIFIED_UNKNOWN;
+    tell(follow, STAPLE_EVENT_UNKNOWN, index, (staple_state_e)record->state,
+         record, now);
+}
+
+/* The response held nears or meets its end. */
+static void end_nears(staple_chain_state_t *follow, apr_uint32_t index,
+                      staple_record_t *record, unsigned now_told,
+                      apr_time_t now)
+{
+    if (record->use_until <= now) {
+        now_told = STAPLE_NOTIFIED_STALE; /* slept through the others */
+    }
+    record->told |= (unsigned char)now_told;
+    tell(follow,
+         now_told == STAPLE_NOTIFIED_STALE ? STAPLE_EVENT_STALE
+                                       : STAPLE_EVENT_ENDING_SOON,
+         index, (staple_state_e)record->state, record, now);
+    update_state(follow, index, record, 0, now);
+}
+
+/* The moment of one certificate has come. */
+static void moment_came(staple_chain_state_t *follow, apr_uint32_t index,
+                        apr_time_t now)
+{
+    staple_record_t record;
+    unsigned next;
+
+    follow->hooks.get(follow->hooks.baton, index, &record);
+    next = next_to_tell(&record);
+    if (when_new_ends(&follow->certs[index], &record) <= now) {
+        new_ended(follow, index, &record, now);
+        follow->hooks.put(follow->hooks.baton, index, &record);
+    }
+    else if (next != 0 && moment_of(&record, next) <= now) {
+        end_nears(follow, index, &record, next, now);
+        follow->hooks.put(follow->hooks.baton, index, &record);
+    }
+    plan_moment(follow, index, &record);
+}
+
+void staple_chain_state_time(staple_chain_state_t *follow, apr_time_t now)
+{
+    apr_uint32_t index;
+    apr_time_t at;
+
+    while ((index = staple_timers_first(follow->moments, &at)) != STAPLE_TIMERS_NOBODY
+           && at <= now) {
+        moment_came(follow, index, now);
+    }
+}
+
+apr_time_t staple_chain_state_next_at(const staple_chain_state_t *follow)
+{
+    apr_time_t at;
+
+    staple_timers_first(follow->moments, &at);
+    return at;
+}

@@ -1,0 +1,145 @@
+/* The responders to ask in order, and the health that certificates share. */
+#ifndef STAPLE_RESPONDER_H
+#define STAPLE_RESPONDER_H
+
+#include <apr_pools.h>
+
+#include "ocsp/staple_cert.h"
+#include "staple_health.h"
+
+/* Exchanges in flight at one origin: begins with as many as it takes to find
+ * it down, grows by one with each answer (so doubles per round trip), halves
+ * with each failure. */
+#define STAPLE_RESPONDER_WINDOW_FIRST STAPLE_HEALTH_SUSPECTS
+#define STAPLE_RESPONDER_WINDOW_LAST 64
+
+/* The time that an exchange gets while others have no place: at first, for who
+ * has never answered.  It doubles each time that it is not enough. */
+#define STAPLE_RESPONDER_LEASH apr_time_from_msec(750)
+
+/* No certificate waits for it. */
+#define STAPLE_RESPONDER_NOBODY 0xffffffffU
+
+#define STAPLE_RESPONDER_ID_LEN 16
+
+/* Names an origin or a URL in what outlives the refresher. */
+typedef struct staple_responder_id_t {
+    unsigned char bytes[STAPLE_RESPONDER_ID_LEN];
+} staple_responder_id_t;
+
+/*
+ * Scheme, host and port: one server, as far as can be told, whatever URLs it
+ * is named by.  What fails before there is an HTTP answer is its fault, and
+ * what it can take at once is a matter of it.
+ */
+typedef struct staple_origin_t {
+    const char *name; /* "http://ocsp.example:8080" */
+    staple_responder_id_t id;
+    int is_own; /* the shared store: no stranger, and no HTTP */
+    staple_health_t health;
+    /* Its last exchange came well: it may use all places.  Otherwise it
+     * shares half of them with its like, and gets a leash. */
+    int is_proven;
+    unsigned window;
+    unsigned window_last; /* what it grows to */
+    apr_interval_time_t leash;
+    apr_interval_time_t took; /* the last answer */
+    unsigned answering;       /* URLs of it that did so the last time */
+    const struct staple_responder_t *accused; /* failed since the last answer */
+    int has_several_accused;
+    /* staple_queue's: the certificates that wait for it, the time of places
+     * that it has had, and the list of all */
+    apr_uint32_t first_waiting, last_waiting;
+    apr_uint32_t waiting;
+    apr_interval_time_t had;
+    apr_uint32_t counted; /* certificate that was counted last, + 1 */
+    struct staple_origin_t *next;
+} staple_origin_t;
+
+/* One responder URL, as all certificates that name it see it. */
+typedef struct staple_responder_t {
+    const char *url;
+    staple_responder_id_t id;
+    staple_origin_t *origin;
+    staple_health_t health;
+    /* figures for people */
+    int is_good;  /* its last answer was of use */
+    int was_good; /* any ever was, as far as is known */
+    apr_uint64_t requests;
+    apr_uint64_t failures;
+    staple_reason_e last_error;
+    apr_interval_time_t latency; /* of the last answer */
+    /* staple_queue's */
+    apr_uint32_t counted;
+    struct staple_responder_t *next;
+} staple_responder_t;
+
+/* A new origin, and a new responder of it, of which nothing is known.  Texts
+ * must live on. */
+staple_origin_t *staple_responder_make_origin(apr_pool_t *p, const char *name);
+staple_responder_t *staple_responder_make(apr_pool_t *p, const char *url,
+                                          staple_origin_t *origin);
+
+/* Has it room for another exchange?  One that is down: for one. */
+int staple_origin_has_room(const staple_origin_t *origin);
+
+/* May this responder be asked at `now`, if its origin has room?  0: *down, it
+ * or its origin, is down: go on to the next URL.  A URL that answered the last
+ * time is asked although its origin is down, as long as no other exchange
+ * asks it: it is not to suffer from its neighbours' failures. */
+int staple_responder_may_ask(staple_health_t **down, staple_responder_t *r,
+                             apr_time_t now);
+
+/* What is down: its origin's health, or its own; NULL: it is not. */
+staple_health_t *staple_responder_what_is_down(staple_responder_t *r);
+
+/* An exchange starts. */
+void staple_responder_started(staple_responder_t *r);
+
+/* What an exchange changed, and where. */
+typedef struct staple_responder_change_t {
+    staple_health_change_e origin, url;
+} staple_responder_change_t;
+
+/*
+ * An exchange for certificate `index` ended after `took`.  `reason` is that of
+ * the exchange or of the response's status; `http_status` is 0 where there was
+ * none.  Only what would fail for others, too, counts, and then
+ *   - against the origin where no HTTP answer came;
+ *   - against the URL where one did, or where this one alone fails while
+ *     others of its origin answered the last time;
+ * and a lack of memory here against neither.
+ */
+staple_responder_change_t
+staple_responder_ended(staple_responder_t *r, apr_uint32_t index,
+                       staple_reason_e reason, int http_status,
+                       apr_interval_time_t took, apr_time_t now);
+
+/* An exchange was ended after `granted` because others wait: no failure, and no
+ * proof. */
+void staple_responder_was_cut(staple_responder_t *r,
+                              apr_interval_time_t granted);
+
+/* Would another method at the same URL fail, too? */
+int staple_responder_is_out_of_reach(staple_reason_e reason);
+
+/* Number of attempts of one job: URLs times methods. */
+unsigned staple_responder_attempts(const staple_cert_t *cert,
+                                    const staple_policy_t *policy);
+
+/* The URL and method of attempt number `attempt` (0, 1, ...): at failover the
+ * certificate's own URLs, then the configured ones; at override these only;
+ * at each URL the methods in their order.  NULL: there is no such attempt. */
+const char *staple_responder_attempt(int *by_get, const staple_cert_t *cert,
+                                      const staple_policy_t *policy,
+                                      unsigned attempt);
+
+/* The number of the first attempt at the URL after that of `attempt`. */
+unsigned staple_responder_next_url(const staple_policy_t *policy,
+                                    unsigned attempt);
+
+/* A number that differs where the attempts of a job differ. */
+apr_uint32_t staple_responder_hash(const staple_cert_t *cert,
+                                    const staple_policy_t *policy);
+
+#endif
