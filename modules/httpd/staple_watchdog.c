@@ -19,7 +19,7 @@
 #include "httpd/events/staple_report.h"
 #include "httpd/stores/staple_store_writer.h"
 #include "httpd/stores/staple_shared.h"
-#include "staple_leader.h"
+#include "httpd/generation/staple_leader.h"
 #include "base/staple_version.h"
 
 #define WATCHDOG_NAME "ocspstaple"
@@ -234,7 +234,7 @@ static void share(watchdog_t *w, staple_refresh_options_t *refresh,
     /* After the fetcher's cleanup was registered, so before that runs. */
     apr_pool_cleanup_register(pool, w->errands, end_errands,
                               apr_pool_cleanup_null);
-    refresh->shared = apr_pstrcat(pool, staple_shared_name(),
+    refresh->shared = apr_pstrcat(pool, staple_config_get(w->view->main_server)->shared,
                                   " (OCSPStapleShared)", NULL);
     refresh->share = put;
     refresh->share_baton = w;
@@ -265,7 +265,7 @@ static void start(watchdog_t *w)
                      "the refresher cannot start: no memory for libcurl");
         return;
     }
-    if (staple_shared_name() != NULL) {
+    if (staple_config_get(w->view->main_server)->shared != NULL) {
         share(w, &refresh, pool);
     }
     w->board.pid = getpid();

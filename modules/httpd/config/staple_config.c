@@ -1,13 +1,12 @@
 /* Directives: table, defaults, bounds, merge. */
 #include "staple_config.h"
 
+#include <ap_provider.h>
 #include <apr_strings.h>
 #include <http_core.h>
 
 #include "base/staple_parse.h"
 #include "io/staple_sink.h"
-#include "staple_exclude.h"
-#include "httpd/stores/staple_shared.h"
 
 #define UNSET (-1)
 
@@ -64,6 +63,19 @@ static const char *const tries_words[] = {"none", NULL};
     X(MAX_SIZE, "OCSPStapleMaxSize", NUMBER, STAPLE_LEAST_MAX_SIZE,            \
       STAPLE_MAX_RESPONSE, STAPLE_USUAL_MAX_SIZE, NULL, 1,                     \
       "bytes of the longest response that is stapled")
+
+/* The exclusion flags, by name. */
+static const struct {
+    const char *word;
+    unsigned bits;
+} exclusions[] = {{"revoked", STAPLE_EXCLUDE_REVOKED},
+                  {"issuer-revoked", STAPLE_EXCLUDE_ISSUER_REVOKED},
+                  {"stale", STAPLE_EXCLUDE_STALE},
+                  {"unavailable", STAPLE_EXCLUDE_UNAVAILABLE},
+                  {"all", STAPLE_EXCLUDE_ALL},
+                  {"none", 0}};
+
+#define EXCLUSION_COUNT (sizeof(exclusions) / sizeof(exclusions[0]))
 
 static row_t rows[STAPLE_SET_COUNT] = {
 #define ROW(setting, name, kind, min, max, initial, words, server_only, help)  \
@@ -125,6 +137,14 @@ int staple_config_any_enabled(server_rec *main_server)
     return 0;
 }
 
+unsigned staple_config_exclude(const staple_config_t *config)
+{
+    unsigned base = config->exclude < 0 ? STAPLE_EXCLUDE_ALL
+                                        : (unsigned)config->exclude;
+
+    return (base | config->exclude_more) & ~config->exclude_less;
+}
+
 void *staple_config_create(apr_pool_t *p, server_rec *s)
 {
     staple_config_t *config = apr_pcalloc(p, sizeof(*config));
@@ -160,12 +180,15 @@ void *staple_config_merge(apr_pool_t *p, void *base, void *add)
         config->chain_files = outer->chain_files;
     }
     if (inner->exclude < 0) {
-        config->exclude = (int)staple_exclude_of(outer);
+        config->exclude = (int)staple_config_exclude(outer);
     }
     config->proxy = outer->proxy;
     config->event_log = outer->event_log;
     config->event_command = outer->event_command;
     config->store = outer->store;
+    config->shared = outer->shared;
+    config->shared_provider = outer->shared_provider;
+    config->shared_instance = outer->shared_instance;
     return config;
 }
 
@@ -432,6 +455,86 @@ static const char *set_proxy(cmd_parms *cmd, void *dummy, const char *text)
     return NULL;
 }
 
+static const char *set_shared(cmd_parms *cmd, void *dummy, const char *text)
+{
+    staple_config_t *config = config_of(cmd);
+    const char *error = ap_check_cmd_context(cmd, NOT_IN_VIRTUALHOST);
+    const char *args = ap_strchr_c(text, ':');
+    const char *name = args == NULL
+                           ? text
+                           : apr_pstrmemdup(cmd->pool, text,
+                                            (apr_size_t)(args - text));
+
+    (void)dummy;
+    if (error != NULL) {
+        return error;
+    }
+    config->shared = NULL;
+    if (ap_cstr_casecmp(text, "none") == 0) {
+        return NULL;
+    }
+    config->shared_provider =
+        ap_lookup_provider(AP_SOCACHE_PROVIDER_GROUP, name,
+                           AP_SOCACHE_PROVIDER_VERSION);
+    if (config->shared_provider == NULL) {
+        return apr_psprintf(cmd->pool,
+                            "%s: there is no provider \"%s\": give "
+                            "provider:arguments or none, and before it "
+                            "\"LoadModule socache_%s_module "
+                            "modules/mod_socache_%s.so\"",
+                            cmd->cmd->name, name, name, name);
+    }
+    error = config->shared_provider->create(&config->shared_instance,
+                                            args != NULL ? args + 1 : NULL,
+                                            cmd->temp_pool, cmd->pool);
+    if (error != NULL) {
+        return apr_psprintf(cmd->pool, "%s: \"%s\" is not allowed: %s",
+                            cmd->cmd->name, text, error);
+    }
+    config->shared = text;
+    return NULL;
+}
+
+/* One word: with a sign it changes what is inherited, without it says what is
+ * excluded; all words of a server with a sign, or all without. */
+static const char *add_exclusion(cmd_parms *cmd, void *dummy, const char *text)
+{
+    staple_config_t *config = config_of(cmd);
+    char sign = text[0] == '+' || text[0] == '-' ? text[0] : '\0';
+    unsigned i;
+
+    (void)dummy;
+    for (i = 0; i < EXCLUSION_COUNT; i++) {
+        if (ap_cstr_casecmp(exclusions[i].word, text + (sign != '\0')) == 0) {
+            break;
+        }
+    }
+    if (i == EXCLUSION_COUNT || (sign != '\0' && exclusions[i].bits == 0)
+        || (sign != '\0'
+                ? config->exclude >= 0
+                : (config->exclude_more | config->exclude_less) != 0)) {
+        return apr_psprintf(cmd->pool,
+                            "%s: \"%s\" is not allowed: give any of revoked, "
+                            "issuer-revoked, stale, unavailable, or none, or "
+                            "all; either all words with + or - before them, "
+                            "or none of them",
+                            cmd->cmd->name, text);
+    }
+    if (sign == '+') {
+        config->exclude_more |= exclusions[i].bits;
+        config->exclude_less &= ~exclusions[i].bits;
+    }
+    else if (sign == '-') {
+        config->exclude_less |= exclusions[i].bits;
+        config->exclude_more &= ~exclusions[i].bits;
+    }
+    else {
+        config->exclude = (config->exclude < 0 ? 0 : config->exclude)
+                          | (int)exclusions[i].bits;
+    }
+    return NULL;
+}
+
 const command_rec staple_config_commands[] = {
 #define COMMAND(setting, name, kind, min, max, initial, words, server_only,    \
                 help)                                                          \
@@ -449,7 +552,7 @@ const command_rec staple_config_commands[] = {
                     (void *)APR_OFFSETOF(staple_config_t, chain_files),
                     RSRC_CONF,
                     "files with the certificates of the issuers' issuers"),
-    AP_INIT_ITERATE("OCSPStapleLogExclude", staple_exclude_add, NULL, RSRC_CONF,
+    AP_INIT_ITERATE("OCSPStapleLogExclude", add_exclusion, NULL, RSRC_CONF,
                     "what is not significant: revoked, issuer-revoked, stale, "
                     "unavailable, none, all; + and - change what is inherited"),
     AP_INIT_TAKE1("OCSPStapleEventLog", set_event_log, NULL, RSRC_CONF,
@@ -460,12 +563,39 @@ const command_rec staple_config_commands[] = {
                   "directory where staples survive httpd, or none"),
     AP_INIT_TAKE1("OCSPStapleProxy", set_proxy, NULL, RSRC_CONF,
                   "http URL of a proxy for the exchanges, or none"),
-    AP_INIT_TAKE1("OCSPStapleShared", staple_shared_set, NULL, RSRC_CONF,
+    AP_INIT_TAKE1("OCSPStapleShared", set_shared, NULL, RSRC_CONF,
                   "provider:arguments of a store that many machines share, "
                   "or none"),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL}};
 
 /* ---- for people ---- */
+
+const char *staple_config_place(apr_pool_t *p, const server_rec *s)
+{
+    return s->defn_name != NULL
+               ? apr_psprintf(p, "%s (%s:%u)", s->server_hostname,
+                              s->defn_name, s->defn_line_number)
+               : s->server_hostname;
+}
+
+const char *staple_config_exclude_text(apr_pool_t *p, unsigned exclude)
+{
+    const char *text = "";
+    unsigned i;
+
+    for (i = 0; i < EXCLUSION_COUNT; i++) {
+        if (exclusions[i].bits == exclude) {
+            return exclusions[i].word;
+        }
+    }
+    for (i = 0; i < EXCLUSION_COUNT && exclusions[i].bits < exclude; i++) {
+        if (exclusions[i].bits & exclude) {
+            text = apr_pstrcat(p, text, text[0] != '\0' ? " " : "",
+                               exclusions[i].word, NULL);
+        }
+    }
+    return text;
+}
 
 static const char *value_text(apr_pool_t *p, const row_t *row,
                               apr_int64_t value)

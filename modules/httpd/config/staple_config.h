@@ -2,6 +2,7 @@
 #ifndef STAPLE_CONFIG_H
 #define STAPLE_CONFIG_H
 
+#include <ap_socache.h>
 #include <apr_tables.h>
 
 #include "base/staple_types.h"
@@ -39,6 +40,9 @@ typedef struct staple_config_t {
     const char *event_log;                /* file or "|program"; NULL: none */
     const char *const *event_command;     /* program, arguments, NULL */
     const char *store;                    /* NULL: unset; "": none */
+    const char *shared; /* OCSPStapleShared as it was given; NULL: none */
+    const ap_socache_provider_t *shared_provider;
+    ap_socache_instance_t *shared_instance;
     const staple_policy_t *policy;        /* by staple_policy_check() */
 } staple_config_t;
 
@@ -69,5 +73,15 @@ const char *staple_config_name(staple_setting_e setting);
 int staple_config_is_server_only(staple_setting_e setting);
 const char *staple_config_text(apr_pool_t *p, staple_setting_e setting,
                                apr_int64_t value);
+
+/* A server's name and where the configuration begins it: "a.example
+ * (httpd.conf:12)". */
+const char *staple_config_place(apr_pool_t *p, const server_rec *s);
+
+/* What OCSPStapleLogExclude makes not significant: STAPLE_EXCLUDE_... bits. */
+unsigned staple_config_exclude(const staple_config_t *config);
+
+/* These bits as OCSPStapleLogExclude would be written. */
+const char *staple_config_exclude_text(apr_pool_t *p, unsigned exclude);
 
 #endif

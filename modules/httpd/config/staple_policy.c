@@ -5,9 +5,6 @@
 #include <http_core.h>
 
 #include "staple_config.h"
-#include "staple_exclude.h"
-#include "httpd/generation/staple_servers.h"
-#include "httpd/stores/staple_shared.h"
 
 static const char *const *list_of(apr_pool_t *p,
                                   const apr_array_header_t *strings)
@@ -114,7 +111,7 @@ static void fill_policy(staple_policy_t *policy, const server_rec *s,
     }
     policy->no_network = config->responders != NULL
                          && config->responders->nelts == 0;
-    policy->exclude = staple_exclude_of(config);
+    policy->exclude = staple_config_exclude(config);
     for (i = 0; i < STAPLE_LIST_COUNT; i++) {
         policy->lists[i] = list_of(p, words_of(config, i));
     }
@@ -221,7 +218,7 @@ static int sets_policy(const staple_config_t *config,
                   &outer->values[STAPLE_SET_ENABLED + 1],
                   sizeof(config->values) - sizeof(config->values[0]))
                != 0
-           || staple_exclude_of(config) != staple_exclude_of(outer);
+           || staple_config_exclude(config) != staple_config_exclude(outer);
 }
 
 /* Combinations that make no sense.  `outer` is what a virtual host inherits
@@ -239,7 +236,7 @@ static int check_server(server_rec *s, const staple_config_t *outer,
                          STAPLE_LOGNO(0002)
                          "server %s sets OCSPStaple... directives, but its "
                          "OCSPStaple is Off: they have no effect",
-                         staple_servers_place(ptemp, s));
+                         staple_config_place(ptemp, s));
         }
         return 1;
     }
@@ -249,7 +246,7 @@ static int check_server(server_rec *s, const staple_config_t *outer,
                      STAPLE_LOGNO(0003)
                      "server %s: OCSPStapleResponderAction override needs a "
                      "list: add OCSPStapleResponder with one or more URLs",
-                     staple_servers_place(ptemp, s));
+                     staple_config_place(ptemp, s));
         return 0;
     }
     if (policy->retry_interval > policy->interval) {
@@ -258,7 +255,7 @@ static int check_server(server_rec *s, const staple_config_t *outer,
                      "server %s: OCSPStapleRetryInterval is longer than "
                      "OCSPStapleInterval: failed requests are repeated later "
                      "than good ones",
-                     staple_servers_place(ptemp, s));
+                     staple_config_place(ptemp, s));
     }
     return 1;
 }
@@ -332,7 +329,7 @@ static void dump_main(apr_file_t *out, const server_rec *s)
         const char *name, *value;
     } texts[] = {{"OCSPStapleEventLog", config->event_log},
                  {"OCSPStapleProxy", proxy},
-                 {"OCSPStapleShared", staple_shared_name()},
+                 {"OCSPStapleShared", config->shared},
                  {"OCSPStapleStore", staple_config_store(s)}};
     unsigned i;
 
@@ -360,7 +357,7 @@ static void dump_server(apr_pool_t *p, apr_file_t *out, const server_rec *s,
     int i;
 
     apr_file_printf(out, "%s %s\n", is_main ? "main server" : "virtual host",
-                    staple_servers_place(p, s));
+                    staple_config_place(p, s));
     for (i = 0; i < STAPLE_SET_COUNT; i++) {
         staple_setting_e setting = (staple_setting_e)i;
 
@@ -377,7 +374,7 @@ static void dump_server(apr_pool_t *p, apr_file_t *out, const server_rec *s,
                       : lists[i].none);
     }
     apr_file_printf(out, "  OCSPStapleLogExclude %s\n",
-                    staple_exclude_text(p, policy->exclude));
+                    staple_config_exclude_text(p, policy->exclude));
     if (is_main) {
         dump_main(out, s);
     }

@@ -149,8 +149,8 @@ static void tell_wrong_issuer(const staple_cert_t *cert,
                  "for server %s did not sign it, that for server %s did, and "
                  "is used",
                  cert->subject, cert->issuer->subject,
-                 staple_servers_place(p, wrong),
-                 staple_servers_place(p, right));
+                 staple_config_place(p, wrong),
+                 staple_config_place(p, right));
 }
 
 /* Server s has the certificate with an issuer of its own choice: where that is
@@ -503,7 +503,7 @@ static void check_sources_named(server_rec *s, apr_pool_t *p)
                      STAPLE_LOGNO(0004)
                      "server %s: OCSPStapleResponder none and no "
                      "OCSPStapleResponseFile: there is nothing to staple",
-                     staple_servers_place(p, s));
+                     staple_config_place(p, s));
     }
 }
 
@@ -571,8 +571,8 @@ static void tell_differences(apr_pool_t *p, const staple_refresh_cert_t *entry,
                      STAPLE_LOGNO(0012)
                      "certificate \"%s\": the settings of server %s hold for "
                      "it, not those of server %s%s, which says otherwise in %s",
-                     entry->cert->subject, staple_servers_place(p, holds),
-                     staple_servers_place(p, other),
+                     entry->cert->subject, staple_config_place(p, holds),
+                     staple_config_place(p, other),
                      more > 0 ? apr_psprintf(p, " (and of %d more)", more) : "",
                      differ);
     }

@@ -1,16 +1,6 @@
 /* The servers that use a certificate, in the order of the configuration. */
 #include "staple_servers.h"
 
-#include <apr_strings.h>
-
-const char *staple_servers_place(apr_pool_t *p, const server_rec *s)
-{
-    return s->defn_name != NULL
-               ? apr_psprintf(p, "%s (%s:%u)", s->server_hostname,
-                              s->defn_name, s->defn_line_number)
-               : s->server_hostname;
-}
-
 void staple_servers_add(apr_array_header_t *servers, server_rec *s)
 {
     if (servers->nelts == 0

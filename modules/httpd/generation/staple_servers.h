@@ -9,10 +9,6 @@
 /* All functions here run in: parent, while configuring.  `servers` holds
  * server_rec *. */
 
-/* A server's name and where the configuration begins it: "a.example
- * (httpd.conf:12)". */
-const char *staple_servers_place(apr_pool_t *p, const server_rec *s);
-
 /* mod_ssl came by with server s, which uses the certificate. */
 void staple_servers_add(apr_array_header_t *servers, server_rec *s);
 

@@ -1,12 +1,11 @@
 /* OCSPStapleShared: a store that many machines share, by an httpd provider. */
 #include "staple_shared.h"
 
-#include <ap_provider.h>
-#include <ap_socache.h>
-#include <apr_strings.h>
 #include <http_core.h>
 #include <openssl/rand.h>
 #include <util_mutex.h>
+
+#include "httpd/config/staple_config.h"
 
 #define STORE_NAME "ocspstaple" /* providers allow 14 characters */
 #define MUTEX_NAME "ocspstaple-shared" /* for the directive Mutex */
@@ -35,44 +34,6 @@ int staple_shared_reset(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
                    == APR_SUCCESS
                ? OK
                : HTTP_INTERNAL_SERVER_ERROR;
-}
-
-const char *staple_shared_set(cmd_parms *cmd, void *dummy, const char *text)
-{
-    const char *error = ap_check_cmd_context(cmd, NOT_IN_VIRTUALHOST);
-    const char *args = ap_strchr_c(text, ':');
-    const char *name = args == NULL
-                           ? text
-                           : apr_pstrmemdup(cmd->pool, text,
-                                            (apr_size_t)(args - text));
-
-    (void)dummy;
-    if (error != NULL) {
-        return error;
-    }
-    memset(&store, 0, sizeof(store));
-    if (ap_cstr_casecmp(text, "none") == 0) {
-        return NULL;
-    }
-    store.provider = ap_lookup_provider(AP_SOCACHE_PROVIDER_GROUP, name,
-                                        AP_SOCACHE_PROVIDER_VERSION);
-    if (store.provider == NULL) {
-        return apr_psprintf(cmd->pool,
-                            "%s: there is no provider \"%s\": give "
-                            "provider:arguments or none, and before it "
-                            "\"LoadModule socache_%s_module "
-                            "modules/mod_socache_%s.so\"",
-                            cmd->cmd->name, name, name, name);
-    }
-    error = store.provider->create(&store.instance,
-                                   args != NULL ? args + 1 : NULL,
-                                   cmd->temp_pool, cmd->pool);
-    if (error != NULL) {
-        return apr_psprintf(cmd->pool, "%s: \"%s\" is not allowed: %s",
-                            cmd->cmd->name, text, error);
-    }
-    store.name = text;
-    return NULL;
 }
 
 const char *staple_shared_name(void)
@@ -107,11 +68,15 @@ int staple_shared_open(apr_pool_t *pconf, server_rec *s)
     static const struct ap_socache_hints hints = {
         .avg_id_len = 32, .avg_obj_size = 2048,
         .expiry_interval = apr_time_from_sec(60)};
+    const staple_config_t *config = staple_config_get(s);
     apr_status_t status = APR_SUCCESS;
 
+    store.name = config->shared;
     if (store.name == NULL) {
         return 1;
     }
+    store.provider = config->shared_provider;
+    store.instance = config->shared_instance;
     store.server = s;
     store.mark = make_mark();
     if (store.provider->flags & AP_SOCACHE_FLAG_NOTMPSAFE) {

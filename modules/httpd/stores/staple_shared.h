@@ -22,11 +22,8 @@ const unsigned char *staple_shared_mark(void);
 int staple_shared_reset(apr_pool_t *pconf, apr_pool_t *plog,
                         apr_pool_t *ptemp);
 
-/* OCSPStapleShared PROVIDER[:ARGS]|none.  Runs in: parent, reading the
- * configuration. */
-const char *staple_shared_set(cmd_parms *cmd, void *dummy, const char *text);
-
-/* What the directive says, or NULL: nothing is shared. */
+/* What OCSPStapleShared says, or NULL: nothing is shared.  Runs in: any, after
+ * staple_shared_open(). */
 const char *staple_shared_name(void);
 
 /* Makes the store ready for the children.  Returns 1, or 0 after an error line.

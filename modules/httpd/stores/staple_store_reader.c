@@ -9,7 +9,7 @@
 #include "refresh/staple_restore.h"
 #include "io/staple_store.h"
 #include "httpd/config/staple_config.h"
-#include "httpd/staple_leader.h"
+#include "httpd/generation/staple_leader.h"
 
 /* How often a child that waits looks whether it is its turn. */
 #define LOOK apr_time_from_msec(5)
