@@ -33,15 +33,15 @@ unit_tests = \
 	t/unit/ocsp/t_staple_cert \
 	t/unit/ocsp/t_staple_der \
 	t/unit/refresh/t_staple_timers \
-	t/unit/refresh/t_staple_exchange \
+	t/unit/refresh/t_staple_source_ocsp \
 	t/unit/refresh/t_staple_chain_state \
 	t/unit/refresh/t_staple_health \
 	t/unit/refresh/t_staple_known \
 	t/unit/cache/t_staple_dirty \
-	t/unit/refresh/t_staple_look \
+	t/unit/refresh/t_staple_source_shared \
 	t/unit/refresh/t_staple_lookout \
 	t/unit/base/t_staple_parse \
-	t/unit/refresh/t_staple_queue \
+	t/unit/refresh/t_responder_queue \
 	t/unit/base/t_staple_reason \
 	t/unit/refresh/t_staple_refresh \
 	t/unit/ocsp/t_staple_request \

@@ -10,7 +10,7 @@
 
 #include "refresh/staple_lookout.h"
 #include "refresh/staple_refresh.h"
-#include "refresh/staple_show.h"
+#include "refresh/staple_refresh.h"
 #include "io/staple_fetch.h"
 #include "io/staple_files.h"
 #include "httpd/config/staple_config.h"
@@ -189,9 +189,9 @@ static void show(watchdog_t *w, apr_time_t now)
     }
     w->shown_at = now;
     w->board.last_round_at = now;
-    staple_show_put(&w->board, w->refresh);
+    staple_refresh_show(&w->board, w->refresh);
     staple_scoreboard_put(w->view->board, &w->board);
-    staple_show_keep(w->view->known, w->refresh, now);
+    staple_refresh_keep(w->view->known, w->refresh, now);
     if (staple_scoreboard_end_still(w->view->board)) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, w->view->main_server,
                      STAPLE_LOGNO(0144)
@@ -276,7 +276,7 @@ static void start(watchdog_t *w)
     w->refresh = staple_refresh_make(
         pool, (const staple_refresh_cert_t *)(void *)w->view->certs->elts,
         (apr_uint32_t)w->view->certs->nelts, w->view->cache, &refresh, now);
-    staple_show_take_over(w->refresh, w->view->known, now);
+    staple_refresh_take_over(w->refresh, w->view->known, now);
     staple_store_writer_start(w->view);
     ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, w->view->main_server,
                  "refresher of %d certificates runs in this process",
@@ -285,7 +285,7 @@ static void start(watchdog_t *w)
 
 static void begin(watchdog_t *w, staple_exchange_t *exchange)
 {
-    if (exchange->is_look) {
+    if (exchange->transport == STAPLE_TRANSPORT_SHARED) {
         staple_shared_worker_look(w->errands, exchange, cert_at(w, exchange->index),
                             apr_time_now());
     }

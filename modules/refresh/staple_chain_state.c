@@ -32,7 +32,7 @@ staple_chain_state_t *staple_chain_state_make(apr_pool_t *p, apr_uint32_t count,
     follow->moments = staple_timers_make(p, count);
     follow->hooks = *hooks;
     for (i = 0; i < count; i++) {
-        follow->certs[i].issuer = STAPLE_CHAIN_STATE_NONE;
+        follow->certs[i].issuer = STAPLE_NONE;
     }
     return follow;
 }
@@ -42,7 +42,7 @@ void staple_chain_state_set(staple_chain_state_t *follow, apr_uint32_t index,
 {
     follow->certs[index].issuer = issuer;
     follow->certs[index].may_ask = may_ask != 0;
-    if (issuer != STAPLE_CHAIN_STATE_NONE) {
+    if (issuer != STAPLE_NONE) {
         follow->certs[issuer].has_below = 1;
     }
 }
@@ -65,7 +65,7 @@ static int is_one_above_revoked(const staple_chain_state_t *follow,
     int depth;
 
     /* Cross-signed issuers may stand above each other: none above itself. */
-    for (depth = 0; i != STAPLE_CHAIN_STATE_NONE && i != index && depth < MAX_DEPTH;
+    for (depth = 0; i != STAPLE_NONE && i != index && depth < MAX_DEPTH;
          depth++) {
         if (follow->certs[i].is_revoked) {
             return 1;
@@ -79,9 +79,16 @@ static void tell(staple_chain_state_t *follow, staple_event_e event,
                  apr_uint32_t index, staple_state_e before,
                  const staple_record_t *record, apr_time_t now)
 {
-    const staple_chain_state_event_t happened = {event, index, before, record, now};
-
-    follow->hooks.tell(follow->hooks.baton, &happened);
+    follow->hooks.tell(follow->hooks.baton,
+                       (staple_report_t){.what = STAPLE_REPORT_EVENT,
+                                         .event = event,
+                                         .index = index,
+                                         .before = before,
+                                         .at = now,
+                                         .reason =
+                                             (staple_reason_e)record->reason,
+                                         .detail = record->detail,
+                                         .record = record});
 }
 
 /* ---- moments: a quarter of the life left, an hour left, the end; no longer
@@ -338,7 +345,7 @@ void staple_chain_state_time(staple_chain_state_t *follow, apr_time_t now)
     apr_uint32_t index;
     apr_time_t at;
 
-    while ((index = staple_timers_first(follow->moments, &at)) != STAPLE_TIMERS_NOBODY
+    while ((index = staple_timers_first(follow->moments, &at)) != STAPLE_NONE
            && at <= now) {
         moment_came(follow, index, now);
     }

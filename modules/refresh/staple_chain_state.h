@@ -4,31 +4,17 @@
 
 #include <apr_pools.h>
 
-#include "cache/staple_record.h"
-#include "staple_state.h"
-
-/* No certificate above. */
-#define STAPLE_CHAIN_STATE_NONE 0xffffffffU
+#include "staple_refresh_types.h"
 
 typedef struct staple_chain_state_t staple_chain_state_t;
-
-/* One thing that happened to certificate `index`.  `record` is as it is after
- * the event. */
-typedef struct staple_chain_state_event_t {
-    staple_event_e event;
-    apr_uint32_t index;
-    staple_state_e before;
-    const staple_record_t *record;
-    apr_time_t at;
-} staple_chain_state_event_t;
 
 typedef struct staple_chain_state_hooks_t {
     void *baton;
     /* Reads and publishes the record of a certificate. */
     void (*get)(void *baton, apr_uint32_t index, staple_record_t *record);
     void (*put)(void *baton, apr_uint32_t index, const staple_record_t *record);
-    /* Tells of an event. */
-    void (*tell)(void *baton, const staple_chain_state_event_t *event);
+    /* Tells of an event; its record is as it is after it. */
+    void (*tell)(void *baton, staple_report_t event);
     /* Requests for this certificate stop (an issuer is revoked) or go on. */
     void (*stop)(void *baton, apr_uint32_t index, int is_stopped,
                  apr_time_t now);
@@ -38,7 +24,7 @@ typedef struct staple_chain_state_hooks_t {
 staple_chain_state_t *staple_chain_state_make(apr_pool_t *p, apr_uint32_t count,
                                     const staple_chain_state_hooks_t *hooks);
 
-/* Certificate `index` was issued by certificate `issuer` (or _NONE), and there
+/* Certificate `index` was issued by certificate `issuer` (or STAPLE_NONE), and there
  * is somebody (or nobody) to ask about it.  No cycles. */
 void staple_chain_state_set(staple_chain_state_t *follow, apr_uint32_t index,
                        apr_uint32_t issuer, int may_ask);

@@ -8,7 +8,7 @@
 void staple_health_begin(staple_health_t *health)
 {
     memset(health, 0, sizeof(*health));
-    health->prober = STAPLE_HEALTH_NOBODY;
+    health->prober = STAPLE_NONE;
 }
 
 int staple_health_may_ask(const staple_health_t *health, apr_time_t now)
@@ -108,11 +108,11 @@ void staple_health_was_down(staple_health_t *health, unsigned probes,
 
 apr_uint32_t staple_health_prober(staple_health_t *health, apr_time_t now)
 {
-    apr_uint32_t index = STAPLE_HEALTH_NOBODY;
+    apr_uint32_t index = STAPLE_NONE;
 
     if (health->is_down && health->in_flight == 0 && now >= health->probe_at) {
         index = health->prober;
-        health->prober = STAPLE_HEALTH_NOBODY;
+        health->prober = STAPLE_NONE;
     }
     return index;
 }

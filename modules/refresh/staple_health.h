@@ -4,9 +4,6 @@
 
 #include "base/staple_types.h"
 
-/* There is no certificate that could probe it. */
-#define STAPLE_HEALTH_NOBODY 0xffffffffU
-
 /* Who fails so often in a row, for so many different certificates, is down;
  * then one certificate at a time probes, at these intervals. */
 #define STAPLE_HEALTH_SUSPECTS 3
@@ -68,7 +65,7 @@ void staple_health_was_down(staple_health_t *health, unsigned probes,
                             apr_time_t probe_at, apr_time_t now);
 
 /* The certificate that shall probe now, once each time that a probe is due.
- * STAPLE_HEALTH_NOBODY: none. */
+ * STAPLE_NONE: none. */
 apr_uint32_t staple_health_prober(staple_health_t *health, apr_time_t now);
 
 #endif

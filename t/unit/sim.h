@@ -3,7 +3,7 @@
 #define SIM_H
 
 #include "make_ocsp.h"
-#include "refresh/staple_show.h"
+#include "refresh/staple_refresh.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 #define SEC(n) apr_time_from_sec(n)

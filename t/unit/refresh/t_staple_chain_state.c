@@ -39,9 +39,9 @@ static void put(void *baton, apr_uint32_t index, const staple_record_t *record)
     ((world_t *)baton)->records[index] = *record;
 }
 
-static void tell(void *baton, const staple_chain_state_event_t *event)
+static void tell(void *baton, staple_report_t event)
 {
-    say(baton, staple_event_name(event->event), event->index);
+    say(baton, staple_event_name(event.event), event.index);
 }
 
 static void stop(void *baton, apr_uint32_t index, int is_stopped,
@@ -55,7 +55,7 @@ static void stop(void *baton, apr_uint32_t index, int is_stopped,
 static void begin(world_t *world, int may_ask, apr_time_t now)
 {
     const staple_chain_state_hooks_t hooks = {world, get, put, tell, stop};
-    static const apr_uint32_t above[CERTS] = {2, 2, 3, STAPLE_CHAIN_STATE_NONE};
+    static const apr_uint32_t above[CERTS] = {2, 2, 3, STAPLE_NONE};
     apr_uint32_t i;
 
     world->follow = staple_chain_state_make(p, CERTS, &hooks);
@@ -408,7 +408,7 @@ static void test_crossed(void)
 
     world.follow = staple_chain_state_make(p, CERTS, &hooks);
     staple_chain_state_set(world.follow, 0, 2, 1);
-    staple_chain_state_set(world.follow, 1, STAPLE_CHAIN_STATE_NONE, 1);
+    staple_chain_state_set(world.follow, 1, STAPLE_NONE, 1);
     staple_chain_state_set(world.follow, 2, 3, 1);
     staple_chain_state_set(world.follow, 3, 2, 1);
     for (i = 0; i < CERTS; i++) {

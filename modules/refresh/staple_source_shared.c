@@ -1,19 +1,45 @@
-/* A look into the shared store, before anybody is asked: what it changes. */
-#include "staple_look.h"
-
+/* The shared store as a source of status: queried before a responder is asked.
+ */
 #include "staple_job.h"
+#include "staple_outage.h"
+#include "staple_share.h"
 
-int staple_look_comes_first(const staple_refresh_t *refresh, apr_uint32_t index)
+static void begin(staple_refresh_t *refresh, apr_pool_t *p)
 {
-    return refresh->shared != NULL && !refresh->entries[index].has_looked
-           && !refresh->entries[index].policy->nonce;
+    if (refresh->options.shared != NULL) {
+        refresh->shared = staple_queue_own(
+            refresh->queue, refresh->options.shared, STAPLE_SHARE_LOOKS);
+        refresh->value = apr_palloc(p, STAPLE_CODEC_MAX);
+    }
 }
 
-void staple_look_skip(staple_refresh_t *refresh, apr_uint32_t index,
-                      apr_time_t now)
+/* With nonces a response is wanted that was made for this very request. */
+static int is_used(const staple_refresh_t *refresh, apr_uint32_t index)
 {
-    refresh->entries[index].has_looked = 1;
-    staple_job_go_on(refresh, index, now);
+    return refresh->shared != NULL && !refresh->entries[index].policy->nonce;
+}
+
+static staple_responder_t *whom(staple_refresh_t *refresh, apr_uint32_t index)
+{
+    return is_used(refresh, index) && refresh->entries[index].attempt == 0
+               ? refresh->shared
+               : NULL;
+}
+
+static staple_reason_e fill(staple_refresh_t *refresh,
+                            staple_exchange_t *exchange)
+{
+    (void)refresh;
+    exchange->timeout = STAPLE_SHARE_TIMEOUT;
+    return STAPLE_OK;
+}
+
+/* The job goes on without. */
+static void pass_over(staple_refresh_t *refresh, apr_uint32_t index,
+                      staple_health_t *down)
+{
+    (void)down;
+    refresh->entries[index].attempt++;
 }
 
 static void refuse(staple_refresh_t *refresh, apr_uint32_t index,
@@ -74,8 +100,8 @@ static int use(staple_refresh_t *refresh, apr_uint32_t index,
     return will_do;
 }
 
-/* Somebody else is asking; whoever waits for that takes no part in it.  A note
- * that is left over, or forged, holds back for so long and no longer. */
+/* Another machine is asking: its response is waited for.  A note that is left
+ * over, or forged, holds back for so long and no longer. */
 static int wait_for_other(staple_refresh_t *refresh, apr_uint32_t index,
                           apr_time_t now)
 {
@@ -95,13 +121,16 @@ static int wait_for_other(staple_refresh_t *refresh, apr_uint32_t index,
     return 1;
 }
 
-void staple_look_take(staple_refresh_t *refresh, apr_uint32_t index,
-                      const staple_answer_t *answer, apr_time_t now)
+/* The job ends with a response that will do, or waits for another machine's, or
+ * goes on to the responders. */
+static void take(staple_refresh_t *refresh, const staple_exchange_t *exchange,
+                 const staple_answer_t *answer, apr_time_t now)
 {
-    staple_entry_t *entry = &refresh->entries[index];
+    apr_uint32_t index = exchange->index;
 
-    entry->has_looked = 1;
-    if (!staple_chain_state_is_stopped(refresh->follow, index)) {
+    staple_outage_judge(refresh, exchange, answer->reason, answer, now);
+    refresh->entries[index].attempt++;
+    if (!staple_chain_state_is_stopped(refresh->states, index)) {
         if (answer->reason == STAPLE_DAMAGED) {
             refuse(refresh, index, answer->reason);
         }
@@ -116,20 +145,26 @@ void staple_look_take(staple_refresh_t *refresh, apr_uint32_t index,
     staple_job_go_on(refresh, index, now);
 }
 
-void staple_look_share(staple_refresh_t *refresh, apr_uint32_t index,
-                       apr_time_t now)
+static int is_up(const staple_refresh_t *refresh)
+{
+    return refresh->shared != NULL
+           && staple_responder_what_is_down(refresh->shared) == NULL;
+}
+
+/* Shares what came from elsewhere as it was published, and not as it was
+ * received: no signature covers all of that. */
+static void learned(staple_refresh_t *refresh, apr_uint32_t index,
+                    apr_time_t now)
 {
     const staple_cert_t *cert = refresh->entries[index].cert;
     unsigned char *der = refresh->value + STAPLE_CODEC_HEAD;
     apr_size_t len = STAPLE_MAX_RESPONSE;
     staple_record_t record;
 
-    if (refresh->shared == NULL
-        || staple_responder_what_is_down(refresh->shared) != NULL) {
+    if (!is_up(refresh)) {
         return;
     }
     staple_cache_get_record(&record, refresh->cache, index);
-    /* What is published, and not what came: no signature covers all of that. */
     if (staple_cache_get(der, &len, refresh->cache, &cert->key, now)
         != STAPLE_OK) {
         return;
@@ -139,11 +174,21 @@ void staple_look_share(staple_refresh_t *refresh, apr_uint32_t index,
                            refresh->value, len, record.use_until);
 }
 
-void staple_look_give_up(staple_refresh_t *refresh, apr_uint32_t index)
+/* Other machines need not wait for this one. */
+static void gave_up(staple_refresh_t *refresh, apr_uint32_t index)
 {
-    if (refresh->shared != NULL
-        && staple_responder_what_is_down(refresh->shared) == NULL
-        && refresh->entries[index].has_looked) {
+    if (is_up(refresh) && is_used(refresh, index)) {
         refresh->options.share(refresh->options.share_baton, index, NULL, 0, 0);
     }
 }
+
+const staple_source_t staple_source_shared = {
+    .name = "shared",
+    .transport = STAPLE_TRANSPORT_SHARED,
+    .begin = begin,
+    .whom = whom,
+    .fill = fill,
+    .take = take,
+    .pass_over = pass_over,
+    .learned = learned,
+    .gave_up = gave_up};
