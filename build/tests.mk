@@ -23,6 +23,7 @@ unit_tests = \
 	t/unit/refresh/t_many \
 	t/unit/refresh/t_no_memory \
 	t/unit/refresh/t_refresh_neighbours \
+	t/unit/refresh/t_refresh_source \
 	t/unit/refresh/t_refresh_time \
 	t/unit/refresh/t_refresh_trouble \
 	t/unit/ocsp/t_processor_time \

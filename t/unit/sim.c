@@ -126,6 +126,7 @@ void sim_start(sim_t *sim)
 {
     const staple_refresh_options_t options = {.concurrency = sim->concurrency,
                                               .seed = 12345,
+                                              .sources = sim->sources,
                                               .report = take_report,
                                               .baton = sim};
 

@@ -75,6 +75,7 @@ typedef struct sim_t {
     staple_refresh_cert_t *entries;
     staple_policy_t policy; /* of all that were not given another */
     unsigned concurrency;
+    const struct staple_source_t *const *sources; /* NULL: the usual ones */
     sim_place_t places[SIM_PLACES];
     unsigned place_count;
     staple_cache_t *cache;
