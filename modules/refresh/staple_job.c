@@ -56,7 +56,8 @@ static apr_time_t latest_retry(const staple_entry_t *entry,
 apr_time_t staple_job_first_at(const staple_entry_t *entry,
                                const staple_record_t *record, apr_time_t now)
 {
-    if (record->attempted_at == 0 || record->attempts_hash != entry->attempts_hash
+    if (record->attempted_at == 0
+        || record->attempts_hash != entry->attempts_hash
         || (record->failures == 0 && !staple_record_is_usable(record, now))) {
         return now;
     }
@@ -75,8 +76,8 @@ static void end_job(staple_refresh_t *refresh, apr_uint32_t index,
     record->attempted_at = now;
     record->attempts_hash = refresh->entries[index].attempts_hash;
     refresh->entries[index].waits_since = 0;
-    staple_chain_state_job_ended(refresh->states, index, record, has_new_response,
-                            now);
+    staple_chain_state_job_ended(refresh->states, index, record,
+                                 has_new_response, now);
     staple_writer_put_record(refresh->writer, index, record);
     staple_job_schedule(refresh, index, record->next_at);
     staple_chain_state_spread(refresh->states, index, record, now);
@@ -134,8 +135,7 @@ static void job_failed(staple_refresh_t *refresh, apr_uint32_t index,
                           .reason = entry->reason,
                           .detail = entry->detail,
                           .record = &record,
-                          .gave_up = record.failures
-                                         == entry->policy->max_tries
+                          .gave_up = record.failures == entry->policy->max_tries
                                      && !is_hastened});
 }
 
@@ -267,12 +267,10 @@ staple_reason_e staple_job_adopt(staple_refresh_t *refresh,
 }
 
 /* Uses a response if it is to be used, and says when to ask again. */
-staple_reason_e staple_job_take_response(char *detail,
-                                         staple_refresh_t *refresh,
-                                         apr_uint32_t index,
-                                         const staple_answer_t *answer,
-                                         const unsigned char *nonce,
-                                         apr_time_t now)
+staple_reason_e
+staple_job_take_response(char *detail, staple_refresh_t *refresh,
+                         apr_uint32_t index, const staple_answer_t *answer,
+                         const unsigned char *nonce, apr_time_t now)
 {
     staple_record_t record;
     staple_reason_e reason;

@@ -81,14 +81,13 @@ static void tell_change(staple_refresh_t *refresh,
                                : STAPLE_EVENT_RESPONDER_UP;
 
     if (change != STAPLE_HEALTH_SAME) {
-        staple_job_tell(refresh,
-                        (staple_report_t){.what = STAPLE_REPORT_EVENT,
-                                          .event = event,
-                                          .at = now,
-                                          .index = exchange->index,
-                                          .reason = reason,
-                                          .detail = detail,
-                                          .url = url});
+        staple_job_tell(refresh, (staple_report_t){.what = STAPLE_REPORT_EVENT,
+                                                   .event = event,
+                                                   .at = now,
+                                                   .index = exchange->index,
+                                                   .reason = reason,
+                                                   .detail = detail,
+                                                   .url = url});
     }
 }
 
@@ -156,7 +155,8 @@ static apr_interval_time_t left_alone_for(const staple_refresh_t *refresh,
     for (i = 0; i < refresh->count; i++) {
         const staple_entry_t *entry = &refresh->entries[i];
 
-        if (entry->insists && staple_responder_is_named(entry->cert, entry->policy, r->url)
+        if (entry->insists
+            && staple_responder_is_named(entry->cert, entry->policy, r->url)
             && staple_cache_get_record(&record, refresh->cache, i)
             && !staple_record_is_usable(&record, now)) {
             return STAPLE_SCHEDULE_MUST_STAPLE;

@@ -164,8 +164,7 @@ staple_reason_e staple_refresh_offer(staple_refresh_t *refresh,
         .der = der, .der_len = der_len, .detail = ""};
     char detail[STAPLE_RECORD_DETAIL];
 
-    return staple_job_take_response(detail, refresh, index, &answer, NULL,
-                                    now);
+    return staple_job_take_response(detail, refresh, index, &answer, NULL, now);
 }
 
 int staple_refresh_refused(staple_refresh_t *refresh, apr_uint32_t index,
@@ -201,21 +200,6 @@ static apr_time_t in_any_order(staple_refresh_t *refresh, apr_time_t at)
                : at;
 }
 
-static void get_record(void *baton, apr_uint32_t index, staple_record_t *record)
-{
-    const staple_refresh_t *refresh = baton;
-
-    staple_cache_get_record(record, refresh->cache, index);
-}
-
-static void put_record(void *baton, apr_uint32_t index,
-                       const staple_record_t *record)
-{
-    staple_refresh_t *refresh = baton;
-
-    staple_writer_put_record(refresh->writer, index, record);
-}
-
 static void tell_event(void *baton, staple_report_t event)
 {
     staple_refresh_t *refresh = baton;
@@ -235,14 +219,6 @@ static void stop_requests(void *baton, apr_uint32_t index, int is_stopped,
     else {
         staple_job_schedule(refresh, index, now);
     }
-}
-
-static staple_chain_state_t *make_states(staple_refresh_t *refresh, apr_pool_t *p)
-{
-    const staple_chain_state_hooks_t hooks = {refresh, get_record, put_record,
-                                         tell_event, stop_requests};
-
-    return staple_chain_state_make(p, refresh->count, &hooks);
 }
 
 /* Certificate `index` enters: what it is, and who can be asked about it. */
@@ -302,9 +278,11 @@ staple_refresh_t *staple_refresh_make(apr_pool_t *p,
                                       const staple_refresh_options_t *options,
                                       apr_time_t now)
 {
-    static const staple_source_t *const usual[] = {
-        &staple_source_shared, &staple_source_ocsp, NULL};
+    static const staple_source_t *const usual[] = {&staple_source_shared,
+                                                   &staple_source_ocsp, NULL};
     staple_refresh_t *refresh = apr_pcalloc(p, sizeof(*refresh));
+    const staple_chain_state_hooks_t hooks = {refresh, tell_event,
+                                              stop_requests};
     const staple_source_t *const *source;
     apr_uint32_t i;
 
@@ -318,7 +296,8 @@ staple_refresh_t *staple_refresh_make(apr_pool_t *p,
     refresh->queue = staple_queue_make(p, count, options->concurrency);
     refresh->due = staple_timers_make(p, count);
     refresh->entries = apr_pcalloc(p, (count + 1) * sizeof(staple_entry_t));
-    refresh->states = make_states(refresh, p);
+    refresh->states =
+        staple_chain_state_make(p, count, cache, refresh->writer, &hooks);
     refresh->free = make_exchanges(p, options->concurrency);
     for (source = refresh->sources; *source != NULL; source++) {
         if ((*source)->begin != NULL) {
@@ -364,7 +343,8 @@ static staple_scoreboard_health_e health_of(const staple_responder_t *r)
     if (r->is_good) {
         return STAPLE_SCOREBOARD_ANSWERS;
     }
-    return r->failures > 0 ? STAPLE_SCOREBOARD_FAILING : STAPLE_SCOREBOARD_PENDING;
+    return r->failures > 0 ? STAPLE_SCOREBOARD_FAILING
+                           : STAPLE_SCOREBOARD_PENDING;
 }
 
 static void show_responder(staple_scoreboard_responder_t *shown,
@@ -380,9 +360,8 @@ static void show_responder(staple_scoreboard_responder_t *shown,
     shown->latency = r->latency;
     shown->probe_at = down->is_down ? down->probe_at : 0;
     shown->health = (apr_uint32_t)health;
-    shown->is_healthy =
-        health != STAPLE_SCOREBOARD_DOWN
-        && (health != STAPLE_SCOREBOARD_FAILING || r->was_good);
+    shown->is_healthy = health != STAPLE_SCOREBOARD_DOWN
+                        && (health != STAPLE_SCOREBOARD_FAILING || r->was_good);
     shown->last_error = (apr_uint32_t)r->last_error;
 }
 
@@ -404,7 +383,8 @@ static void add_responders(staple_scoreboard_t *board,
     }
 }
 
-void staple_refresh_show(staple_scoreboard_t *board, const staple_refresh_t *refresh)
+void staple_refresh_show(staple_scoreboard_t *board,
+                         const staple_refresh_t *refresh)
 {
     board->next_due_at = staple_refresh_due_at(refresh);
     board->in_flight = staple_refresh_in_flight(refresh);
@@ -474,7 +454,7 @@ static void find_prober(staple_refresh_t *refresh, apr_uint32_t index)
 
     while (entry->skipped == NULL
            && (url = staple_responder_attempt(&by_get, entry->cert,
-                                               entry->policy, attempt))
+                                              entry->policy, attempt))
                   != NULL) {
         staple_responder_t *r = staple_queue_responder(refresh->queue, url);
 
@@ -504,8 +484,8 @@ static void recall_all(staple_refresh_t *refresh, const staple_known_t *known,
         origin = staple_queue_find_origin(refresh->queue, &row->id);
         if (origin != NULL) {
             recall(&origin->health, row, now);
-            origin->is_proven = origin->is_own
-                                || (row->flags & STAPLE_KNOWN_PROVEN) != 0;
+            origin->is_proven =
+                origin->is_own || (row->flags & STAPLE_KNOWN_PROVEN) != 0;
         }
         r = staple_queue_find(refresh->queue, &row->id);
         if (r != NULL) {

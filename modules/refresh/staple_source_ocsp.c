@@ -124,8 +124,8 @@ static void take(staple_refresh_t *refresh, const staple_exchange_t *exchange,
     staple_outage_judge(refresh, exchange, reason, answer, now);
     down = staple_responder_what_is_down(exchange->responder);
     if (reason != STAPLE_OK) {
-        entry->not_known |= reason == STAPLE_UNKNOWN
-                            || reason == STAPLE_STATUS_UNAUTHORIZED;
+        entry->not_known |=
+            reason == STAPLE_UNKNOWN || reason == STAPLE_STATUS_UNAUTHORIZED;
         if (answer->retry_after > entry->retry_after) {
             entry->retry_after = answer->retry_after;
         }
@@ -139,11 +139,10 @@ static void take(staple_refresh_t *refresh, const staple_exchange_t *exchange,
     }
 }
 
-const staple_source_t staple_source_ocsp = {
-    .name = "ocsp",
-    .transport = STAPLE_TRANSPORT_HTTP,
-    .meet = meet,
-    .whom = whom,
-    .fill = fill,
-    .take = take,
-    .pass_over = pass_over};
+const staple_source_t staple_source_ocsp = {.name = "ocsp",
+                                            .transport = STAPLE_TRANSPORT_HTTP,
+                                            .meet = meet,
+                                            .whom = whom,
+                                            .fill = fill,
+                                            .take = take,
+                                            .pass_over = pass_over};

@@ -77,8 +77,8 @@ static int use(staple_refresh_t *refresh, apr_uint32_t index,
     staple_cache_get_record(&held, refresh->cache, index);
     staple_cache_stamp(&before, refresh->cache, &entry->cert->key);
     if (reason == STAPLE_OK) {
-        reason = staple_job_adopt(refresh, &record, index, der, der_len, NULL,
-                                  now);
+        reason =
+            staple_job_adopt(refresh, &record, index, der, der_len, NULL, now);
     }
     if (reason != STAPLE_OK) {
         if (!is_honest(reason)) {
@@ -92,8 +92,8 @@ static int use(staple_refresh_t *refresh, apr_uint32_t index,
     /* The record goes with the staple: both are published, or neither. */
     if (will_do || before.staple != after.staple) {
         if (will_do) {
-            record.next_at = staple_job_next_at(refresh, index,
-                                                record.use_until, 0, now);
+            record.next_at =
+                staple_job_next_at(refresh, index, record.use_until, 0, now);
         }
         staple_job_succeeded(refresh, index, &record, now);
     }
@@ -111,8 +111,7 @@ static int wait_for_other(staple_refresh_t *refresh, apr_uint32_t index,
     if (entry->waits_since == 0 || entry->waits_since > now) {
         entry->waits_since = now;
     }
-    if (now - entry->waits_since
-        >= staple_share_wait_limit(entry->policy)) {
+    if (now - entry->waits_since >= staple_share_wait_limit(entry->policy)) {
         return 0;
     }
     wait += wait / 4 * (apr_interval_time_t)(staple_job_draw(refresh) % 1024)
@@ -170,8 +169,8 @@ static void learned(staple_refresh_t *refresh, apr_uint32_t index,
         return;
     }
     len = staple_share_encode(refresh->value, cert->sha256, der, len, now);
-    refresh->options.share(refresh->options.share_baton, index,
-                           refresh->value, len, record.use_until);
+    refresh->options.share(refresh->options.share_baton, index, refresh->value,
+                           len, record.use_until);
 }
 
 /* Other machines need not wait for this one. */
@@ -182,13 +181,13 @@ static void gave_up(staple_refresh_t *refresh, apr_uint32_t index)
     }
 }
 
-const staple_source_t staple_source_shared = {
-    .name = "shared",
-    .transport = STAPLE_TRANSPORT_SHARED,
-    .begin = begin,
-    .whom = whom,
-    .fill = fill,
-    .take = take,
-    .pass_over = pass_over,
-    .learned = learned,
-    .gave_up = gave_up};
+const staple_source_t staple_source_shared = {.name = "shared",
+                                              .transport =
+                                                  STAPLE_TRANSPORT_SHARED,
+                                              .begin = begin,
+                                              .whom = whom,
+                                              .fill = fill,
+                                              .take = take,
+                                              .pass_over = pass_over,
+                                              .learned = learned,
+                                              .gave_up = gave_up};

@@ -17,7 +17,8 @@ typedef struct staple_timers_t staple_timers_t;
 staple_timers_t *staple_timers_make(apr_pool_t *p, apr_uint32_t count);
 
 /* Puts `number` in at `at`, or moves it there. */
-void staple_timers_set(staple_timers_t *due, apr_uint32_t number, apr_time_t at);
+void staple_timers_set(staple_timers_t *due, apr_uint32_t number,
+                       apr_time_t at);
 
 /* Takes `number` out, if it is in. */
 void staple_timers_remove(staple_timers_t *due, apr_uint32_t number);
