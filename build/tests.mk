@@ -36,11 +36,11 @@ unit_tests = \
 	t/unit/refresh/t_staple_timers \
 	t/unit/refresh/t_staple_source_ocsp \
 	t/unit/refresh/t_staple_chain_state \
-	t/unit/refresh/t_staple_health \
+	t/unit/refresh/t_responder_health \
 	t/unit/refresh/t_staple_known \
 	t/unit/cache/t_staple_dirty \
 	t/unit/refresh/t_staple_source_shared \
-	t/unit/refresh/t_staple_lookout \
+	t/unit/cache/t_scoreboard_still \
 	t/unit/base/t_staple_parse \
 	t/unit/refresh/t_responder_queue \
 	t/unit/base/t_staple_reason \
@@ -50,7 +50,7 @@ unit_tests = \
 	t/unit/ocsp/t_staple_response \
 	t/unit/refresh/t_staple_restore \
 	t/unit/refresh/t_staple_schedule \
-	t/unit/refresh/t_staple_share \
+	t/unit/refresh/t_shared_value \
 	t/unit/ocsp/t_staple_signature \
 	t/unit/ocsp/t_staple_signer \
 	t/unit/cache/t_staple_codec \

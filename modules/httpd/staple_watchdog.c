@@ -8,7 +8,7 @@
 #include <mod_watchdog.h>
 #include <scoreboard.h>
 
-#include "refresh/staple_lookout.h"
+#include "cache/staple_scoreboard.h"
 #include "refresh/staple_refresh.h"
 #include "refresh/staple_refresh.h"
 #include "io/staple_fetch.h"
@@ -61,7 +61,7 @@ typedef struct watchdog_t {
     char *unserved; /* by index: a file was refused, no responder is asked */
     staple_scoreboard_t board;  /* as published last */
     apr_time_t shown_at;
-    staple_lookout_t lookout; /* where another child refreshes */
+    staple_scoreboard_watch_t lookout; /* where another child refreshes */
     /* any thread */
     int is_stopping;
     int is_inside; /* the watchdog's thread runs code of ours */
@@ -371,10 +371,10 @@ static void look_out(watchdog_t *w, apr_pool_t *p)
 {
     apr_uint64_t beat = staple_scoreboard_beat(w->view->board);
     apr_interval_time_t still_for =
-        staple_lookout_look(&w->lookout, beat, steady_now());
+        staple_scoreboard_watch(&w->lookout, beat, steady_now());
     staple_scoreboard_t *board;
 
-    if (still_for < STAPLE_LOOKOUT_STILL
+    if (still_for < STAPLE_SCOREBOARD_STILL
         || !staple_scoreboard_claim_still(w->view->board, beat)) {
         return;
     }

@@ -62,7 +62,7 @@ typedef struct staple_report_t {
 typedef void staple_refresh_report_fn(void *baton,
                                       const staple_report_t *report);
 
-/* Puts a value (staple_share.h) for certificate `index` into the shared store,
+/* Puts a value (staple_source_shared.h) for certificate `index` into the shared store,
  * where it is of use until `use_until`.  Valid during the call only.  NULL:
  * takes back the note that this machine is asking. */
 typedef void staple_refresh_share_fn(void *baton, apr_uint32_t index,

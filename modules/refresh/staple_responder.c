@@ -7,6 +7,123 @@
 #include <string.h>
 
 #include "base/staple_parse.h"
+#include "staple_schedule.h"
+
+/* ---- health ---- */
+
+void staple_health_begin(staple_health_t *health)
+{
+    memset(health, 0, sizeof(*health));
+    health->prober = STAPLE_NONE;
+}
+
+int staple_health_may_ask(const staple_health_t *health, apr_time_t now)
+{
+    return !health->is_down
+           || (health->in_flight == 0 && now >= health->probe_at);
+}
+
+staple_health_change_e staple_health_came_well(staple_health_t *health)
+{
+    int was_down = health->is_down;
+
+    health->is_down = 0;
+    health->answers = health->has_answered = 1;
+    health->failures = health->suspect_count = health->probes = 0;
+    return was_down ? STAPLE_HEALTH_CAME_UP : STAPLE_HEALTH_SAME;
+}
+
+/* Remembers for whom it failed. */
+static void suspect(staple_health_t *health, apr_uint32_t index)
+{
+    unsigned i;
+
+    for (i = 0; i < health->suspect_count; i++) {
+        if (health->suspects[i] == index) {
+            return;
+        }
+    }
+    if (health->suspect_count < STAPLE_HEALTH_SUSPECTS) {
+        health->suspects[health->suspect_count++] = index;
+    }
+}
+
+/* Did it fail for enough of them? */
+static int is_enough(const staple_health_t *health)
+{
+    unsigned wanted =
+        health->named_by > 0 && health->named_by < STAPLE_HEALTH_SUSPECTS
+            ? health->named_by
+            : STAPLE_HEALTH_SUSPECTS;
+
+    return health->failures >= STAPLE_HEALTH_SUSPECTS
+           && (health->suspect_count >= wanted || !health->has_answered);
+}
+
+void staple_health_put_off(staple_health_t *health, apr_time_t now)
+{
+    health->probe_at =
+        now
+        + staple_schedule_back_off(STAPLE_HEALTH_PROBE_FIRST,
+                                   STAPLE_HEALTH_PROBE_LAST, health->probes);
+}
+
+staple_health_change_e staple_health_failed(staple_health_t *health,
+                                            apr_uint32_t index, int may_go_down,
+                                            apr_time_t now)
+{
+    health->answers = 0;
+    health->failures += health->failures < STAPLE_HEALTH_SUSPECTS;
+    suspect(health, index);
+    if (health->is_down) {
+        if (now >= health->probe_at) { /* else in flight when others failed */
+            health->probes++;
+            staple_health_put_off(health, now);
+        }
+        return STAPLE_HEALTH_SAME;
+    }
+    if (!may_go_down || !is_enough(health)) {
+        return STAPLE_HEALTH_SAME;
+    }
+    health->is_down = 1;
+    staple_health_put_off(health, now);
+    return STAPLE_HEALTH_WENT_DOWN;
+}
+
+void staple_health_leave_alone(staple_health_t *health,
+                               apr_interval_time_t time, apr_time_t now)
+{
+    if (time > STAPLE_SCHEDULE_RETRY_AFTER) {
+        time = STAPLE_SCHEDULE_RETRY_AFTER;
+    }
+    if (health->is_down && health->probe_at < now + time) {
+        health->probe_at = now + time;
+    }
+}
+
+void staple_health_was_down(staple_health_t *health, unsigned probes,
+                            apr_time_t probe_at, apr_time_t now)
+{
+    health->is_down = 1;
+    health->probes = probes;
+    /* The clock may have been set back since. */
+    health->probe_at = probe_at < now + STAPLE_SCHEDULE_RETRY_AFTER
+                           ? probe_at
+                           : now + STAPLE_SCHEDULE_RETRY_AFTER;
+}
+
+apr_uint32_t staple_health_prober(staple_health_t *health, apr_time_t now)
+{
+    apr_uint32_t index = STAPLE_NONE;
+
+    if (health->is_down && health->in_flight == 0 && now >= health->probe_at) {
+        index = health->prober;
+        health->prober = STAPLE_NONE;
+    }
+    return index;
+}
+
+/* ---- responders ---- */
 
 /* An origin may have the same text as a URL of it. */
 static staple_responder_id_t id_of(apr_pool_t *p, const char *kind,
@@ -122,16 +239,15 @@ static staple_health_change_e origin_answered(staple_origin_t *origin,
     origin->accused = NULL;
     origin->has_several_accused = 0;
     origin->took = took;
-    origin->leash = 4 * took > STAPLE_RESPONDER_LEASH ? 4 * took
-                                                      : STAPLE_RESPONDER_LEASH;
+    origin->leash =
+        4 * took > STAPLE_RESPONDER_LEASH ? 4 * took : STAPLE_RESPONDER_LEASH;
     return staple_health_came_well(&origin->health);
 }
 
 /* There was none.  Where one URL fails alone, and another one answered the last
  * time, it is to blame itself; that one is down already says nothing new. */
-static staple_responder_change_t out_of_reach(staple_responder_t *r,
-                                              apr_uint32_t index,
-                                              apr_time_t now)
+static staple_responder_change_t
+out_of_reach(staple_responder_t *r, apr_uint32_t index, apr_time_t now)
 {
     staple_responder_change_t change = {STAPLE_HEALTH_SAME, STAPLE_HEALTH_SAME};
     staple_origin_t *origin = r->origin;
@@ -142,8 +258,8 @@ static staple_responder_change_t out_of_reach(staple_responder_t *r,
             origin->accused != NULL && origin->accused != r;
         origin->accused = r;
         change.origin = staple_health_failed(
-            &origin->health, index,
-            origin->has_several_accused || others == 0, now);
+            &origin->health, index, origin->has_several_accused || others == 0,
+            now);
     }
     if (!origin->health.is_down) {
         change.url = staple_health_failed(&r->health, index, 1, now);
@@ -261,7 +377,7 @@ static unsigned listed_urls(const staple_policy_t *policy)
 }
 
 unsigned staple_responder_attempts(const staple_cert_t *cert,
-                                    const staple_policy_t *policy)
+                                   const staple_policy_t *policy)
 {
     if (policy->no_network) {
         return 0;
@@ -270,8 +386,8 @@ unsigned staple_responder_attempts(const staple_cert_t *cert,
 }
 
 const char *staple_responder_attempt(int *by_get, const staple_cert_t *cert,
-                                      const staple_policy_t *policy,
-                                      unsigned attempt)
+                                     const staple_policy_t *policy,
+                                     unsigned attempt)
 {
     unsigned methods = methods_of(policy);
     unsigned url = attempt / methods;
@@ -287,7 +403,7 @@ const char *staple_responder_attempt(int *by_get, const staple_cert_t *cert,
 }
 
 unsigned staple_responder_next_url(const staple_policy_t *policy,
-                                    unsigned attempt)
+                                   unsigned attempt)
 {
     unsigned methods = methods_of(policy);
 
@@ -312,7 +428,7 @@ int staple_responder_is_named(const staple_cert_t *cert,
 }
 
 apr_uint32_t staple_responder_hash(const staple_cert_t *cert,
-                                    const staple_policy_t *policy)
+                                   const staple_policy_t *policy)
 {
     apr_uint32_t hash = 2166136261U; /* FNV-1a */
     const char *url;
@@ -377,8 +493,7 @@ static staple_origin_t *add_origin(staple_queue_t *queue, const char *name)
     return origin;
 }
 
-static staple_responder_t *add_responder(staple_queue_t *queue,
-                                         const char *url,
+static staple_responder_t *add_responder(staple_queue_t *queue, const char *url,
                                          staple_origin_t *origin)
 {
     staple_responder_t *r = staple_responder_make(queue->pool, url, origin);
@@ -532,9 +647,8 @@ staple_origin_t *staple_queue_next(int *is_crowded, const staple_queue_t *queue)
     choice_t choices[2] = {{NULL, 0}, {NULL, 0}}; /* unproven, proven */
     unsigned free = queue->places - queue->taken;
     unsigned half = (queue->places + 1) / 2;
-    unsigned free_half = half > queue->taken_unproven
-                             ? half - queue->taken_unproven
-                             : 0;
+    unsigned free_half =
+        half > queue->taken_unproven ? half - queue->taken_unproven : 0;
     choice_t *choice = &choices[0];
     staple_origin_t *origin;
 

@@ -58,7 +58,7 @@ struct staple_shared_worker_t {
     unsigned running;
     int is_ending;
     /* the watchdog's thread only */
-    errand_t *looks[STAPLE_SHARE_LOOKS]; /* under way */
+    errand_t *looks[STAPLE_SHARE_QUERIES]; /* under way */
     errand_t *taken;                     /* its value is the caller's */
     unsigned failed_puts;
     apr_time_t told_at;
@@ -321,7 +321,7 @@ static staple_exchange_t *take_late(staple_shared_worker_t *errands,
     staple_exchange_t *exchange;
     int i;
 
-    for (i = 0; i < STAPLE_SHARE_LOOKS; i++) {
+    for (i = 0; i < STAPLE_SHARE_QUERIES; i++) {
         errand_t *errand = errands->looks[i];
 
         if (errand != NULL
@@ -359,7 +359,7 @@ staple_exchange_t *staple_shared_worker_take(staple_shared_worker_t *errands,
     if (errand == NULL) {
         return take_late(errands, answer, now);
     }
-    for (i = 0; i < STAPLE_SHARE_LOOKS; i++) {
+    for (i = 0; i < STAPLE_SHARE_QUERIES; i++) {
         if (errands->looks[i] == errand) {
             errands->looks[i] = NULL;
         }

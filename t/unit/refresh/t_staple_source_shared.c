@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "refresh/staple_refresh.h"
-#include "refresh/staple_share.h"
+#include "refresh/staple_source_shared.h"
 
 #define CERTS 20
 
@@ -509,7 +509,7 @@ static void test_down(void)
     while ((exchange = staple_refresh_next(world->refresh, at(0))) != NULL) {
         looks[count++] = exchange;
     }
-    ok(count >= 3 && count <= STAPLE_SHARE_LOOKS, "some looks at once");
+    ok(count >= 3 && count <= STAPLE_SHARE_QUERIES, "some looks at once");
     for (i = 0; i < count; i++) {
         answer(world, looks[i], STAPLE_TIMEOUT, nothing, 0, at(1));
     }

@@ -1,7 +1,7 @@
 /* Failures in a row: down, probed, back; by how many certificates. */
 #include "../tap.h"
 
-#include "refresh/staple_health.h"
+#include "refresh/staple_responder.h"
 #include "refresh/staple_schedule.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
