@@ -34,6 +34,7 @@ typedef struct conn_t {
     SSL *ssl;
     hs_name_t *name;
     double began_at;
+    time_t began_on;   /* the same, by the calendar */
     double not_before; /* of the next one: after --pause, or a failure */
 } conn_t;
 
@@ -115,7 +116,8 @@ static void tell(conn_t *conn, const char *failure)
         SHA1(der, (size_t)len, digest);
         if (conn->name->judgement == NULL
             || memcmp(digest, conn->name->judged, sizeof(digest)) != 0) {
-            conn->name->judgement = hs_judge(conn->ssl, der, len, run.trusted);
+            conn->name->judgement =
+                hs_judge(conn->ssl, der, len, run.trusted, conn->began_on);
             memcpy(conn->name->judged, digest, sizeof(digest));
         }
         judgement = conn->name->judgement;
@@ -193,6 +195,7 @@ static void begin(conn_t *conn)
     }
     run.begun++;
     conn->began_at = now();
+    conn->began_on = time(NULL);
     conn->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     conn->ssl = SSL_new(run.ctx);
     if (conn->fd < 0 || conn->ssl == NULL) {
