@@ -9,7 +9,6 @@
 #include "io/staple_fetch.h"
 #include "httpd/config/staple_config.h"
 #include "httpd/stores/staple_store_reader.h"
-#include "httpd/generation/staple_disabled.h"
 #include "staple_env.h"
 #include "httpd/generation/staple_register.h"
 #include "httpd/stores/staple_store_writer.h"
@@ -195,11 +194,9 @@ static int make_shared(staple_generation_t *view, apr_pool_t *ptemp, server_rec 
 
 /* Makes everything that the children will share.  Returns 0 after an error
  * line. */
-static int begin(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s,
-                 const apr_array_header_t *certs,
-                 const apr_array_header_t *disabled)
+static int begin(staple_generation_t *view, apr_pool_t *pconf,
+                 apr_pool_t *ptemp, server_rec *s)
 {
-    staple_generation_t *view = apr_pcalloc(pconf, sizeof(*view));
     apr_status_t status;
 
     if (!staple_fetch_global_init()) {
@@ -208,9 +205,6 @@ static int begin(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s,
         return 0;
     }
     view->main_server = s;
-    view->certs = certs;
-    view->servers = staple_register_servers(ptemp);
-    view->disabled = disabled;
     staple_generation_name_servers(view, pconf, ptemp);
     view->started_at = apr_time_now();
     if (!make_shared(view, ptemp, s)) {
@@ -255,22 +249,22 @@ void staple_lifecycle_child_init(apr_pool_t *pchild, server_rec *s)
 int staple_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog,
                                  apr_pool_t *ptemp, server_rec *s)
 {
-    const apr_array_header_t *certs = staple_register_certificates();
-    const apr_array_header_t *disabled;
+    staple_generation_t *view;
 
     (void)plog;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
-    disabled = staple_disabled_list();
-    if (certs->nelts + disabled->nelts == 0) {
+    view = apr_pcalloc(pconf, sizeof(*view));
+    staple_register_finish(view, ptemp);
+    if (staple_generation_count(view) == 0) {
         forget(get_retained());
         staple_generation_set(NULL);
     }
-    else if (!begin(pconf, ptemp, s, certs, disabled)) {
+    else if (!begin(view, pconf, ptemp, s)) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (certs->nelts == 0 && staple_config_any_enabled(s)) {
+    if (view->certs->nelts == 0 && staple_config_any_enabled(s)) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
                      STAPLE_LOGNO(0021)
                      "OCSPStaple is On, but there is no certificate that "

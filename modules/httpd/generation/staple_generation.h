@@ -9,8 +9,20 @@
 #include "refresh/staple_known.h"
 #include "cache/staple_dirty.h"
 #include "refresh/staple_refresh.h"
-#include "staple_disabled.h"
 #include "httpd/config/staple_log.h"
+
+/*
+ * A certificate that cannot be stapled: shown, with the reason, and no more.
+ * They are a list of their own, so that whatever asks, staples, stores or
+ * shares has never heard of them, and mod_ssl's own stapling goes on.  Only
+ * staple_generation_cert() knows both lists.
+ */
+typedef struct staple_disabled_t {
+    const staple_cert_t *cert; /* as staple_cert_describe() makes it */
+    const staple_policy_t *policy;
+    apr_array_header_t *servers; /* server_rec *, in configuration order */
+    staple_reason_e reason;
+} staple_disabled_t;
 
 /* Set in post_config, read-only afterwards; inherited by the children. */
 typedef struct staple_generation_t {

@@ -9,9 +9,7 @@
 
 #include "staple_chain.h"
 #include "httpd/config/staple_config.h"
-#include "staple_disabled.h"
 #include "httpd/config/staple_policy.h"
-#include "staple_servers.h"
 
 #define MAX_DEPTH 10 /* certificates in a chain that are looked at */
 
@@ -19,6 +17,7 @@
 typedef struct seen_t {
     staple_key_t key;
     int index; /* in registry.certs, or -1: it is not stapled */
+    int disabled; /* in registry.disabled, or -1 */
     staple_reason_e reason; /* why not; OK: it was met as an issuer only */
     int is_signed; /* by the issuer that it has; 0: not verified so far */
     struct seen_t *waits_for; /* its issuer, of which a server that comes later
@@ -32,6 +31,7 @@ static struct {
     apr_array_header_t *servers; /* of each: array of server_rec *, as mod_ssl
                                     came by */
     apr_hash_t *by_key;        /* key -> seen_t, of every certificate met */
+    apr_array_header_t *disabled; /* staple_disabled_t */
 } registry;
 
 int staple_register_reset(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
@@ -43,13 +43,8 @@ int staple_register_reset(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
     registry.certs = apr_array_make(pconf, 16, sizeof(staple_refresh_cert_t));
     registry.servers = apr_array_make(pconf, 16, sizeof(apr_array_header_t *));
     registry.by_key = apr_hash_make(pconf);
-    staple_disabled_reset(pconf);
+    registry.disabled = apr_array_make(pconf, 4, sizeof(staple_disabled_t));
     return OK;
-}
-
-const apr_array_header_t *staple_register_certificates(void)
-{
-    return registry.certs;
 }
 
 /* httpd reads its configuration twice at start-up, and throws away what came
@@ -98,7 +93,7 @@ static seen_t *remember(const void *key)
     seen_t *seen = apr_pcalloc(registry.pool, sizeof(*seen));
 
     memcpy(&seen->key, key, STAPLE_KEY_LEN);
-    seen->index = -1;
+    seen->index = seen->disabled = -1;
     apr_hash_set(registry.by_key, &seen->key, STAPLE_KEY_LEN, seen);
     return seen;
 }
@@ -190,12 +185,42 @@ static void prefer_issuer(server_rec *s, apr_pool_t *p, seen_t *seen,
     }
 }
 
+/* ---- the servers of a certificate, in the order of the configuration ---- */
+
+/* mod_ssl came by with server s, which uses the certificate. */
+static void append_server(apr_array_header_t *servers, server_rec *s)
+{
+    if (servers->nelts == 0
+        || APR_ARRAY_IDX(servers, servers->nelts - 1, server_rec *) != s) {
+        *(server_rec **)apr_array_push(servers) = s;
+    }
+}
+
+/* Once, after the last one was added: mod_ssl goes from the last virtual host
+ * to the first. */
+static void order_servers(apr_array_header_t *servers)
+{
+    int i;
+
+    for (i = 0; i < servers->nelts / 2; i++) {
+        server_rec **a = &APR_ARRAY_IDX(servers, i, server_rec *);
+        server_rec **b = &APR_ARRAY_IDX(servers, servers->nelts - 1 - i,
+                                        server_rec *);
+        server_rec *s = *a;
+
+        *a = *b;
+        *b = s;
+    }
+}
+
 /* Server s uses certificate `index` (or one below it). */
 static void add_server(int index, server_rec *s)
 {
-    staple_servers_add(
-        APR_ARRAY_IDX(registry.servers, index, apr_array_header_t *), s);
+    append_server(APR_ARRAY_IDX(registry.servers, index, apr_array_header_t *),
+                  s);
 }
+
+/* ---- certificates to staple ---- */
 
 static staple_refresh_cert_t *add_certificate(seen_t *seen,
                                               const staple_cert_t *cert,
@@ -445,6 +470,42 @@ static void follow_issuers(server_rec *s, apr_pool_t *p, int index,
     }
 }
 
+/* ---- certificates that cannot be stapled ---- */
+
+/* NULL where OpenSSL cannot tell what it is. */
+static staple_disabled_t *make_disabled(seen_t *seen, X509 *x509)
+{
+    staple_disabled_t *entry;
+    staple_cert_t *cert;
+
+    if (staple_cert_describe(&cert, registry.pool, x509) != STAPLE_OK) {
+        return NULL;
+    }
+    seen->disabled = registry.disabled->nelts;
+    entry = apr_array_push(registry.disabled);
+    entry->cert = cert;
+    entry->reason = seen->reason;
+    entry->servers = apr_array_make(registry.pool, 1, sizeof(server_rec *));
+    return entry;
+}
+
+/* Server s has a certificate that cannot be stapled.  Of several reasons the
+ * first one counts, of several policies that of the first server in the
+ * configuration. */
+static void add_disabled(server_rec *s, seen_t *seen, X509 *x509)
+{
+    staple_disabled_t *entry =
+        seen->disabled >= 0
+            ? &APR_ARRAY_IDX(registry.disabled, seen->disabled,
+                             staple_disabled_t)
+            : make_disabled(seen, x509);
+
+    if (entry != NULL) {
+        entry->policy = staple_config_get(s)->policy;
+        append_server(entry->servers, s);
+    }
+}
+
 /* A certificate that gets no staples from us. */
 static void check_unserved(server_rec *s, apr_pool_t *p, X509 *x509,
                            const char *why)
@@ -479,7 +540,7 @@ static void check_wanted(server_rec *s, apr_pool_t *p, SSL_CTX *ssl_ctx,
         if (seen->reason == STAPLE_OK) {
             tell_issuer_missing(s, p, seen, x509);
         }
-        staple_disabled_add(s, &key, x509, seen->reason);
+        add_disabled(s, seen, x509);
         check_unserved(s, p, x509,
                        seen->reason == STAPLE_CERT_NO_ISSUER
                            ? "its issuer is missing"
@@ -578,7 +639,7 @@ static void tell_differences(apr_pool_t *p, const staple_refresh_cert_t *entry,
     }
 }
 
-const apr_array_header_t *staple_register_servers(apr_pool_t *ptemp)
+void staple_register_finish(staple_generation_t *generation, apr_pool_t *ptemp)
 {
     int i;
 
@@ -589,10 +650,16 @@ const apr_array_header_t *staple_register_servers(apr_pool_t *ptemp)
         apr_array_header_t *servers =
             APR_ARRAY_IDX(registry.servers, i, apr_array_header_t *);
 
-        staple_servers_order(servers);
+        order_servers(servers);
         if (!entry->is_issuer) {
             tell_differences(ptemp, entry, servers);
         }
     }
-    return registry.servers;
+    for (i = 0; i < registry.disabled->nelts; i++) {
+        order_servers(
+            APR_ARRAY_IDX(registry.disabled, i, staple_disabled_t).servers);
+    }
+    generation->certs = registry.certs;
+    generation->servers = registry.servers;
+    generation->disabled = registry.disabled;
 }
