@@ -9,7 +9,6 @@
 #include <http_request.h>
 #include <mod_status.h>
 
-#include "staple_figures.h"
 #include "staple_status_html.h"
 #include "staple_status_json.h"
 #include "staple_status_metrics.h"
@@ -178,7 +177,7 @@ int staple_status_section(request_rec *r, int flags)
     if (staple_generation_get() == NULL) {
         return DECLINED;
     }
-    figures = staple_figures_of(r->pool, staple_snapshot_take(r->pool));
+    figures = staple_snapshot_figures(r->pool, staple_snapshot_take(r->pool));
     if (!is_short) {
         ap_rputs("<hr />\n<h2>OCSP stapling</h2>\n<dl>\n", r);
     }
