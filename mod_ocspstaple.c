@@ -12,7 +12,6 @@
 #include "httpd/config/staple_policy.h"
 #include "httpd/generation/staple_register.h"
 #include "httpd/staple_serve.h"
-#include "httpd/stores/staple_shared.h"
 #include "httpd/status/staple_status.h"
 #include "httpd/staple_watchdog.h"
 
@@ -28,8 +27,8 @@ static void register_hooks(apr_pool_t *p)
     static const char *const before_setenvif[] = {"mod_setenvif.c", NULL};
 
     (void)p;
-    ap_hook_pre_config(staple_register_reset, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_pre_config(staple_shared_reset, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_pre_config(staple_lifecycle_pre_config, NULL, NULL,
+                       APR_HOOK_MIDDLE);
     ap_hook_check_config(staple_policy_check, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(staple_policy_dump, NULL, NULL, APR_HOOK_MIDDLE);
     /* Before mod_md's: OCSPStaple On is the more particular wish. */
@@ -50,7 +49,6 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_handler(staple_status_handle, NULL, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ap, status_hook, staple_status_section, NULL, NULL,
                       APR_HOOK_MIDDLE);
-    ap_hook_child_init(staple_shared_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(staple_serve_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(staple_lifecycle_child_init, NULL, watchdog,
                        APR_HOOK_FIRST);

@@ -1,48 +1,12 @@
 /* OCSP_STAPLE_... variables of a request, for logs and expressions. */
 #include "staple_env.h"
 
-#include <apr_hash.h>
 #include <apr_strings.h>
 #include <http_ssl.h>
 
 #include "httpd/config/staple_config.h"
 #include "staple_serve.h"
 #include "httpd/generation/staple_generation.h"
-
-/* server_rec * -> apr_array_header_t * of apr_uint32_t: its certificates.  Set
- * before fork, read-only. */
-static apr_hash_t *by_server;
-
-void staple_env_prepare(apr_pool_t *pconf)
-{
-    const staple_generation_t *view = staple_generation_get();
-    apr_array_header_t *indexes;
-    int i, k;
-
-    by_server = NULL;
-    if (view == NULL) {
-        return;
-    }
-    by_server = apr_hash_make(pconf);
-    for (i = 0; i < view->certs->nelts; i++) {
-        const apr_array_header_t *servers = APR_ARRAY_IDX(
-            view->servers, i, apr_array_header_t *);
-
-        if (APR_ARRAY_IDX(view->certs, i, staple_refresh_cert_t).is_issuer) {
-            continue;
-        }
-        for (k = 0; k < servers->nelts; k++) {
-            server_rec **s = &APR_ARRAY_IDX(servers, k, server_rec *);
-
-            indexes = apr_hash_get(by_server, s, sizeof(*s));
-            if (indexes == NULL) {
-                indexes = apr_array_make(pconf, 2, sizeof(apr_uint32_t));
-                apr_hash_set(by_server, s, sizeof(*s), indexes);
-            }
-            *(apr_uint32_t *)apr_array_push(indexes) = (apr_uint32_t)i;
-        }
-    }
-}
 
 /* The worse of two certificates comes first: revoked, stale, without staple. */
 static int badness(const staple_generation_cert_t *cert)
@@ -57,7 +21,7 @@ static int badness(const staple_generation_cert_t *cert)
 static int worst_of(staple_generation_cert_t *worst, const staple_generation_t *view,
                     server_rec *s, apr_time_t now)
 {
-    const apr_array_header_t *indexes = apr_hash_get(by_server, &s, sizeof(s));
+    const apr_array_header_t *indexes = apr_hash_get(view->by_server, &s, sizeof(s));
     staple_generation_cert_t cert;
     int found = 0;
     int i;
@@ -82,7 +46,7 @@ int staple_env_set(request_rec *r)
     int is_sent = 0;
     int found;
 
-    if (view == NULL || by_server == NULL || r->main != NULL
+    if (view->cache == NULL || r->main != NULL
         || !staple_config_enabled(r->server)
         || !ap_ssl_conn_is_ssl(r->connection)) {
         return DECLINED;

@@ -13,8 +13,4 @@
  */
 int staple_env_set(request_rec *r);
 
-/* Notes which certificates each server has.  Runs in: parent, post_config,
- * after the view is set. */
-void staple_env_prepare(apr_pool_t *pconf);
-
 #endif

@@ -1,4 +1,4 @@
-/* post_config and child_init: make the shared cache, start the watchdog. */
+/* From pre_config to child_init: make the generation and what it shares. */
 #include "staple_lifecycle.h"
 
 #include <ap_mpm.h>
@@ -9,7 +9,6 @@
 #include "io/staple_fetch.h"
 #include "httpd/config/staple_config.h"
 #include "httpd/stores/staple_store_reader.h"
-#include "staple_env.h"
 #include "httpd/generation/staple_register.h"
 #include "httpd/stores/staple_store_writer.h"
 #include "httpd/stores/staple_shared.h"
@@ -210,12 +209,10 @@ static int begin(staple_generation_t *view, apr_pool_t *pconf,
     if (!make_shared(view, ptemp, s)) {
         return 0;
     }
-    if (!staple_shared_open(pconf, s)) {
+    if (!staple_shared_open(view, pconf)) {
         return 0;
     }
-    view->store = staple_store_reader_make(pconf, s);
-    staple_generation_set(view);
-    staple_env_prepare(pconf);
+    staple_store_reader_make(view, pconf);
     status = staple_watchdog_register(pconf, view);
     if (status != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
@@ -226,40 +223,50 @@ static int begin(staple_generation_t *view, apr_pool_t *pconf,
     return 1;
 }
 
-/* After mod_watchdog's, which waits for the refresher. */
-static apr_status_t stop_saver(void *data)
+int staple_lifecycle_pre_config(apr_pool_t *pconf, apr_pool_t *plog,
+                                apr_pool_t *ptemp)
 {
-    (void)data;
-    staple_store_writer_stop();
+    (void)plog;
+    (void)ptemp;
+    staple_generation_begin(pconf);
+    staple_register_begin(pconf);
+    return staple_shared_register(pconf) == APR_SUCCESS
+               ? OK
+               : HTTP_INTERNAL_SERVER_ERROR;
+}
+
+/* After mod_watchdog's, which waits for the refresher. */
+static apr_status_t stop_store_writer(void *view)
+{
+    staple_store_writer_stop(view);
     return APR_SUCCESS;
 }
 
 void staple_lifecycle_child_init(apr_pool_t *pchild, server_rec *s)
 {
-    const staple_generation_t *view = staple_generation_get();
+    staple_generation_t *view = staple_generation_get();
 
     (void)s;
-    if (view == NULL) {
+    if (view->cache == NULL) {
         return;
     }
+    staple_shared_child_init(view, pchild);
     staple_store_reader_restore(view, pchild);
-    apr_pool_pre_cleanup_register(pchild, NULL, stop_saver);
+    apr_pool_pre_cleanup_register(pchild, view, stop_store_writer);
 }
 
 int staple_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog,
                                  apr_pool_t *ptemp, server_rec *s)
 {
-    staple_generation_t *view;
+    staple_generation_t *view = staple_generation_get();
 
     (void)plog;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
-    view = apr_pcalloc(pconf, sizeof(*view));
     staple_register_finish(view, ptemp);
     if (staple_generation_count(view) == 0) {
         forget(get_retained());
-        staple_generation_set(NULL);
     }
     else if (!begin(view, pconf, ptemp, s)) {
         return HTTP_INTERNAL_SERVER_ERROR;

@@ -39,7 +39,8 @@ void staple_serve_child_init(apr_pool_t *pchild, server_rec *s)
     int threads = 1;
 
     (void)s;
-    if (view == NULL || staple_cache_max_len(view->cache) <= USUAL_RESPONSE) {
+    if (view->cache == NULL
+        || staple_cache_max_len(view->cache) <= USUAL_RESPONSE) {
         return;
     }
     if (ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads) != APR_SUCCESS
@@ -169,7 +170,8 @@ int staple_serve_response(server_rec *s, conn_rec *c, const char *id,
     ask_t ask = {.copy = copy, .userdata = userdata};
     staple_reason_e reason;
 
-    if (view == NULL || id_len != STAPLE_KEY_LEN || !staple_config_enabled(s)) {
+    if (view->cache == NULL || id_len != STAPLE_KEY_LEN
+        || !staple_config_enabled(s)) {
         return DECLINED;
     }
     ask.cache = view->cache;

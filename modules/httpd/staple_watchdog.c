@@ -8,6 +8,7 @@
 #include <mod_watchdog.h>
 #include <scoreboard.h>
 
+#include "base/staple_clock.h"
 #include "refresh/staple_lookout.h"
 #include "refresh/staple_refresh.h"
 #include "refresh/staple_show.h"
@@ -18,7 +19,6 @@
 #include "httpd/stores/staple_shared_worker.h"
 #include "httpd/events/staple_report.h"
 #include "httpd/stores/staple_store_writer.h"
-#include "httpd/stores/staple_shared.h"
 #include "httpd/generation/staple_leader.h"
 #include "base/staple_version.h"
 
@@ -39,9 +39,9 @@
 /* How often response files are looked at. */
 #define LOOK_AT_FILES apr_time_from_sec(2)
 
-typedef struct watchdog_t {
+typedef struct staple_watchdog_t {
     /* set before fork, read-only */
-    const staple_generation_t *view;
+    staple_generation_t *view;
     int generation;
     unsigned concurrency;
     const char *proxy;
@@ -57,7 +57,7 @@ typedef struct watchdog_t {
     staple_reporter_t *reporter;
     staple_files_t *files; /* OCSPStapleResponseFile */
     unsigned char *file;   /* room for what is in one */
-    apr_time_t files_at;   /* when they are looked at again */
+    apr_time_t files_at;   /* when they were looked at last */
     char *unserved; /* by index: a file was refused, no responder is asked */
     staple_scoreboard_t board;  /* as published last */
     apr_time_t shown_at;
@@ -65,13 +65,11 @@ typedef struct watchdog_t {
     /* any thread */
     int is_stopping;
     int is_inside; /* the watchdog's thread runs code of ours */
-} watchdog_t;
-
-static watchdog_t *the_watchdog; /* of this generation; NULL: nothing to do */
+} staple_watchdog_t;
 
 /* Is this child to end, or is there a new generation with a refresher of its
  * own?  Then begin nothing and drop what is in flight. */
-static int is_stopping(watchdog_t *w)
+static int is_stopping(staple_watchdog_t *w)
 {
     const global_score *global = ap_get_scoreboard_global();
     int state = AP_MPMQ_RUNNING;
@@ -82,13 +80,13 @@ static int is_stopping(watchdog_t *w)
            || (global != NULL && global->running_generation != w->generation);
 }
 
-static const staple_refresh_cert_t *cert_at(const watchdog_t *w,
+static const staple_refresh_cert_t *cert_at(const staple_watchdog_t *w,
                                             apr_uint32_t index)
 {
     return &APR_ARRAY_IDX(w->view->certs, (int)index, staple_refresh_cert_t);
 }
 
-static void watch_files(watchdog_t *w)
+static void watch_files(staple_watchdog_t *w)
 {
     const char *const *path;
     int i;
@@ -105,7 +103,7 @@ static void watch_files(watchdog_t *w)
 }
 
 /* A file has nothing for a certificate. */
-static void refused(watchdog_t *w, const staple_file_t *file,
+static void refused(staple_watchdog_t *w, const staple_file_t *file,
                     apr_uint32_t index, staple_reason_e reason)
 {
     char detail[STAPLE_RECORD_DETAIL];
@@ -121,7 +119,7 @@ static void refused(watchdog_t *w, const staple_file_t *file,
 
 /* Offers a file's response to the certificates that it may be for; `status`
  * says why there is none. */
-static staple_reason_e offer_file(watchdog_t *w, const staple_file_t *file,
+static staple_reason_e offer_file(staple_watchdog_t *w, const staple_file_t *file,
                                   apr_status_t status, const unsigned char *der,
                                   apr_size_t len)
 {
@@ -147,7 +145,7 @@ static staple_reason_e offer_file(watchdog_t *w, const staple_file_t *file,
 }
 
 /* After all files: another one may have had something. */
-static void report_unserved(const watchdog_t *w)
+static void report_unserved(const staple_watchdog_t *w)
 {
     int i;
 
@@ -160,7 +158,7 @@ static void report_unserved(const watchdog_t *w)
     }
 }
 
-static void look_at_files(watchdog_t *w)
+static void look_at_files(staple_watchdog_t *w)
 {
     apr_time_t now = apr_time_now();
     const staple_file_t *file;
@@ -168,10 +166,10 @@ static void look_at_files(watchdog_t *w)
     apr_status_t status;
     apr_size_t len;
 
-    if (now < w->files_at && w->files_at < now + 2 * LOOK_AT_FILES) {
+    if (!staple_clock_is_over(w->files_at, LOOK_AT_FILES, now)) {
         return;
     }
-    w->files_at = now + LOOK_AT_FILES;
+    w->files_at = now;
     staple_files_rewind(w->files);
     while ((file = staple_files_next(w->files, w->file, &len, &status))
            != NULL) {
@@ -182,9 +180,9 @@ static void look_at_files(watchdog_t *w)
 }
 
 /* Shows the refresher's state to the status page. */
-static void show(watchdog_t *w, apr_time_t now)
+static void show(staple_watchdog_t *w, apr_time_t now)
 {
-    if (now < w->shown_at + SHOW && now >= w->shown_at) {
+    if (!staple_clock_is_over(w->shown_at, SHOW, now)) {
         return;
     }
     w->shown_at = now;
@@ -214,18 +212,18 @@ static apr_status_t end_errands(void *data)
 static void put(void *baton, apr_uint32_t index, const unsigned char *value,
                 apr_size_t len, apr_time_t use_until)
 {
-    const watchdog_t *w = baton;
+    const staple_watchdog_t *w = baton;
 
     staple_shared_worker_put(w->errands, cert_at(w, index)->cert, value, len,
                        use_until);
 }
 
 /* Makes the refresher use the shared store. */
-static void share(watchdog_t *w, staple_refresh_options_t *refresh,
+static void share(staple_watchdog_t *w, staple_refresh_options_t *refresh,
                   apr_pool_t *pool)
 {
     const staple_shared_worker_options_t errands = {
-        .server = w->view->main_server, .wake = wake, .baton = w->fetch};
+        .view = w->view, .wake = wake, .baton = w->fetch};
 
     w->errands = staple_shared_worker_make(w->errands_pool, &errands);
     if (w->errands == NULL) {
@@ -241,7 +239,7 @@ static void share(watchdog_t *w, staple_refresh_options_t *refresh,
 }
 
 /* Makes the refresher; leaves it NULL where child_init is not over yet. */
-static void start(watchdog_t *w)
+static void start(staple_watchdog_t *w)
 {
     apr_pool_t *pool = __atomic_load_n(&w->pool, __ATOMIC_ACQUIRE);
     const staple_fetch_options_t fetch = {
@@ -265,7 +263,7 @@ static void start(watchdog_t *w)
                      "the refresher cannot start: no memory for libcurl");
         return;
     }
-    if (staple_config_get(w->view->main_server)->shared != NULL) {
+    if (w->view->shared != NULL) {
         share(w, &refresh, pool);
     }
     w->board.pid = getpid();
@@ -283,7 +281,7 @@ static void start(watchdog_t *w)
                  w->view->certs->nelts);
 }
 
-static void begin(watchdog_t *w, staple_exchange_t *exchange)
+static void begin(staple_watchdog_t *w, staple_exchange_t *exchange)
 {
     if (exchange->is_look) {
         staple_shared_worker_look(w->errands, exchange, cert_at(w, exchange->index),
@@ -294,7 +292,7 @@ static void begin(watchdog_t *w, staple_exchange_t *exchange)
     }
 }
 
-static void take_looks(watchdog_t *w)
+static void take_looks(staple_watchdog_t *w)
 {
     staple_exchange_t *exchange;
     staple_answer_t answer;
@@ -309,7 +307,7 @@ static void take_looks(watchdog_t *w)
 
 /* Begins what is due and sees it through; returns when nothing is in flight
  * any more, or it is time to stop. */
-static void run(watchdog_t *w)
+static void run(staple_watchdog_t *w)
 {
     staple_exchange_t *exchange;
     staple_answer_t answer;
@@ -342,7 +340,7 @@ static int may_go_on(void *watchdog)
     return !is_stopping(watchdog);
 }
 
-static void work(watchdog_t *w, apr_pool_t *p)
+static void work(staple_watchdog_t *w, apr_pool_t *p)
 {
     if (w->refresh == NULL
         && staple_store_reader_finish(w->view, p, may_go_on, w)) {
@@ -367,7 +365,7 @@ static apr_time_t steady_now(void)
 
 /* Another child refreshes, or should.  Where it stands still, one of those that
  * look says so. */
-static void look_out(watchdog_t *w, apr_pool_t *p)
+static void look_out(staple_watchdog_t *w, apr_pool_t *p)
 {
     apr_uint64_t beat = staple_scoreboard_beat(w->view->board);
     apr_interval_time_t still_for =
@@ -395,7 +393,7 @@ static void look_out(watchdog_t *w, apr_pool_t *p)
 }
 
 /* One slice of the watchdog. */
-static void step(watchdog_t *w, apr_pool_t *p)
+static void step(staple_watchdog_t *w, apr_pool_t *p)
 {
     if (!is_stopping(w)) {
         if (staple_leader_has(w->turn)) {
@@ -414,14 +412,14 @@ static void step(watchdog_t *w, apr_pool_t *p)
  * may come from another thread while RUNNING is at work. */
 static apr_status_t call_back(int state, void *data, apr_pool_t *p)
 {
-    watchdog_t *w = data;
+    staple_watchdog_t *w = data;
 
     if (state == AP_WATCHDOG_STATE_STOPPING) {
         __atomic_store_n(&w->is_stopping, 1, __ATOMIC_SEQ_CST);
         if (!__atomic_load_n(&w->is_inside, __ATOMIC_SEQ_CST)) {
             staple_leader_leave(w->turn);
         }
-        staple_store_writer_end();
+        staple_store_writer_end(w->view);
         return APR_SUCCESS;
     }
     __atomic_store_n(&w->is_inside, 1, __ATOMIC_SEQ_CST);
@@ -433,12 +431,12 @@ static apr_status_t call_back(int state, void *data, apr_pool_t *p)
 }
 
 apr_status_t staple_watchdog_register(apr_pool_t *pconf,
-                                      const staple_generation_t *view)
+                                      staple_generation_t *view)
 {
     server_rec *s = view->main_server;
     APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_instance;
     APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *register_callback;
-    watchdog_t *w = apr_pcalloc(pconf, sizeof(*w));
+    staple_watchdog_t *w = apr_pcalloc(pconf, sizeof(*w));
     ap_watchdog_t *watchdog;
     apr_status_t status;
 
@@ -458,7 +456,7 @@ apr_status_t staple_watchdog_register(apr_pool_t *pconf,
     if (status == APR_SUCCESS) {
         status = register_callback(watchdog, AP_WD_TM_SLICE, w, call_back);
     }
-    the_watchdog = status == APR_SUCCESS ? w : NULL;
+    view->watchdog = status == APR_SUCCESS ? w : NULL;
     return status;
 }
 
@@ -467,7 +465,7 @@ apr_status_t staple_watchdog_register(apr_pool_t *pconf,
  * nothing to do from here on.  Where it hangs, its memory stays. */
 static apr_status_t stop(void *data)
 {
-    watchdog_t *w = data;
+    staple_watchdog_t *w = data;
     apr_interval_time_t waited = 0;
 
     __atomic_store_n(&w->is_stopping, 1, __ATOMIC_SEQ_CST);
@@ -503,7 +501,7 @@ static apr_pool_t *make_pool(apr_pool_t *parent, const char *tag)
 
 void staple_watchdog_child_init(apr_pool_t *pchild, server_rec *s)
 {
-    watchdog_t *w = the_watchdog;
+    staple_watchdog_t *w = staple_generation_get()->watchdog;
     apr_pool_t *pool;
 
     (void)s;

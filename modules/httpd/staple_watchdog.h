@@ -10,7 +10,7 @@
  * mod_watchdog's own post_config.  Runs in: parent, post_config.
  */
 apr_status_t staple_watchdog_register(apr_pool_t *pconf,
-                                      const staple_generation_t *view);
+                                      staple_generation_t *view);
 
 /* Prepares this child: it may be the one whose watchdog refreshes.  After
  * mod_watchdog's own child_init.  Runs in: each child, child_init. */

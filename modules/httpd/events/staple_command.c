@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/staple_clock.h"
+
 #define TIME_LIMIT apr_time_from_sec(10)
 #define LAST_WAIT  apr_time_from_sec(1) /* for what runs when this ends */
 #define LOOK       apr_time_from_msec(10)
@@ -32,7 +34,7 @@ struct staple_command_t {
     int has_ended;
     /* the one that runs */
     pid_t pid; /* and, until it leaves that, its process group; 0: none */
-    apr_time_t ends_at;
+    apr_time_t began_at;
     /* those that were killed and have not ended yet: one that hangs in the
      * kernel takes its time, and is not waited for */
     pid_t killed[KILLED_MAX]; /* 0: free */
@@ -214,7 +216,7 @@ static void start(staple_command_t *command, apr_time_t now)
         complain(command, error, "cannot be started, error", error);
         return;
     }
-    command->ends_at = now + TIME_LIMIT;
+    command->began_at = now;
 }
 
 /* The program ended, or somebody else looked after it. */
@@ -271,8 +273,7 @@ static void look_after(staple_command_t *command, apr_time_t now)
     if (pid != 0) {
         ended(command, pid > 0 ? status : 0);
     }
-    /* The second condition: the clock was set back. */
-    else if (now >= command->ends_at || command->ends_at > now + TIME_LIMIT) {
+    else if (staple_clock_is_over(command->began_at, TIME_LIMIT, now)) {
         end_by_force(command);
     }
 }
@@ -304,7 +305,7 @@ void staple_command_end(staple_command_t *command)
         return;
     }
     command->has_ended = 1;
-    while (now >= began && now < began + LAST_WAIT
+    while (!staple_clock_is_over(began, LAST_WAIT, now)
            && staple_command_step(command, now)) {
         apr_sleep(LOOK);
         now = apr_time_now();

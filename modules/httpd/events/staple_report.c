@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 
+#include "base/staple_clock.h"
 #include "ocsp/staple_verify.h"
 #include "staple_command.h"
 #include "httpd/config/staple_config.h"
@@ -162,8 +163,7 @@ static void shared_refused(staple_reporter_t *reporter,
     apr_time_t now = apr_time_now();
 
     reporter->refused++;
-    if (now < reporter->refused_told_at + TELL_REFUSED
-        && now >= reporter->refused_told_at) {
+    if (!staple_clock_is_over(reporter->refused_told_at, TELL_REFUSED, now)) {
         return;
     }
     ap_log_error(APLOG_MARK, APLOG_WARNING, 0, reporter->server,
@@ -332,7 +332,7 @@ static void event_happened(staple_reporter_t *reporter,
     log_event(reporter, p, &entry);
     line = staple_eventlog_line(p, &entry);
     if (line != NULL) {
-        staple_eventlog_append(reporter->server, line);
+        staple_eventlog_append(reporter->view->event_log, line);
         if (entry.is_significant) {
             staple_command_queue(reporter->command, &entry, line);
         }
@@ -435,12 +435,12 @@ void staple_report_idle(staple_reporter_t *reporter, apr_time_t now)
 
 void staple_report_step(staple_reporter_t *reporter, apr_time_t now)
 {
-    staple_eventlog_step(reporter->server);
+    staple_eventlog_step(reporter->view->event_log);
     staple_command_step(reporter->command, now);
 }
 
 void staple_report_end(staple_reporter_t *reporter)
 {
     staple_command_end(reporter->command);
-    staple_eventlog_end(reporter->server);
+    staple_eventlog_end(reporter->view->event_log);
 }

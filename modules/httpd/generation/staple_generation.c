@@ -1,15 +1,18 @@
 /* What everybody may look at: certificates, their servers, cache and board. */
 #include "staple_generation.h"
 
-#include <apr_hash.h>
-
 #define BEST_SCORE 50
 
-static const staple_generation_t *the_view; /* set before fork, read-only */
+static staple_generation_t *the_generation; /* set before fork */
 
-const staple_generation_t *staple_generation_get(void)
+staple_generation_t *staple_generation_get(void)
 {
-    return the_view;
+    return the_generation;
+}
+
+void staple_generation_begin(apr_pool_t *pconf)
+{
+    the_generation = apr_pcalloc(pconf, sizeof(*the_generation));
 }
 
 /* Several servers may have one name, at different ports. */
@@ -34,6 +37,27 @@ static apr_array_header_t *names_of(apr_pool_t *p, apr_hash_t *seen,
     return names;
 }
 
+/* Certificate `index` belongs to these servers. */
+static void add_to_servers(apr_hash_t *by_server,
+                           const apr_array_header_t *servers,
+                           apr_uint32_t index)
+{
+    apr_pool_t *p = apr_hash_pool_get(by_server);
+    apr_array_header_t *indexes;
+    int i;
+
+    for (i = 0; i < servers->nelts; i++) {
+        server_rec **s = &APR_ARRAY_IDX(servers, i, server_rec *);
+
+        indexes = apr_hash_get(by_server, s, sizeof(*s));
+        if (indexes == NULL) {
+            indexes = apr_array_make(p, 2, sizeof(apr_uint32_t));
+            apr_hash_set(by_server, s, sizeof(*s), indexes);
+        }
+        *(apr_uint32_t *)apr_array_push(indexes) = index;
+    }
+}
+
 void staple_generation_name_servers(staple_generation_t *view, apr_pool_t *pconf,
                               apr_pool_t *ptemp)
 {
@@ -42,10 +66,16 @@ void staple_generation_name_servers(staple_generation_t *view, apr_pool_t *pconf
     apr_hash_t *seen = apr_hash_make(ptemp);
     int i;
 
+    view->by_server = apr_hash_make(pconf);
     for (i = 0; i < view->servers->nelts; i++) {
-        *(apr_array_header_t **)apr_array_push(names) = names_of(
-            pconf, seen,
-            APR_ARRAY_IDX(view->servers, i, apr_array_header_t *));
+        const apr_array_header_t *servers =
+            APR_ARRAY_IDX(view->servers, i, apr_array_header_t *);
+
+        *(apr_array_header_t **)apr_array_push(names) =
+            names_of(pconf, seen, servers);
+        if (!APR_ARRAY_IDX(view->certs, i, staple_refresh_cert_t).is_issuer) {
+            add_to_servers(view->by_server, servers, (apr_uint32_t)i);
+        }
     }
     for (i = 0; i < view->disabled->nelts; i++) {
         *(apr_array_header_t **)apr_array_push(names) = names_of(
@@ -53,11 +83,6 @@ void staple_generation_name_servers(staple_generation_t *view, apr_pool_t *pconf
             APR_ARRAY_IDX(view->disabled, i, staple_disabled_t).servers);
     }
     view->names = names;
-}
-
-void staple_generation_set(const staple_generation_t *view)
-{
-    the_view = view;
 }
 
 apr_uint32_t staple_generation_count(const staple_generation_t *view)

@@ -7,6 +7,8 @@
 #include <apr_time.h>
 #include <unistd.h>
 
+#include "base/staple_clock.h"
+
 /* How long a child that takes over waits: httpd may be about to end, and this
  * child not know that yet. */
 #define SETTLE apr_time_from_msec(500)
@@ -18,7 +20,7 @@ struct staple_leader_t {
     int has_waited; /* for another process */
     int is_held;
     int is_left;
-    apr_time_t settled_at; /* when it counts */
+    apr_time_t held_at; /* 0: it counts at once */
 };
 
 /* A lock by a file of this directory; NULL: where APR makes its own, /tmp. */
@@ -75,9 +77,9 @@ int staple_leader_has(staple_leader_t *turn)
             return 0;
         }
         turn->is_held = 1;
-        turn->settled_at = turn->has_waited ? now + SETTLE : now;
+        turn->held_at = turn->has_waited ? now : 0;
     }
-    return now >= turn->settled_at || now + SETTLE < turn->settled_at;
+    return staple_clock_is_over(turn->held_at, SETTLE, now);
 }
 
 void staple_leader_leave(staple_leader_t *turn)

@@ -34,17 +34,14 @@ static struct {
     apr_array_header_t *disabled; /* staple_disabled_t */
 } registry;
 
-int staple_register_reset(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
+void staple_register_begin(apr_pool_t *pconf)
 {
-    (void)plog;
-    (void)ptemp;
     registry.pool = pconf;
     registry.issuers = staple_cert_issuers_make(pconf);
     registry.certs = apr_array_make(pconf, 16, sizeof(staple_refresh_cert_t));
     registry.servers = apr_array_make(pconf, 16, sizeof(apr_array_header_t *));
     registry.by_key = apr_hash_make(pconf);
     registry.disabled = apr_array_make(pconf, 4, sizeof(staple_disabled_t));
-    return OK;
 }
 
 /* httpd reads its configuration twice at start-up, and throws away what came

@@ -8,8 +8,8 @@
 
 /* All functions here run in: parent, while configuring. */
 
-/* pre_config hook: begins with no certificate. */
-int staple_register_reset(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);
+/* Begins with no certificate. */
+void staple_register_begin(apr_pool_t *pconf);
 
 /* ssl_ocsp_prime_hook: mod_ssl has a certificate and its issuer. */
 int staple_register_certificate(server_rec *s, apr_pool_t *p, const char *id,

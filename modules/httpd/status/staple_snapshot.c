@@ -186,7 +186,7 @@ const staple_snapshot_t *staple_snapshot_take(apr_pool_t *p)
     snapshot->view = staple_generation_get();
     snapshot->now = apr_time_now();
     snapshot->score = BEST_SCORE;
-    if (snapshot->view != NULL) {
+    if (snapshot->view->cache != NULL) {
         snapshot->count = staple_generation_count(snapshot->view);
         staple_scoreboard_get(&snapshot->board, snapshot->view->board);
         snapshot->is_running = is_running(&snapshot->board, snapshot->now);

@@ -20,7 +20,7 @@ typedef struct staple_snapshot_server_t {
 /* Everything but the certificates, which are looked at one by one: there may
  * be ten thousand. */
 typedef struct staple_snapshot_t {
-    const staple_generation_t *view; /* NULL: there is no certificate to show */
+    const staple_generation_t *view;
     apr_time_t now;
     staple_scoreboard_t board;
     int is_running;        /* the refresher showed itself lately */

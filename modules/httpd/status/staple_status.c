@@ -174,7 +174,7 @@ int staple_status_section(request_rec *r, int flags)
     const apr_array_header_t *figures;
     int i;
 
-    if (staple_generation_get() == NULL) {
+    if (staple_generation_get()->cache == NULL) {
         return DECLINED;
     }
     figures = staple_snapshot_figures(r->pool, staple_snapshot_take(r->pool));

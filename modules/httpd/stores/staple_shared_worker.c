@@ -9,7 +9,8 @@
 #include <stdlib.h>
 
 #include "staple_shared.h"
-#include "staple_visit.h"
+#include "base/staple_clock.h"
+#include "httpd/config/staple_config.h"
 
 #define THREADS 4
 #define PUTS_MAX 1000 /* that wait; more are dropped */
@@ -24,7 +25,8 @@ typedef struct errand_t {
     struct errand_t *next;
     const staple_cert_t *cert;
     int is_look;                 /* or a put */
-    apr_time_t ends_at;          /* look: late from then on */
+    apr_time_t began_at;         /* look */
+    apr_interval_time_t timeout; /* look: late after that */
     apr_interval_time_t note_life;
     apr_time_t use_until;        /* put */
     apr_status_t status;
@@ -49,7 +51,9 @@ typedef struct runner_t {
 struct staple_shared_worker_t {
     staple_shared_worker_options_t options;
     runner_t runners[THREADS];
-    staple_visits_t *visits;
+    server_rec *server;
+    const char *name; /* OCSPStapleShared */
+    staple_shared_t *shared;
     apr_thread_mutex_t *lock;
     apr_thread_cond_t *changed;
     /* under lock */
@@ -94,17 +98,17 @@ static void run(staple_shared_worker_t *errands, errand_t *errand, apr_pool_t *p
     apr_time_t began = apr_time_now();
 
     if (errand->is_look) {
-        errand->status = staple_visit_look(errand->value, &errand->len,
-                                           &errand->is_asked, errands->visits,
-                                           sha256, errand->note_life, p);
+        errand->status = staple_shared_query(
+            errand->value, &errand->len, &errand->is_asked, errands->shared,
+            sha256, errand->note_life, p);
     }
     else if (errand->len > 0) {
-        errand->status = staple_visit_put(errands->visits, sha256,
-                                          errand->value, errand->len,
-                                          errand->use_until, p);
+        errand->status = staple_shared_put(errands->shared, sha256,
+                                           errand->value, errand->len,
+                                           errand->use_until, p);
     }
     else {
-        staple_visit_give_up(errands->visits, sha256, p);
+        staple_shared_remove_note(errands->shared, sha256, p);
     }
     errand->took = apr_time_now() - began;
     if (errand->status != APR_SUCCESS) {
@@ -183,10 +187,12 @@ staple_shared_worker_t *staple_shared_worker_make(apr_pool_t *p,
     int i;
 
     errands->options = *options;
+    errands->server = options->view->main_server;
+    errands->name = staple_config_get(errands->server)->shared;
+    errands->shared = options->view->shared;
     if (apr_thread_mutex_create(&errands->lock, APR_THREAD_MUTEX_DEFAULT, p)
             != APR_SUCCESS
-        || apr_thread_cond_create(&errands->changed, p) != APR_SUCCESS
-        || (errands->visits = staple_visit_make(p)) == NULL) {
+        || apr_thread_cond_create(&errands->changed, p) != APR_SUCCESS) {
         return NULL;
     }
     apr_thread_mutex_lock(errands->lock);
@@ -196,10 +202,10 @@ staple_shared_worker_t *staple_shared_worker_make(apr_pool_t *p,
     i = (int)errands->running;
     apr_thread_mutex_unlock(errands->lock);
     if (i == 0) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, status, options->server,
+        ap_log_error(APLOG_MARK, APLOG_ERR, status, errands->server,
                      STAPLE_LOGNO(0082)
                      "OCSPStapleShared %s is not used: no thread can be "
-                     "started", staple_shared_name());
+                     "started", errands->name);
         return NULL;
     }
     return errands;
@@ -235,7 +241,8 @@ void staple_shared_worker_look(staple_shared_worker_t *errands, staple_exchange_
     ap_assert(errand != NULL);
     errand->is_look = 1;
     errand->exchange = exchange;
-    errand->ends_at = now + exchange->timeout;
+    errand->began_at = now;
+    errand->timeout = exchange->timeout;
     /* Providers count in whole seconds. */
     errand->note_life =
         staple_share_wait_limit(who->policy) + apr_time_from_sec(1);
@@ -251,14 +258,14 @@ static void tell_failed_puts(staple_shared_worker_t *errands, apr_status_t statu
     apr_time_t now = apr_time_now();
 
     errands->failed_puts++;
-    if (now < errands->told_at + TELL && now >= errands->told_at) {
+    if (!staple_clock_is_over(errands->told_at, TELL, now)) {
         return;
     }
-    ap_log_error(APLOG_MARK, APLOG_WARNING, status, errands->options.server,
+    ap_log_error(APLOG_MARK, APLOG_WARNING, status, errands->server,
                  STAPLE_LOGNO(0083)
                  "OCSPStapleShared %s: %u response%s could not be put there; "
                  "machines that would find them ask the CA for themselves",
-                 staple_shared_name(), errands->failed_puts,
+                 errands->name, errands->failed_puts,
                  errands->failed_puts == 1 ? "" : "s");
     errands->failed_puts = 0;
     errands->told_at = now;
@@ -325,8 +332,7 @@ static staple_exchange_t *take_late(staple_shared_worker_t *errands,
         errand_t *errand = errands->looks[i];
 
         if (errand != NULL
-            && (now >= errand->ends_at
-                || errand->ends_at > now + 2 * STAPLE_SHARE_TIMEOUT)) {
+            && staple_clock_is_over(errand->began_at, errand->timeout, now)) {
             errands->looks[i] = NULL;
             apr_thread_mutex_lock(errands->lock);
             exchange = errand->exchange;
@@ -376,7 +382,7 @@ staple_exchange_t *staple_shared_worker_take(staple_shared_worker_t *errands,
 
 void staple_shared_worker_end(staple_shared_worker_t *errands)
 {
-    apr_time_t until = apr_time_now() + GRACE;
+    apr_time_t began = apr_time_now(), now = began;
     apr_status_t status;
     unsigned running;
     int i;
@@ -384,9 +390,10 @@ void staple_shared_worker_end(staple_shared_worker_t *errands)
     apr_thread_mutex_lock(errands->lock);
     errands->is_ending = 1;
     apr_thread_cond_broadcast(errands->changed);
-    while (errands->running > 0 && apr_time_now() < until) {
+    while (errands->running > 0 && !staple_clock_is_over(began, GRACE, now)) {
         apr_thread_cond_timedwait(errands->changed, errands->lock,
-                                  until - apr_time_now());
+                                  GRACE - (now - began));
+        now = apr_time_now();
     }
     running = errands->running;
     apr_thread_mutex_unlock(errands->lock);

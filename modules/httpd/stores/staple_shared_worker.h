@@ -3,7 +3,7 @@
 #define STAPLE_SHARED_WORKER_H
 
 #include "refresh/staple_refresh.h"
-#include "httpd/config/staple_log.h"
+#include "httpd/generation/staple_generation.h"
 
 /*
  *   watchdog's thread                          a few threads
@@ -19,7 +19,7 @@
 typedef struct staple_shared_worker_t staple_shared_worker_t;
 
 typedef struct staple_shared_worker_options_t {
-    server_rec *server;
+    const staple_generation_t *view; /* with a shared store */
     /* Makes the watchdog's thread call staple_shared_worker_take() soon.  Any
      * thread; never again after staple_shared_worker_end(). */
     void (*wake)(void *baton);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <unixd.h>
 
+#include "base/staple_clock.h"
 #include "refresh/staple_restore.h"
 #include "io/staple_store.h"
 #include "httpd/config/staple_config.h"
@@ -13,9 +14,6 @@
 
 /* How often a child that waits looks whether it is its turn. */
 #define LOOK apr_time_from_msec(5)
-
-/* Whose turn it is to restore; not in the store, which may be read-only. */
-static apr_proc_mutex_t *turn; /* set before fork */
 
 /* ---- trouble ---- */
 
@@ -50,15 +48,16 @@ void staple_store_reader_complain(const staple_generation_t *view, apr_status_t 
 
 /* ---- the parent ---- */
 
-const char *staple_store_reader_make(apr_pool_t *pconf, server_rec *s)
+void staple_store_reader_make(staple_generation_t *view, apr_pool_t *pconf)
 {
+    server_rec *s = view->main_server;
     const char *path = staple_config_store(s);
     int is_root = geteuid() == 0;
     apr_status_t status;
     const char *why;
 
     if (path == NULL) {
-        return NULL;
+        return;
     }
     status = staple_store_make(
         &why, path, is_root ? ap_unixd_config.user_id : geteuid(),
@@ -70,9 +69,10 @@ const char *staple_store_reader_make(apr_pool_t *pconf, server_rec *s)
                      "restart staples do not survive httpd",
                      path, why != NULL ? ": " : "", why != NULL ? why : "",
                      advice(status));
-        return NULL;
+        return;
     }
-    status = staple_leader_make_lock(&turn, pconf);
+    /* Not in the store, which may be read-only. */
+    status = staple_leader_make_lock(&view->store_lock, pconf);
     if (status != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, status, s,
                      STAPLE_LOGNO(0134)
@@ -81,9 +81,9 @@ const char *staple_store_reader_make(apr_pool_t *pconf, server_rec *s)
                      "httpd's parent may write with DefaultRuntimeDir; until "
                      "the next restart staples do not survive httpd",
                      path, ap_runtime_dir_relative(pconf, ""));
-        return NULL;
+        return;
     }
-    return path;
+    view->store = path;
 }
 
 /* ---- a child ---- */
@@ -271,9 +271,9 @@ static void restore(const staple_generation_t *view, apr_pool_t *p,
 /* Whatever the clock does meanwhile. */
 static int is_in_time(void *until)
 {
-    apr_interval_time_t left = *(apr_time_t *)until - apr_time_now();
-
-    return left > 0 && left <= STAPLE_STORE_READER_PATIENCE;
+    return !staple_clock_is_over(*(apr_time_t *)until
+                                     - STAPLE_STORE_READER_PATIENCE,
+                                 STAPLE_STORE_READER_PATIENCE, apr_time_now());
 }
 
 void staple_store_reader_restore(const staple_generation_t *view, apr_pool_t *p)
@@ -286,9 +286,9 @@ void staple_store_reader_restore(const staple_generation_t *view, apr_pool_t *p)
     until = staple_dirty_restore_until(
         view->ledger, apr_time_now() + STAPLE_STORE_READER_PATIENCE);
     while (!staple_dirty_is_restored(view->ledger) && is_in_time(&until)) {
-        if (apr_proc_mutex_trylock(turn) == APR_SUCCESS) {
+        if (apr_proc_mutex_trylock(view->store_lock) == APR_SUCCESS) {
             restore(view, p, is_in_time, &until);
-            apr_proc_mutex_unlock(turn);
+            apr_proc_mutex_unlock(view->store_lock);
         }
         else {
             apr_sleep(LOOK);
@@ -302,9 +302,9 @@ int staple_store_reader_finish(const staple_generation_t *view, apr_pool_t *p,
     if (view->store == NULL || staple_dirty_is_restored(view->ledger)) {
         return 1;
     }
-    if (apr_proc_mutex_trylock(turn) == APR_SUCCESS) {
+    if (apr_proc_mutex_trylock(view->store_lock) == APR_SUCCESS) {
         restore(view, p, go_on, baton);
-        apr_proc_mutex_unlock(turn);
+        apr_proc_mutex_unlock(view->store_lock);
     }
     return staple_dirty_is_restored(view->ledger);
 }

@@ -4,9 +4,9 @@
 
 #include "httpd/generation/staple_generation.h"
 
-/* Makes the directory and hands it to User.  Returns its path, or NULL where
- * there is none to use, after a warning.  Runs in: parent, post_config. */
-const char *staple_store_reader_make(apr_pool_t *pconf, server_rec *s);
+/* Makes the directory and hands it to User: view->store, NULL where there is
+ * none to use, after a warning.  Runs in: parent, post_config. */
+void staple_store_reader_make(staple_generation_t *view, apr_pool_t *pconf);
 
 /*
  * Puts what is stored back into the cache, before this child's first
