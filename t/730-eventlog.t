@@ -79,7 +79,7 @@ ok($server->wait_log(qr/:warn\].*OST0140: OCSPStapleEventLog \|\Q$deaf\E: who/,
                      10), 'and a line says that it does not');
 my $took = $server->stop;
 ok(defined $took && $took < 4, 'httpd ends meanwhile');
-ok($server->log_lines(qr/:error\].*OST0142:.*: (?!0 )\d+ events are not in it/),
+ok($server->log_lines(qr/:error\].*OST0142:.*: (?!0 )\d+ events were not written/),
    'and says how many events it lost');
 
 # ---- what goes wrong ----

@@ -18,16 +18,18 @@ static int badness(const staple_generation_cert_t *cert)
 }
 
 /* The server's worst certificate.  Returns 0 where it has none of ours. */
-static int worst_of(staple_generation_cert_t *worst, const staple_generation_t *view,
-                    server_rec *s, apr_time_t now)
+static int worst_of(staple_generation_cert_t *worst,
+                    const staple_generation_t *generation, server_rec *s,
+                    apr_time_t now)
 {
-    const apr_array_header_t *indexes = apr_hash_get(view->by_server, &s, sizeof(s));
+    const apr_array_header_t *indexes =
+        apr_hash_get(generation->by_server, &s, sizeof(s));
     staple_generation_cert_t cert;
     int found = 0;
     int i;
 
     for (i = 0; indexes != NULL && i < indexes->nelts; i++) {
-        if (staple_generation_cert(&cert, view,
+        if (staple_generation_cert(&cert, generation,
                              APR_ARRAY_IDX(indexes, i, apr_uint32_t), now)
             && (!found || badness(&cert) > badness(worst))) {
             *worst = cert;
@@ -39,23 +41,24 @@ static int worst_of(staple_generation_cert_t *worst, const staple_generation_t *
 
 int staple_env_set(request_rec *r)
 {
-    const staple_generation_t *view = staple_generation_get();
+    const staple_generation_t *generation = staple_generation_get();
     char text[STAPLE_CONDITIONS_SIZE];
     staple_generation_cert_t cert;
     apr_uint32_t index;
     int is_sent = 0;
     int found;
 
-    if (view->cache == NULL || r->main != NULL
+    if (generation->cache == NULL || r->main != NULL
         || !staple_config_enabled(r->server)
         || !ap_ssl_conn_is_ssl(r->connection)) {
         return DECLINED;
     }
     if (staple_serve_seen(r->connection, &index, &is_sent)) {
-        found = staple_generation_cert(&cert, view, index, r->request_time);
+        found =
+            staple_generation_cert(&cert, generation, index, r->request_time);
     }
     else {
-        found = worst_of(&cert, view, r->server, r->request_time);
+        found = worst_of(&cert, generation, r->server, r->request_time);
     }
     if (!found) {
         return DECLINED;

@@ -35,12 +35,12 @@ static struct {
 
 void staple_serve_child_init(apr_pool_t *pchild, server_rec *s)
 {
-    const staple_generation_t *view = staple_generation_get();
+    const staple_generation_t *generation = staple_generation_get();
     int threads = 1;
 
     (void)s;
-    if (view->cache == NULL
-        || staple_cache_max_len(view->cache) <= USUAL_RESPONSE) {
+    if (generation->cache == NULL
+        || staple_cache_max_len(generation->cache) <= USUAL_RESPONSE) {
         return;
     }
     if (ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads) != APR_SUCCESS
@@ -48,7 +48,7 @@ void staple_serve_child_init(apr_pool_t *pchild, server_rec *s)
         threads = 1;
     }
     buffers.words = ((unsigned)threads + 63) / 64;
-    buffers.room = staple_cache_max_len(view->cache);
+    buffers.room = staple_cache_max_len(generation->cache);
     buffers.taken = apr_pcalloc(pchild, buffers.words * sizeof(apr_uint64_t));
     if (threads % 64 != 0) { /* the last word has bits of no buffer */
         buffers.taken[threads / 64] = ~(apr_uint64_t)0 << threads % 64;
@@ -166,15 +166,15 @@ int staple_serve_response(server_rec *s, conn_rec *c, const char *id,
                           apr_size_t id_len, ap_ssl_ocsp_copy_resp *copy,
                           void *userdata)
 {
-    const staple_generation_t *view = staple_generation_get();
+    const staple_generation_t *generation = staple_generation_get();
     ask_t ask = {.copy = copy, .userdata = userdata};
     staple_reason_e reason;
 
-    if (view->cache == NULL || id_len != STAPLE_KEY_LEN
+    if (generation->cache == NULL || id_len != STAPLE_KEY_LEN
         || !staple_config_enabled(s)) {
         return DECLINED;
     }
-    ask.cache = view->cache;
+    ask.cache = generation->cache;
     memcpy(&ask.key, id, sizeof(ask.key));
     reason = serve_usual(&ask);
     if (reason == STAPLE_TOO_LARGE) {
@@ -183,7 +183,8 @@ int staple_serve_response(server_rec *s, conn_rec *c, const char *id,
     if (ask.index == STAPLE_CACHE_NONE) {
         return DECLINED;
     }
-    staple_scoreboard_count(view->board, ask.index, reason == STAPLE_OK);
+    staple_scoreboard_count(generation->scoreboard, ask.index,
+                            reason == STAPLE_OK);
     note(c, ask.index, reason == STAPLE_OK);
     return OK;
 }

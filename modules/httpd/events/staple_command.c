@@ -13,7 +13,7 @@
 
 #define TIME_LIMIT apr_time_from_sec(10)
 #define LAST_WAIT  apr_time_from_sec(1) /* for what runs when this ends */
-#define LOOK       apr_time_from_msec(10)
+#define POLL_INTERVAL apr_time_from_msec(10)
 #define QUEUE_MAX  1000 /* events that wait; more are dropped, with a word */
 #define KILLED_MAX 8    /* programs that do not end though they were killed */
 
@@ -58,6 +58,7 @@ staple_command_t *staple_command_make(apr_pool_t *p, server_rec *s,
 static const char *const *environment(apr_pool_t *p,
                                       const staple_eventlog_entry_t *entry)
 {
+    const staple_report_t *report = entry->report;
     const staple_generation_cert_t *cert = entry->cert;
     const char *server = cert != NULL && cert->servers->nelts > 0
                              ? staple_generation_server(cert, 0)
@@ -67,18 +68,18 @@ static const char *const *environment(apr_pool_t *p,
 
     env[n++] = "PATH=/usr/local/bin:/usr/bin:/bin";
     env[n++] = apr_pstrcat(p, "OCSP_STAPLE_EVENT=",
-                           staple_event_name(entry->event), NULL);
+                           staple_event_name(report->event), NULL);
     env[n++] = apr_pstrcat(p, "OCSP_STAPLE_REASON=",
-                           staple_reason_name(entry->reason), NULL);
+                           staple_reason_name(report->reason), NULL);
     env[n++] = apr_pstrcat(p, "OCSP_STAPLE_RESPONDER=",
-                           entry->responder != NULL ? entry->responder : "",
+                           report->url != NULL ? report->url : "",
                            NULL);
     if (cert != NULL) {
         env[n++] = apr_pstrcat(
             p, "OCSP_STAPLE_STATE=",
             staple_state_name((staple_state_e)cert->record.state), NULL);
         env[n++] = apr_pstrcat(p, "OCSP_STAPLE_PREVIOUS_STATE=",
-                               staple_state_name(entry->before), NULL);
+                               staple_state_name(report->before), NULL);
         env[n++] = apr_pstrcat(p, "OCSP_STAPLE_SUBJECT=", cert->cert->subject,
                                NULL);
         env[n++] = apr_pstrcat(p, "OCSP_STAPLE_SERIAL=", cert->cert->serial,
@@ -247,7 +248,7 @@ static void end_by_force(staple_command_t *command)
     kill(command->pid, SIGKILL);
     command->killed[i] = command->pid;
     command->pid = 0;
-    complain(command, 0, "killed, as it ran for more than seconds:",
+    complain(command, 0, "killed: it ran longer than its limit, in seconds",
              (int)apr_time_sec(TIME_LIMIT));
 }
 
@@ -281,7 +282,7 @@ static void look_after(staple_command_t *command, apr_time_t now)
 int staple_command_step(staple_command_t *command, apr_time_t now)
 {
     if (command->dropped > 0) {
-        complain(command, 0, "too many events wait; dropped",
+        complain(command, 0, "too many events are waiting; events dropped:",
                  (int)command->dropped);
         command->dropped = 0;
     }
@@ -307,7 +308,7 @@ void staple_command_end(staple_command_t *command)
     command->has_ended = 1;
     while (!staple_clock_is_over(began, LAST_WAIT, now)
            && staple_command_step(command, now)) {
-        apr_sleep(LOOK);
+        apr_sleep(POLL_INTERVAL);
         now = apr_time_now();
     }
     for (pending = command->first; pending != NULL; pending = pending->next) {

@@ -31,11 +31,11 @@ static void tell_waiting(staple_eventlog_t *log, apr_status_t why)
         log->is_told = 1;
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, log->server,
                      STAPLE_LOGNO(0140)
-                     "OCSPStapleEventLog %s: %s: events wait for it, up to %d "
-                     "KiB of them",
+                     "OCSPStapleEventLog %s: %s: up to %d KiB of events are "
+                     "kept until it is read",
                      log->name,
-                     why == EPIPE ? "nobody reads it"
-                                  : "whoever reads it has stopped",
+                     why == EPIPE ? "it has no reader"
+                                  : "its reader has stopped reading",
                      STAPLE_SINK_ROOM / 1024);
     }
 }
@@ -156,7 +156,8 @@ static void add_cert(json_t *object, apr_pool_t *p,
 
     add_text(object, "state",
              staple_state_name((staple_state_e)record->state));
-    add_text(object, "previous_state", staple_state_name(entry->before));
+    add_text(object, "previous_state",
+             staple_state_name(entry->report->before));
     json_object_set_new(object, "certificate", identity(p, cert->cert));
     add_text(object, "issuer", cert->cert->issuer->subject);
     json_object_set_new(object, "is_issuer", json_boolean(cert->is_issuer));
@@ -181,21 +182,22 @@ static void add_cert(json_t *object, apr_pool_t *p,
 static const char *make_line(apr_pool_t *p,
                              const staple_eventlog_entry_t *entry, int servers)
 {
+    const staple_report_t *report = entry->report;
     json_t *object = json_object();
     const char *line = NULL;
     char *text;
 
-    add_time(object, "time", entry->at);
-    add_text(object, "event", staple_event_name(entry->event));
+    add_time(object, "time", report->at);
+    add_text(object, "event", staple_event_name(report->event));
     json_object_set_new(object, "significant",
                         json_boolean(entry->is_significant));
     if (entry->cert != NULL) {
         add_cert(object, p, entry, servers);
     }
-    add_text(object, "responder", entry->responder);
-    if (entry->reason != STAPLE_OK) {
-        add_text(object, "reason", staple_reason_name(entry->reason));
-        add_text(object, "detail", entry->detail);
+    add_text(object, "responder", report->url);
+    if (report->reason != STAPLE_OK) {
+        add_text(object, "reason", staple_reason_name(report->reason));
+        add_text(object, "detail", report->detail);
     }
     text = json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII);
     if (text != NULL) {
@@ -263,8 +265,8 @@ void staple_eventlog_step(staple_eventlog_t *log)
     }
     ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, log->server,
                  STAPLE_LOGNO(0141)
-                 "OCSPStapleEventLog %s: it is read, and what waited is "
-                 "written; %u events were lost meanwhile",
+                 "OCSPStapleEventLog %s: it is read, and the waiting events "
+                 "have been written; %u events were lost meanwhile",
                  log->name, log->lost);
     log->is_told = 0;
     log->lost = 0;
@@ -282,8 +284,8 @@ void staple_eventlog_end(staple_eventlog_t *log)
     if (waiting + log->lost > 0) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, log->server,
                      STAPLE_LOGNO(0142)
-                     "OCSPStapleEventLog %s: %u events are not in it, as "
-                     "nobody read it until this process ended",
+                     "OCSPStapleEventLog %s: %u events were not written, as it "
+                     "was not read before this process ended",
                      log->name, waiting + log->lost);
     }
     log->sink = NULL; /* once, and nothing after it */

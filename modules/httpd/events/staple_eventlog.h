@@ -7,17 +7,14 @@
 /* OCSPStapleEventLog; NULL: there is none, and nothing is done. */
 typedef struct staple_eventlog_t staple_eventlog_t;
 
-/* An event with all that people and programs want to know of it. */
+/* An event (STAPLE_REPORT_EVENT) with all that people and programs want to know
+ * of it. */
 typedef struct staple_eventlog_entry_t {
-    staple_event_e event;
+    const staple_report_t *report;
     int is_significant;
-    apr_time_t at;
-    staple_state_e before;
     const staple_generation_cert_t *cert; /* NULL: an event of a responder */
-    const staple_generation_cert_t *revoked_issuer; /* why issuer-revoked, or NULL */
-    staple_reason_e reason;
-    const char *detail;             /* never NULL */
-    const char *responder;          /* URL, or NULL */
+    /* why issuer-revoked, or NULL */
+    const staple_generation_cert_t *revoked_issuer;
 } staple_eventlog_entry_t;
 
 /* open_logs hook: opens OCSPStapleEventLog as httpd opens its own logs, again

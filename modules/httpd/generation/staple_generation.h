@@ -49,9 +49,9 @@ typedef struct staple_generation_t {
     apr_time_t started_at;
     /* in shared memory; NULL: there is no certificate to look at */
     staple_cache_t *cache;
-    staple_scoreboard_block_t *board;
+    staple_scoreboard_block_t *scoreboard;
     staple_known_t *known; /* of responders */
-    staple_dirty_t *ledger;
+    staple_dirty_t *dirty;
     const char *store;            /* OCSPStapleStore; NULL: none */
     apr_proc_mutex_t *store_lock; /* of the one that restores */
     struct staple_shared_t *shared;      /* OCSPStapleShared; NULL: none */
@@ -64,17 +64,25 @@ typedef struct staple_generation_t {
 /* This generation; never NULL after pre_config. */
 staple_generation_t *staple_generation_get(void);
 
+/* Certificate `index` of those to keep fresh. */
+static inline const staple_refresh_cert_t *
+staple_generation_entry(const staple_generation_t *generation,
+                        apr_uint32_t index)
+{
+    return &APR_ARRAY_IDX(generation->certs, (int)index, staple_refresh_cert_t);
+}
+
 /* Begins a new one, which has nothing.  Runs in: parent, pre_config. */
 void staple_generation_begin(apr_pool_t *pconf);
 
-/* Names the servers of each certificate in view->names, each name once, in
- * their order, and the certificates of each in view->by_server.  Runs in:
- * parent, post_config. */
-void staple_generation_name_servers(staple_generation_t *view, apr_pool_t *pconf,
-                              apr_pool_t *ptemp);
+/* Names the servers of each certificate in generation->names, each name once,
+ * in their order, and the certificates of each in generation->by_server.  Runs
+ * in: parent, post_config. */
+void staple_generation_name_servers(staple_generation_t *generation,
+                                    apr_pool_t *pconf, apr_pool_t *ptemp);
 
 /* Number of certificates to show: those looked after, then the disabled. */
-apr_uint32_t staple_generation_count(const staple_generation_t *view);
+apr_uint32_t staple_generation_count(const staple_generation_t *generation);
 
 /* The certificate of an index, what is known of it now, and derived facts.
  * The state is never good without a usable response, also where no refresher
@@ -93,10 +101,12 @@ typedef struct staple_generation_cert_t {
 } staple_generation_cert_t;
 
 /* Returns 1, or 0 for a bad index. */
-int staple_generation_cert(staple_generation_cert_t *cert, const staple_generation_t *view,
-                     apr_uint32_t index, apr_time_t now);
+int staple_generation_cert(staple_generation_cert_t *cert,
+                           const staple_generation_t *generation,
+                           apr_uint32_t index, apr_time_t now);
 
 /* The name of server number `i` of a certificate. */
-const char *staple_generation_server(const staple_generation_cert_t *cert, int i);
+const char *staple_generation_server(const staple_generation_cert_t *cert,
+                                     int i);
 
 #endif

@@ -44,6 +44,16 @@ void staple_register_begin(apr_pool_t *pconf)
     registry.disabled = apr_array_make(pconf, 4, sizeof(staple_disabled_t));
 }
 
+static staple_refresh_cert_t *entry_at(int index)
+{
+    return &APR_ARRAY_IDX(registry.certs, index, staple_refresh_cert_t);
+}
+
+static apr_array_header_t *servers_of(int index)
+{
+    return APR_ARRAY_IDX(registry.servers, index, apr_array_header_t *);
+}
+
 /* httpd reads its configuration twice at start-up, and throws away what came
  * of the first time: once is enough to read certificates and to complain. */
 static int is_rehearsal(void)
@@ -121,8 +131,7 @@ static int may_help(const seen_t *seen, const staple_policy_t *policy)
  * one that leaves nobody to ask. */
 static void prefer_policy(const seen_t *seen, const staple_policy_t *policy)
 {
-    staple_refresh_cert_t *entry = &APR_ARRAY_IDX(registry.certs, seen->index,
-                                                  staple_refresh_cert_t);
+    staple_refresh_cert_t *entry = entry_at(seen->index);
 
     if (policy->files != NULL
         || staple_responder_attempts(entry->cert, policy) > 0) {
@@ -151,10 +160,9 @@ static void tell_wrong_issuer(const staple_cert_t *cert,
 static void prefer_issuer(server_rec *s, apr_pool_t *p, seen_t *seen,
                           const char *pem)
 {
-    staple_refresh_cert_t *entry = &APR_ARRAY_IDX(registry.certs, seen->index,
-                                                  staple_refresh_cert_t);
+    staple_refresh_cert_t *entry = entry_at(seen->index);
     const server_rec *first = APR_ARRAY_IDX(
-        APR_ARRAY_IDX(registry.servers, seen->index, apr_array_header_t *), 0,
+        servers_of(seen->index), 0,
         server_rec *);
     const staple_issuer_t *issuer =
         staple_cert_issuer(registry.issuers, pem, strlen(pem));
@@ -213,8 +221,7 @@ static void order_servers(apr_array_header_t *servers)
 /* Server s uses certificate `index` (or one below it). */
 static void add_server(int index, server_rec *s)
 {
-    append_server(APR_ARRAY_IDX(registry.servers, index, apr_array_header_t *),
-                  s);
+    append_server(servers_of(index), s);
 }
 
 /* ---- certificates to staple ---- */
@@ -258,9 +265,7 @@ static staple_reason_e register_certificate(const staple_policy_t *policy,
 
 static void warn_of_refused_urls(server_rec *s, const seen_t *seen)
 {
-    const staple_cert_t *cert = APR_ARRAY_IDX(registry.certs, seen->index,
-                                              staple_refresh_cert_t)
-                                    .cert;
+    const staple_cert_t *cert = entry_at(seen->index)->cert;
 
     if (cert->refused_url_count > 0) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
@@ -352,8 +357,7 @@ static int follow_issuer(server_rec *s, apr_pool_t *p, X509 *issuer,
     }
     seen = find(&key);
     if (seen != NULL && seen->index >= 0) {
-        staple_refresh_cert_t *entry = &APR_ARRAY_IDX(
-            registry.certs, seen->index, staple_refresh_cert_t);
+        staple_refresh_cert_t *entry = entry_at(seen->index);
 
         entry->policy = entry->is_issuer ? policy : entry->policy;
         return seen->index;
@@ -399,7 +403,7 @@ static int has_ocsp_url(X509 *x509)
 static void wait_for(int index, X509 *issuer)
 {
     const staple_refresh_cert_t *entry =
-        &APR_ARRAY_IDX(registry.certs, index, staple_refresh_cert_t);
+        entry_at(index);
     seen_t *seen = find(&entry->cert->key);
     staple_key_t key;
 
@@ -417,8 +421,7 @@ static void end_waits(apr_pool_t *p)
          i = apr_hash_next(i)) {
         const seen_t *seen = apr_hash_this_val(i);
         staple_refresh_cert_t *entry =
-            seen->index >= 0 ? &APR_ARRAY_IDX(registry.certs, seen->index,
-                                              staple_refresh_cert_t)
+            seen->index >= 0 ? entry_at(seen->index)
                              : NULL;
         const apr_array_header_t *servers;
         int k;
@@ -429,7 +432,7 @@ static void end_waits(apr_pool_t *p)
         }
         entry->above = (apr_uint32_t)seen->waits_for->index + 1;
         servers =
-            APR_ARRAY_IDX(registry.servers, seen->index, apr_array_header_t *);
+            servers_of(seen->index);
         for (k = 0; k < servers->nelts; k++) {
             add_server(seen->waits_for->index,
                        APR_ARRAY_IDX(servers, k, server_rec *));
@@ -442,8 +445,7 @@ static void end_waits(apr_pool_t *p)
 static void follow_issuers(server_rec *s, apr_pool_t *p, int index,
                            const staple_chain_t *chain)
 {
-    X509 *issuer = APR_ARRAY_IDX(registry.certs, index, staple_refresh_cert_t)
-                       .cert->issuer->x509;
+    X509 *issuer = entry_at(index)->cert->issuer->x509;
     int depth;
 
     for (depth = 0; issuer != NULL && depth < MAX_DEPTH; depth++) {
@@ -455,7 +457,7 @@ static void follow_issuers(server_rec *s, apr_pool_t *p, int index,
             issuer_index = follow_issuer(s, p, issuer, above);
         }
         if (issuer_index >= 0 && issuer_index != index) {
-            APR_ARRAY_IDX(registry.certs, index, staple_refresh_cert_t).above
+            entry_at(index)->above
                 = (apr_uint32_t)issuer_index + 1;
             add_server(issuer_index, s);
             index = issuer_index;
@@ -627,8 +629,8 @@ static void tell_differences(apr_pool_t *p, const staple_refresh_cert_t *entry,
     if (other != NULL && holds != NULL) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, holds,
                      STAPLE_LOGNO(0012)
-                     "certificate \"%s\": the settings of server %s hold for "
-                     "it, not those of server %s%s, which says otherwise in %s",
+                     "certificate \"%s\": the settings of server %s apply "
+                     "to it, not those of server %s%s, which differs in %s",
                      entry->cert->subject, staple_config_place(p, holds),
                      staple_config_place(p, other),
                      more > 0 ? apr_psprintf(p, " (and of %d more)", more) : "",
@@ -643,9 +645,9 @@ void staple_register_finish(staple_generation_t *generation, apr_pool_t *ptemp)
     end_waits(ptemp);
     for (i = 0; i < registry.servers->nelts; i++) {
         const staple_refresh_cert_t *entry =
-            &APR_ARRAY_IDX(registry.certs, i, staple_refresh_cert_t);
+            entry_at(i);
         apr_array_header_t *servers =
-            APR_ARRAY_IDX(registry.servers, i, apr_array_header_t *);
+            servers_of(i);
 
         order_servers(servers);
         if (!entry->is_issuer) {

@@ -12,19 +12,20 @@
 int staple_snapshot_cert(staple_snapshot_cert_t *cert,
                          const staple_snapshot_t *snapshot, apr_uint32_t index)
 {
-    const staple_record_t *record = &cert->view.record;
+    const staple_record_t *record = &cert->base.record;
     apr_interval_time_t life;
 
     if (index >= snapshot->count
-        || !staple_generation_cert(&cert->view, snapshot->view, index,
+        || !staple_generation_cert(&cert->base, snapshot->generation, index,
                              snapshot->now)) {
         return 0;
     }
-    cert->tally = staple_scoreboard_tally(snapshot->view->board, index);
+    cert->tally =
+        staple_scoreboard_tally(snapshot->generation->scoreboard, index);
     cert->conditions = staple_state_conditions(
-        (staple_state_e)record->state, cert->view.is_stale,
-        cert->view.policy->exclude | cert->view.early,
-        cert->view.is_must_staple_unserved);
+        (staple_state_e)record->state, cert->base.is_stale,
+        cert->base.policy->exclude | cert->base.early,
+        cert->base.is_must_staple_unserved);
     life = record->use_until - record->this_update;
     cert->life = record->der_len == 0 || record->use_until <= snapshot->now
                          || life <= 0
@@ -38,23 +39,23 @@ int staple_snapshot_cert(staple_snapshot_cert_t *cert,
 const char *staple_snapshot_responder(const staple_snapshot_cert_t *cert,
                                       unsigned number)
 {
-    const staple_policy_t *policy = cert->view.policy;
+    const staple_policy_t *policy = cert->base.policy;
     unsigned attempt = 0;
     int by_get;
 
     if (policy->no_network
-        || cert->view.record.state == STAPLE_STATE_DISABLED) {
+        || cert->base.record.state == STAPLE_STATE_DISABLED) {
         return NULL;
     }
     while (number-- > 0) {
         attempt = staple_responder_next_url(policy, attempt);
     }
-    return staple_responder_attempt(&by_get, cert->view.cert, policy, attempt);
+    return staple_responder_attempt(&by_get, cert->base.cert, policy, attempt);
 }
 
 const char *staple_snapshot_revocation(const staple_snapshot_cert_t *cert)
 {
-    const staple_record_t *record = &cert->view.record;
+    const staple_record_t *record = &cert->base.record;
 
     return staple_record_says_revoked(record)
                ? staple_verify_crl_reason(record->revocation_reason)
@@ -66,7 +67,7 @@ const char *staple_snapshot_revocation(const staple_snapshot_cert_t *cert)
 static void count_cert(staple_snapshot_t *snapshot,
                        const staple_snapshot_cert_t *cert)
 {
-    const staple_record_t *record = &cert->view.record;
+    const staple_record_t *record = &cert->base.record;
     int i;
 
     if (record->state < STAPLE_STATE_COUNT) {
@@ -79,8 +80,8 @@ static void count_cert(staple_snapshot_t *snapshot,
         snapshot->conditions[i] += cert->conditions >> i & 1;
     }
     snapshot->significant += cert->conditions != 0;
-    snapshot->issuers += cert->view.is_issuer != 0;
-    snapshot->stale += cert->view.is_stale != 0;
+    snapshot->issuers += cert->base.is_issuer != 0;
+    snapshot->stale += cert->base.is_stale != 0;
     snapshot->refused += record->state == STAPLE_STATE_DISABLED
                          && record->reason != STAPLE_OK;
     snapshot->served += cert->tally.served;
@@ -91,8 +92,8 @@ static void count_cert(staple_snapshot_t *snapshot,
             || record->use_until < snapshot->first_end)) {
         snapshot->first_end = record->use_until;
     }
-    if (cert->view.score < snapshot->score) {
-        snapshot->score = cert->view.score;
+    if (cert->base.score < snapshot->score) {
+        snapshot->score = cert->base.score;
     }
 }
 
@@ -117,19 +118,19 @@ static staple_snapshot_server_t *find_server(apr_hash_t *by_name,
 static void count_servers(apr_hash_t *by_name,
                           const staple_snapshot_cert_t *cert)
 {
-    staple_state_e state = (staple_state_e)cert->view.record.state;
+    staple_state_e state = (staple_state_e)cert->base.record.state;
     int i;
 
-    if (cert->view.is_issuer) {
+    if (cert->base.is_issuer) {
         return;
     }
-    for (i = 0; i < cert->view.servers->nelts; i++) {
+    for (i = 0; i < cert->base.servers->nelts; i++) {
         staple_snapshot_server_t *server = find_server(
-            by_name, staple_generation_server(&cert->view, i));
+            by_name, staple_generation_server(&cert->base, i));
 
         server->certificates++;
-        if (cert->view.score < server->score) {
-            server->score = cert->view.score;
+        if (cert->base.score < server->score) {
+            server->score = cert->base.score;
         }
         if (state == STAPLE_STATE_REVOKED
             || (state == STAPLE_STATE_ISSUER_REVOKED
@@ -183,12 +184,13 @@ const staple_snapshot_t *staple_snapshot_take(apr_pool_t *p)
     staple_snapshot_cert_t cert;
     apr_uint32_t i;
 
-    snapshot->view = staple_generation_get();
+    snapshot->generation = staple_generation_get();
     snapshot->now = apr_time_now();
     snapshot->score = BEST_SCORE;
-    if (snapshot->view->cache != NULL) {
-        snapshot->count = staple_generation_count(snapshot->view);
-        staple_scoreboard_get(&snapshot->board, snapshot->view->board);
+    if (snapshot->generation->cache != NULL) {
+        snapshot->count = staple_generation_count(snapshot->generation);
+        staple_scoreboard_get(&snapshot->board,
+                              snapshot->generation->scoreboard);
         snapshot->is_running = is_running(&snapshot->board, snapshot->now);
         for (i = 0; i < snapshot->count; i++) {
             if (staple_snapshot_cert(&cert, snapshot, i)) {
@@ -245,7 +247,7 @@ static void add_certificates(apr_array_header_t *list,
         add(list, (staple_figure_t){
                       .metric = "significant", .type = GAUGE,
                       .help = "Certificates with a condition that "
-                              "OCSPStapleLogExclude does not take out.",
+                              "OCSPStapleLogExclude does not exclude.",
                       .label = "condition",
                       .value_of_label = staple_condition_name(
                           (staple_condition_e)i),
@@ -301,7 +303,8 @@ static void add_refresher(apr_array_header_t *list,
     add_one(list, "requests_in_flight", GAUGE, "requests in flight",
             board->in_flight, "HTTP requests that wait for their answer.");
     add_time(list, "last_round_timestamp_seconds", board->last_round_at,
-             "When the refresher last looked at who is due.");
+             "When the refresher last looked for certificates that are "
+             "due.");
     add_time(list, "next_due_timestamp_seconds", board->next_due_at,
              "When the next certificate is due.");
     add_time(list, "first_end_timestamp_seconds", snapshot->first_end,

@@ -20,7 +20,7 @@ typedef struct staple_snapshot_server_t {
 /* Everything but the certificates, which are looked at one by one: there may
  * be ten thousand. */
 typedef struct staple_snapshot_t {
-    const staple_generation_t *view;
+    const staple_generation_t *generation;
     apr_time_t now;
     staple_scoreboard_t board;
     int is_running;        /* the refresher showed itself lately */
@@ -45,7 +45,7 @@ const staple_snapshot_t *staple_snapshot_take(apr_pool_t *p);
 
 /* One certificate as it is shown. */
 typedef struct staple_snapshot_cert_t {
-    staple_generation_cert_t view;
+    staple_generation_cert_t base;
     staple_tally_t tally;
     unsigned conditions; /* significant: bits 1 << staple_condition_e */
     int life;            /* percent of the staple's life that is left */
@@ -65,7 +65,8 @@ const char *staple_snapshot_responder(const staple_snapshot_cert_t *cert,
  * spelling; NULL: it does not, or none is held. */
 const char *staple_snapshot_revocation(const staple_snapshot_cert_t *cert);
 
-/* One figure of the totals, for metrics and mod_status.  Those of one metric stand together. */
+/* One figure of the totals, for metrics and mod_status.  Those of one metric
+ * stand together. */
 typedef struct staple_figure_t {
     const char *metric; /* without "ocspstaple_" */
     const char *type;   /* "gauge" or "counter" */

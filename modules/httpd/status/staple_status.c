@@ -50,7 +50,7 @@ static int show(request_rec *r, const staple_status_query_t *query)
             return OK;
         }
     }
-    return refuse(r, "format is none of: html, json, prometheus");
+    return refuse(r, "format must be one of: html, json, prometheus");
 }
 
 /* ---- who opened the page ---- */

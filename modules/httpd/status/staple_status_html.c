@@ -65,7 +65,8 @@ static void put_detail(request_rec *r, const char *name, const char *text)
     ap_rputs("</dd>", r);
 }
 
-static void put_server_names(request_rec *r, const staple_generation_cert_t *cert)
+static void put_server_names(request_rec *r,
+                             const staple_generation_cert_t *cert)
 {
     int i;
 
@@ -83,7 +84,7 @@ static void put_server_names(request_rec *r, const staple_generation_cert_t *cer
 static void put_certificate(request_rec *r, const staple_snapshot_cert_t *cert,
                             apr_time_t now)
 {
-    const staple_cert_t *it = cert->view.cert;
+    const staple_cert_t *it = cert->base.cert;
     char instant[STAPLE_TEXT_SIZE];
     const char *url;
     unsigned i;
@@ -92,13 +93,13 @@ static void put_certificate(request_rec *r, const staple_snapshot_cert_t *cert,
     ap_rputs("<span class=\"name\">", r);
     put_text(r, it->subject);
     ap_rputs("</span>", r);
-    if (cert->view.is_issuer) {
+    if (cert->base.is_issuer) {
         ap_rputs(" <b class=\"mark\">issuer</b>", r);
     }
     if (it->must_staple) {
         ap_rputs(" <b class=\"mark\">must-staple</b>", r);
     }
-    put_server_names(r, &cert->view);
+    put_server_names(r, &cert->base);
     ap_rputs("<details><summary>details</summary><dl>", r);
     put_detail(r, "serial", it->serial);
     put_detail(r, "issuer", it->issuer->subject);
@@ -107,10 +108,10 @@ static void put_certificate(request_rec *r, const staple_snapshot_cert_t *cert,
     put_detail(r, "SHA-1",
                staple_cert_hex(r->pool, it->key.bytes, sizeof(it->key.bytes)));
     put_detail(r, "expires", staple_text_time(instant, it->not_after));
-    if (cert->view.record.state_reason != STAPLE_OK) {
-        put_detail(r, "state because",
+    if (cert->base.record.state_reason != STAPLE_OK) {
+        put_detail(r, "reason of the state",
                    staple_reason_sentence(
-                       (staple_reason_e)cert->view.record.state_reason));
+                       (staple_reason_e)cert->base.record.state_reason));
     }
     for (i = 0; (url = staple_snapshot_responder(cert, i)) != NULL; i++) {
         put_detail(r, "responder", url);
@@ -128,9 +129,9 @@ static apr_int64_t rank_state(const staple_snapshot_cert_t *cert)
         [STAPLE_STATE_PENDING] = 5,     [STAPLE_STATE_GOOD] = 6,
         [STAPLE_STATE_DISABLED] = 7,
     };
-    int rank = ranks[cert->view.record.state % STAPLE_STATE_COUNT];
+    int rank = ranks[cert->base.record.state % STAPLE_STATE_COUNT];
 
-    if (cert->view.is_stale && rank > 4) {
+    if (cert->base.is_stale && rank > 4) {
         rank = 4;
     }
     return rank - (cert->conditions != 0 ? 10 : 0);
@@ -142,8 +143,8 @@ static void put_state(request_rec *r, const staple_snapshot_cert_t *cert,
     const char *reason = staple_snapshot_revocation(cert);
     char text[STAPLE_CONDITIONS_SIZE];
 
-    put_state_name(r, (staple_state_e)cert->view.record.state);
-    if (cert->view.is_stale) {
+    put_state_name(r, (staple_state_e)cert->base.record.state);
+    if (cert->base.is_stale) {
         ap_rputs(" <b class=\"state stale\">stale</b>", r);
     }
     if (cert->conditions != 0) {
@@ -152,18 +153,18 @@ static void put_state(request_rec *r, const staple_snapshot_cert_t *cert,
     }
     if (reason != NULL) {
         ap_rputs("<span class=\"sub\">revoked ", r);
-        put_time(r, cert->view.record.revoked_at, now);
+        put_time(r, cert->base.record.revoked_at, now);
         ap_rprintf(r, ": %s</span>", reason);
     }
-    if (cert->view.record.state == STAPLE_STATE_DISABLED
-        && cert->view.record.state_reason != STAPLE_OK) {
+    if (cert->base.record.state == STAPLE_STATE_DISABLED
+        && cert->base.record.state_reason != STAPLE_OK) {
         ap_rprintf(r, "<span class=\"sub\">%s</span>",
                    staple_reason_sentence(
-                       (staple_reason_e)cert->view.record.state_reason));
+                       (staple_reason_e)cert->base.record.state_reason));
     }
-    if (cert->view.record.state_since != 0) {
+    if (cert->base.record.state_since != 0) {
         ap_rputs("<span class=\"sub\">since ", r);
-        put_time(r, cert->view.record.state_since, now);
+        put_time(r, cert->base.record.state_since, now);
         ap_rputs("</span>", r);
     }
 }
@@ -172,13 +173,13 @@ static void put_state(request_rec *r, const staple_snapshot_cert_t *cert,
 
 static apr_int64_t rank_staple(const staple_snapshot_cert_t *cert)
 {
-    return cert->view.record.der_len > 0 ? cert->view.record.use_until : 0;
+    return cert->base.record.der_len > 0 ? cert->base.record.use_until : 0;
 }
 
 static void put_staple(request_rec *r, const staple_snapshot_cert_t *cert,
                        apr_time_t now)
 {
-    const staple_record_t *record = &cert->view.record;
+    const staple_record_t *record = &cert->base.record;
 
     if (record->der_len == 0) {
         ap_rputs("<span class=\"none\">none held</span>", r);
@@ -189,7 +190,7 @@ static void put_staple(request_rec *r, const staple_snapshot_cert_t *cert,
                "optimum=\"100\" value=\"%d\" aria-label=\"life left\">%d "
                "%%</meter>",
                LIFE_LOW, LIFE_LOW, cert->life, cert->life);
-    ap_rputs(cert->view.is_stale ? "<span class=\"sub\">ran out "
+    ap_rputs(cert->base.is_stale ? "<span class=\"sub\">ran out "
                                  : "<span class=\"sub\">ends ",
              r);
     put_time(r, record->use_until, now);
@@ -201,19 +202,19 @@ static void put_staple(request_rec *r, const staple_snapshot_cert_t *cert,
 
 static apr_int64_t rank_next(const staple_snapshot_cert_t *cert)
 {
-    return cert->view.record.next_at;
+    return cert->base.record.next_at;
 }
 
 static void put_next(request_rec *r, const staple_snapshot_cert_t *cert,
                      apr_time_t now)
 {
-    const staple_record_t *record = &cert->view.record;
+    const staple_record_t *record = &cert->base.record;
 
     if (record->state == STAPLE_STATE_ISSUER_REVOKED) {
         ap_rputs("stopped: the issuer is revoked", r);
     }
     else if (record->state == STAPLE_STATE_DISABLED) {
-        ap_rputs("nobody is asked", r);
+        ap_rputs("no requests are made", r);
     }
     else if (record->next_at <= now) {
         ap_rputs("now", r);
@@ -228,15 +229,15 @@ static void put_next(request_rec *r, const staple_snapshot_cert_t *cert,
 
 static apr_int64_t rank_error(const staple_snapshot_cert_t *cert)
 {
-    return cert->view.record.reason == STAPLE_OK
+    return cert->base.record.reason == STAPLE_OK
                ? 1
-               : -(apr_int64_t)cert->view.record.failures;
+               : -(apr_int64_t)cert->base.record.failures;
 }
 
 static void put_error(request_rec *r, const staple_snapshot_cert_t *cert,
                       apr_time_t now)
 {
-    const staple_record_t *record = &cert->view.record;
+    const staple_record_t *record = &cert->base.record;
 
     if (record->reason == STAPLE_OK) {
         ap_rputs("<span class=\"none\">none</span>", r);
@@ -277,14 +278,14 @@ static void put_handshakes(request_rec *r, const staple_snapshot_cert_t *cert,
 
 static apr_int64_t rank_score(const staple_snapshot_cert_t *cert)
 {
-    return cert->view.score;
+    return cert->base.score;
 }
 
 static void put_score(request_rec *r, const staple_snapshot_cert_t *cert,
                       apr_time_t now)
 {
     (void)now;
-    put_tenths(r, cert->view.score);
+    put_tenths(r, cert->base.score);
 }
 
 /* The columns of a certificate. */
@@ -324,8 +325,8 @@ static const char *set_sort(staple_status_query_t *query, const char *value)
             return NULL;
         }
     }
-    return "sort is none of: subject, state, staple, next, error, handshakes, "
-           "score";
+    return "sort must be one of: subject, state, staple, next, error, "
+           "handshakes, score";
 }
 
 static const char *set_order(staple_status_query_t *query, const char *value)
@@ -333,7 +334,7 @@ static const char *set_order(staple_status_query_t *query, const char *value)
     query->is_reversed = strcmp(value, "desc") == 0;
     return query->is_reversed || strcmp(value, "asc") == 0
                ? NULL
-               : "order is none of: asc, desc";
+               : "order must be one of: asc, desc";
 }
 
 static const char *set_page(staple_status_query_t *query, const char *value)
@@ -341,7 +342,7 @@ static const char *set_page(staple_status_query_t *query, const char *value)
     apr_int64_t page;
 
     if (!staple_parse_number(&page, value, 1, MAX_PAGE)) {
-        return "page is not a whole number from 1 to 1000000";
+        return "page must be a whole number from 1 to 1000000";
     }
     query->page = (apr_uint32_t)page;
     return NULL;
@@ -357,7 +358,7 @@ static const char *set_state(staple_status_query_t *query, const char *value)
             return NULL;
         }
     }
-    return "state is none of: pending, good, revoked, unknown, "
+    return "state must be one of: pending, good, revoked, unknown, "
            "issuer-revoked, unavailable, disabled";
 }
 
@@ -395,7 +396,7 @@ static const char *read_argument(staple_status_query_t *query, char *text)
     }
     *value++ = '\0';
     if (ap_unescape_urlencoded(value) != OK) {
-        return "the query is not well escaped";
+        return "the query is not properly escaped";
     }
     for (i = 0; i < ARGUMENTS; i++) {
         if (strcmp(arguments[i].name, text) == 0) {
@@ -466,14 +467,14 @@ static int is_asked_for(const staple_status_query_t *query,
     int i;
 
     if (query->state != STAPLE_STATE_COUNT
-        && (staple_state_e)cert->view.record.state != query->state) {
+        && (staple_state_e)cert->base.record.state != query->state) {
         return 0;
     }
     found = query->find[0] == '\0'
-            || has(cert->view.cert->subject, query->find)
-            || has(cert->view.cert->serial, query->find);
-    for (i = 0; i < cert->view.servers->nelts && !found; i++) {
-        found = has(staple_generation_server(&cert->view, i), query->find);
+            || has(cert->base.cert->subject, query->find)
+            || has(cert->base.cert->serial, query->find);
+    for (i = 0; i < cert->base.servers->nelts && !found; i++) {
+        found = has(staple_generation_server(&cert->base, i), query->find);
     }
     return found;
 }
@@ -507,7 +508,7 @@ static const apr_array_header_t *pick(apr_pool_t *p,
             && is_asked_for(query, &cert)) {
             picked[count++] = (picked_t){
                 query->sort->rank != NULL ? query->sort->rank(&cert) : 0,
-                cert.view.cert->subject, i};
+                cert.base.cert->subject, i};
         }
     }
     qsort(picked, count, sizeof(*picked), compare);
@@ -568,7 +569,7 @@ static void put_verdict(request_rec *r, const staple_snapshot_t *snapshot)
                             + snapshot->refused;
 
     if (snapshot->count == 0) {
-        ap_rputs("<p class=\"verdict warn\">No certificate is looked after."
+        ap_rputs("<p class=\"verdict warn\">There is no certificate to staple."
                  "</p>\n", r);
         return;
     }
@@ -614,7 +615,7 @@ static void put_refresher(request_rec *r, const staple_snapshot_t *snapshot)
     }
     ap_rprintf(r,
                "<p class=\"line\">Refresher: process %" APR_INT64_T_FMT
-               ", last look ",
+               ", last round ",
                board->pid);
     put_time(r, board->last_round_at, snapshot->now);
     ap_rputs(", next due ", r);
@@ -754,7 +755,7 @@ static void put_certificates(request_rec *r, const staple_snapshot_t *snapshot,
     put_form(r, query);
     last = last < count ? last : count;
     if (first >= count) {
-        ap_rputs("<p class=\"line\">There is none here.</p>\n", r);
+        ap_rputs("<p class=\"line\">No certificate matches.</p>\n", r);
         return;
     }
     ap_rputs("<table class=\"sorts\"" TABLE_ROLE, r);
@@ -871,7 +872,7 @@ static void put_responders(request_rec *r, const staple_scoreboard_t *board)
 
     ap_rputs("<h2>Responders</h2>\n", r);
     if (board->responder_count == 0) {
-        ap_rputs("<p class=\"line\">None was asked yet.</p>\n", r);
+        ap_rputs("<p class=\"line\">No responder has been asked yet.</p>\n", r);
         return;
     }
     put_heads(r, titles, 5);
@@ -904,8 +905,8 @@ void staple_status_html(request_rec *r, const staple_snapshot_t *snapshot,
     put_servers(r, snapshot->servers);
     put_responders(r, &snapshot->board);
     ap_rprintf(r,
-               "</main><footer>As of %s. The same for programs: "
-               "<a href=\"?format=json\">JSON</a>, "
+               "</main><footer>As of %s. Also as "
+               "<a href=\"?format=json\">JSON</a> and "
                "<a href=\"?format=prometheus\">metrics</a>. "
                "mod_ocspstaple %s</footer></body></html>\n",
                staple_text_time(now, snapshot->now), STAPLE_VERSION);

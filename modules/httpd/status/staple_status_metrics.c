@@ -109,7 +109,8 @@ static void put_responders(request_rec *r, const staple_scoreboard_t *board)
         if (board->responder_count > 0) {
             put_head(r, columns[k].metric, columns[k].type, columns[k].help);
         }
-        for (i = 0; i < board->responder_count && i < STAPLE_SCOREBOARD_RESPONDERS;
+        for (i = 0;
+             i < board->responder_count && i < STAPLE_SCOREBOARD_RESPONDERS;
              i++) {
             if (!is_repeated(board, i)) {
                 ap_rprintf(r, "ocspstaple_%s{responder=\"", columns[k].metric);

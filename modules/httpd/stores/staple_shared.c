@@ -120,8 +120,8 @@ void staple_shared_child_init(const staple_generation_t *generation,
         &shared->mutex, apr_global_mutex_lockfile(shared->mutex), pchild);
     if (status != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, status, shared->server,
-                     STAPLE_LOGNO(0081)
-                     "OCSPStapleShared %s: no lock in this process",
+                     STAPLE_LOGNO(0081) "OCSPStapleShared %s: the lock cannot "
+                                        "be used in this process",
                      staple_config_get(shared->server)->shared);
     }
 }

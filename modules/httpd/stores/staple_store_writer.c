@@ -12,14 +12,14 @@
 #include "io/staple_store.h"
 #include "staple_store_reader.h"
 
-/* How often it looks at what is to be done. */
+/* How often there is a round: it writes what is due. */
 #define PAUSE 1 /* second */
 
-/* Records without a new staple that are written per look, at most. */
+/* Records without a new staple that are written per round, at most. */
 #define RECORDS 50
 
 /* How long it goes on when it is to end, and how long others wait for that. */
-#define LAST_LOOK apr_time_from_msec(800)
+#define LAST_ROUND apr_time_from_msec(800)
 #define LAST_WAIT apr_time_from_msec(1200)
 
 /* From one try after an error to the next. */
@@ -34,8 +34,8 @@
 
 /*
  * Its memory is nobody's pool: it may hang in the disk when the pools go.
- * What belongs to others (view, cache, log) it touches between enter() and
- * leave() only, never in a system call on the store.
+ * What belongs to others (generation, cache, log) it touches between enter()
+ * and leave() only, never in a system call on the store.
  */
 typedef struct staple_store_writer_t {
     pthread_mutex_t lock;
@@ -43,13 +43,13 @@ typedef struct staple_store_writer_t {
     int is_to_end;
     int has_ended;
     int is_abandoned;
-    const staple_generation_t *view;
+    const staple_generation_t *generation;
     /* the thread only */
     char *path;
     apr_uint32_t count;
     unsigned char (*known)[32]; /* SHA-256 of all certificates, in order */
     staple_store_t store;
-    apr_uint32_t next; /* where the last look ended */
+    apr_uint32_t next; /* where the last round ended */
     unsigned failures; /* in a row */
     apr_time_t failed_at;
     apr_interval_time_t retry_after;
@@ -63,9 +63,9 @@ typedef struct staple_store_writer_t {
     unsigned char stored[STAPLE_CODEC_MAX];
 } staple_store_writer_t;
 
-static staple_store_writer_t *get_writer(const staple_generation_t *view)
+static staple_store_writer_t *get_writer(const staple_generation_t *generation)
 {
-    return __atomic_load_n(&view->store_writer, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&generation->store_writer, __ATOMIC_ACQUIRE);
 }
 
 static void enter(staple_store_writer_t *writer)
@@ -86,11 +86,12 @@ static void leave(staple_store_writer_t *writer)
 
 /* ---- trouble ---- */
 
-static void failed(staple_store_writer_t *writer, apr_status_t status, const char *why)
+static void failed(staple_store_writer_t *writer, apr_status_t status,
+                   const char *why)
 {
     enter(writer);
-    if (staple_dirty_is_news(writer->view->ledger, 0)) {
-        staple_store_reader_complain(writer->view, status, why);
+    if (staple_dirty_is_news(writer->generation->dirty, 0)) {
+        staple_store_reader_complain(writer->generation, status, why);
     }
     leave(writer);
     writer->failed_at = apr_time_now();
@@ -102,8 +103,9 @@ static void failed(staple_store_writer_t *writer, apr_status_t status, const cha
 static void succeeded(staple_store_writer_t *writer)
 {
     enter(writer);
-    if (staple_dirty_is_news(writer->view->ledger, 1)) {
-        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, writer->view->main_server,
+    if (staple_dirty_is_news(writer->generation->dirty, 1)) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0,
+                     writer->generation->main_server,
                      STAPLE_LOGNO(0094)
                      "OCSPStapleStore %s: writing works again", writer->path);
     }
@@ -118,16 +120,16 @@ static void succeeded(staple_store_writer_t *writer)
 static apr_size_t take(staple_store_writer_t *writer, staple_stamp_t *stamp,
                        apr_uint32_t index, unsigned *records)
 {
-    const staple_generation_t *view = writer->view;
+    const staple_generation_t *generation = writer->generation;
     const staple_cert_t *cert =
-        APR_ARRAY_IDX(view->certs, (int)index, staple_refresh_cert_t).cert;
+        staple_generation_entry(generation, index)->cert;
     apr_size_t len = sizeof(writer->der);
     staple_record_t record;
 
-    if (!staple_cache_stamp(stamp, view->cache, &cert->key)) {
+    if (!staple_cache_stamp(stamp, generation->cache, &cert->key)) {
         return 0;
     }
-    switch (staple_dirty_due(view->ledger, index, stamp, apr_time_now())) {
+    switch (staple_dirty_due(generation->dirty, index, stamp, apr_time_now())) {
     case STAPLE_DIRTY_STORED:
         return 0;
     case STAPLE_DIRTY_TOO_SOON:
@@ -144,8 +146,8 @@ static apr_size_t take(staple_store_writer_t *writer, staple_stamp_t *stamp,
     case STAPLE_DIRTY_STAPLE:
         break;
     }
-    if (!staple_cache_snapshot(stamp, &record, writer->der, &len, view->cache,
-                               &cert->key)
+    if (!staple_cache_snapshot(stamp, &record, writer->der, &len,
+                               generation->cache, &cert->key)
         || (len == 0 && record.attempted_at == 0)) {
         return 0;
     }
@@ -155,7 +157,8 @@ static apr_size_t take(staple_store_writer_t *writer, staple_stamp_t *stamp,
 
 /* Writes one certificate, if that is due.  Returns 1 if it wrote it, 0 if not,
  * -1 where that failed. */
-static int save(staple_store_writer_t *writer, apr_uint32_t index, unsigned *records)
+static int save(staple_store_writer_t *writer, apr_uint32_t index,
+                unsigned *records)
 {
     unsigned char sha256[32];
     staple_stamp_t stamp;
@@ -165,8 +168,7 @@ static int save(staple_store_writer_t *writer, apr_uint32_t index, unsigned *rec
     enter(writer);
     len = take(writer, &stamp, index, records);
     memcpy(sha256,
-           APR_ARRAY_IDX(writer->view->certs, (int)index, staple_refresh_cert_t)
-               .cert->sha256,
+           staple_generation_entry(writer->generation, index)->cert->sha256,
            sizeof(sha256));
     leave(writer);
     if (len == 0) {
@@ -178,14 +180,14 @@ static int save(staple_store_writer_t *writer, apr_uint32_t index, unsigned *rec
         return -1;
     }
     enter(writer);
-    staple_dirty_note(writer->view->ledger, index, &stamp, apr_time_now());
+    staple_dirty_note(writer->generation->dirty, index, &stamp, apr_time_now());
     leave(writer);
     return 1;
 }
 
 /* ---- all of them ---- */
 
-/* Writes what is due; for LAST_LOOK at most, if this look is the last one and
+/* Writes what is due; for LAST_ROUND at most, if this round is the last one and
  * began at `last_at`. */
 static void save_all(staple_store_writer_t *writer, apr_time_t last_at)
 {
@@ -202,7 +204,7 @@ static void save_all(staple_store_writer_t *writer, apr_time_t last_at)
         result = save(writer, writer->next++, &records);
         saved += result > 0;
         if (last_at != 0
-            && staple_clock_is_over(last_at, LAST_LOOK, apr_time_now())) {
+            && staple_clock_is_over(last_at, LAST_ROUND, apr_time_now())) {
             break;
         }
     }
@@ -219,9 +221,10 @@ static void save_all(staple_store_writer_t *writer, apr_time_t last_at)
 }
 
 /* Is there something new to know of responders, and is it time to write it? */
-static int is_known_due(staple_store_writer_t *writer, apr_time_t now, int is_last)
+static int is_known_due(staple_store_writer_t *writer, apr_time_t now,
+                        int is_last)
 {
-    apr_uint64_t turn = staple_known_turn(writer->view->known);
+    apr_uint64_t turn = staple_known_turn(writer->generation->known);
     int is_new = turn != writer->known_turn
                  || writer->known_token != writer->store.token;
 
@@ -243,9 +246,9 @@ static void save_known(staple_store_writer_t *writer, int is_last)
 
     enter(writer);
     is_due = is_known_due(writer, now, is_last);
-    turn = staple_known_turn(writer->view->known);
+    turn = staple_known_turn(writer->generation->known);
     if (is_due) {
-        count = staple_known_get(writer->rows, writer->view->known);
+        count = staple_known_get(writer->rows, writer->generation->known);
     }
     leave(writer);
     if (!is_due) {
@@ -253,7 +256,8 @@ static void save_known(staple_store_writer_t *writer, int is_last)
     }
     if (staple_store_read_known(writer->bytes, &len, &why, &writer->store)
         == APR_SUCCESS) {
-        count = staple_known_merge(writer->rows, count, writer->bytes, len, now);
+        count =
+            staple_known_merge(writer->rows, count, writer->bytes, len, now);
     }
     len = staple_known_encode(writer->bytes, writer->rows, count);
     status = staple_store_write_known(&writer->store, writer->bytes, len);
@@ -293,10 +297,10 @@ static void sweep(staple_store_writer_t *writer)
     removed = staple_store_sweep(&writer->store, is_known, writer, now);
     if (removed > 0) {
         enter(writer);
-        ap_log_error(APLOG_MARK, APLOG_INFO, 0, writer->view->main_server,
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, writer->generation->main_server,
                      STAPLE_LOGNO(0095)
-                     "OCSPStapleStore %s: %d files that nobody used for 30 "
-                     "days were removed",
+                     "OCSPStapleStore %s: %d files that were not used for "
+                     "30 days were removed",
                      writer->path, removed);
         leave(writer);
     }
@@ -318,14 +322,14 @@ static apr_status_t open_store(staple_store_writer_t *writer, const char **why)
     }
     if (status == APR_SUCCESS) {
         enter(writer);
-        staple_dirty_bind(writer->view->ledger, store->token);
+        staple_dirty_bind(writer->generation->dirty, store->token);
         leave(writer);
     }
     return status;
 }
 
-/* One look at what is to be done. */
-static void look(staple_store_writer_t *writer, int is_last)
+/* One round: writes what is due. */
+static void do_round(staple_store_writer_t *writer, int is_last)
 {
     apr_time_t now = apr_time_now();
     apr_status_t status;
@@ -365,7 +369,7 @@ static void *run(void *data)
         }
         is_last = writer->is_to_end;
         leave(writer);
-        look(writer, is_last);
+        do_round(writer, is_last);
     }
     /* Whoever waits for this may go on to exit(), where OpenSSL cleans up: what
      * it has of this thread must be gone by then, and not freed by both. */
@@ -379,7 +383,7 @@ static void *run(void *data)
 
 /* ---- life ---- */
 
-static staple_store_writer_t *make(const staple_generation_t *view)
+static staple_store_writer_t *make(const staple_generation_t *generation)
 {
     staple_store_writer_t *writer = calloc(1, sizeof(*writer));
     pthread_condattr_t attributes;
@@ -388,10 +392,10 @@ static staple_store_writer_t *make(const staple_generation_t *view)
     if (writer == NULL) {
         return NULL;
     }
-    writer->view = view;
-    writer->count = (apr_uint32_t)view->certs->nelts;
+    writer->generation = generation;
+    writer->count = (apr_uint32_t)generation->certs->nelts;
     writer->store.directory = writer->store.lock = -1;
-    writer->path = strdup(view->store);
+    writer->path = strdup(generation->store);
     writer->known = malloc((writer->count + 1) * sizeof(*writer->known));
     if (writer->path == NULL || writer->known == NULL) {
         free(writer->path);
@@ -401,9 +405,7 @@ static staple_store_writer_t *make(const staple_generation_t *view)
     }
     for (i = 0; i < writer->count; i++) {
         memcpy(writer->known[i],
-               APR_ARRAY_IDX(view->certs, (int)i, staple_refresh_cert_t)
-                   .cert->sha256,
-               32);
+               staple_generation_entry(generation, i)->cert->sha256, 32);
     }
     qsort(writer->known, writer->count, 32, compare);
     pthread_mutex_init(&writer->lock, NULL);
@@ -414,14 +416,15 @@ static staple_store_writer_t *make(const staple_generation_t *view)
     return writer;
 }
 
-void staple_store_writer_start(staple_generation_t *view)
+void staple_store_writer_start(staple_generation_t *generation)
 {
-    staple_store_writer_t *writer = view->store != NULL ? make(view) : NULL;
+    staple_store_writer_t *writer =
+        generation->store != NULL ? make(generation) : NULL;
     sigset_t all, before;
     pthread_t thread;
     int failure;
 
-    if (view->store == NULL) {
+    if (generation->store == NULL) {
         return;
     }
     /* Signals are for httpd's own threads. */
@@ -431,20 +434,20 @@ void staple_store_writer_start(staple_generation_t *view)
                             : APR_ENOMEM;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failure) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, failure, view->main_server,
+        ap_log_error(APLOG_MARK, APLOG_ERR, failure, generation->main_server,
                      STAPLE_LOGNO(0093)
-                     "OCSPStapleStore %s: nothing is written: there is no "
-                     "thread for it",
-                     view->store);
+                     "OCSPStapleStore %s: nothing is written: the thread "
+                     "for it cannot be started",
+                     generation->store);
         return;
     }
     pthread_detach(thread);
-    __atomic_store_n(&view->store_writer, writer, __ATOMIC_RELEASE);
+    __atomic_store_n(&generation->store_writer, writer, __ATOMIC_RELEASE);
 }
 
-void staple_store_writer_end(const staple_generation_t *view)
+void staple_store_writer_end(const staple_generation_t *generation)
 {
-    staple_store_writer_t *writer = get_writer(view);
+    staple_store_writer_t *writer = get_writer(generation);
 
     if (writer != NULL) {
         pthread_mutex_lock(&writer->lock);
@@ -454,15 +457,15 @@ void staple_store_writer_end(const staple_generation_t *view)
     }
 }
 
-void staple_store_writer_stop(const staple_generation_t *view)
+void staple_store_writer_stop(const staple_generation_t *generation)
 {
-    staple_store_writer_t *writer = get_writer(view);
+    staple_store_writer_t *writer = get_writer(generation);
     struct timespec until;
 
     if (writer == NULL) {
         return;
     }
-    staple_store_writer_end(view);
+    staple_store_writer_end(generation);
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += (long)(LAST_WAIT % APR_USEC_PER_SEC) * 1000;
     until.tv_sec += LAST_WAIT / APR_USEC_PER_SEC + until.tv_nsec / 1000000000;
