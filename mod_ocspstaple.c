@@ -6,7 +6,6 @@
 #include <mod_status.h>
 
 #include "httpd/config/staple_config.h"
-#include "httpd/staple_env.h"
 #include "httpd/events/staple_eventlog.h"
 #include "httpd/staple_lifecycle.h"
 #include "httpd/config/staple_policy.h"
@@ -44,7 +43,7 @@ static void register_hooks(apr_pool_t *p)
                         watchdog, APR_HOOK_LAST);
     ap_hook_open_logs(staple_eventlog_open, NULL, NULL, APR_HOOK_MIDDLE);
     /* SetEnvIf may look at the variables. */
-    ap_hook_post_read_request(staple_env_set, NULL, before_setenvif,
+    ap_hook_post_read_request(staple_serve_variables, NULL, before_setenvif,
                               APR_HOOK_MIDDLE);
     ap_hook_handler(staple_status_handle, NULL, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ap, status_hook, staple_status_section, NULL, NULL,

@@ -238,10 +238,10 @@ like($headers->{'content-type'}, qr/html/, 'HEAD: headers');
 for my $row (['format=xml', 'format must be one of: html, json, prometheus'],
              ['sort=colour', 'sort must be one of: subject, state'],
              ['order=up', 'order must be one of: asc, desc'],
-             ['page=0', 'page is not a whole number'],
-             ['page=99999999999999999999', 'page is not a whole number'],
+             ['page=0', 'page must be a whole number'],
+             ['page=99999999999999999999', 'page must be a whole number'],
              ['state=bad', 'state must be one of: pending'],
-             ['find=%zz', 'not well escaped'],
+             ['find=%zz', 'not properly escaped'],
              ['find=' . 'a' x 1025, 'longer than 1024']) {
     my ($args, $sentence) = @$row;
     ($code, undef, $body) = status_get($port, "/?$args");

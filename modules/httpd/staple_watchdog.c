@@ -43,8 +43,6 @@ typedef struct staple_watchdog_t {
     /* set before fork, read-only */
     staple_generation_t *generation;
     int mpm_generation;
-    unsigned concurrency;
-    const char *proxy;
     staple_leader_t *leader; /* to refresh */
     /* set in child_init, while the watchdog's thread may run already */
     apr_pool_t *worker_pool; /* of threads that may outlive the next one */
@@ -201,34 +199,18 @@ static void show(staple_watchdog_t *w, apr_time_t now)
     }
 }
 
-static void wake(void *baton)
-{
-    staple_fetch_wake(baton);
-}
-
 static apr_status_t end_worker(void *data)
 {
     staple_shared_worker_end(data);
     return APR_SUCCESS;
 }
 
-static void put(void *baton, apr_uint32_t index, const unsigned char *value,
-                apr_size_t len, apr_time_t use_until)
-{
-    const staple_watchdog_t *w = baton;
-
-    staple_shared_worker_put(w->worker, cert_at(w, index)->cert, value, len,
-                       use_until);
-}
-
 /* Makes the refresher use the shared store. */
 static void share(staple_watchdog_t *w, staple_refresh_options_t *refresh,
                   apr_pool_t *pool)
 {
-    const staple_shared_worker_options_t worker = {
-        .generation = w->generation, .wake = wake, .baton = w->fetch};
-
-    w->worker = staple_shared_worker_make(w->worker_pool, &worker);
+    w->worker =
+        staple_shared_worker_make(w->worker_pool, w->generation, w->fetch);
     if (w->worker == NULL) {
         return;
     }
@@ -238,21 +220,24 @@ static void share(staple_watchdog_t *w, staple_refresh_options_t *refresh,
     refresh->shared =
         apr_pstrcat(pool, staple_config_get(w->generation->main_server)->shared,
                     " (OCSPStapleShared)", NULL);
-    refresh->share = put;
-    refresh->share_baton = w;
+    refresh->share = staple_shared_worker_put;
+    refresh->share_baton = w->worker;
 }
 
 /* Makes the refresher; leaves it NULL where child_init is not over yet. */
 static void start(staple_watchdog_t *w)
 {
     apr_pool_t *pool = __atomic_load_n(&w->pool, __ATOMIC_ACQUIRE);
+    const server_rec *s = w->generation->main_server;
+    unsigned concurrency =
+        (unsigned)staple_config_value(s, STAPLE_SET_CONCURRENCY);
     const staple_fetch_options_t fetch = {
-        .concurrency = w->concurrency,
+        .concurrency = concurrency,
         .user_agent = "mod_ocspstaple/" STAPLE_VERSION,
-        .proxy = w->proxy};
+        .proxy = staple_config_get(s)->proxy};
     apr_time_t now = apr_time_now();
     staple_refresh_options_t refresh = {
-        .concurrency = w->concurrency,
+        .concurrency = concurrency,
         .seed = (apr_uint32_t)now ^ (apr_uint32_t)getpid(),
         .report = staple_report_take};
 
@@ -262,8 +247,7 @@ static void start(staple_watchdog_t *w)
     w->fetch = staple_fetch_make(pool, &fetch);
     if (w->fetch == NULL) {
         w->has_failed = 1;
-        ap_log_error(APLOG_MARK, APLOG_ERR, APR_ENOMEM,
-                     w->generation->main_server,
+        ap_log_error(APLOG_MARK, APLOG_ERR, APR_ENOMEM, s,
                      STAPLE_LOGNO(0030)
                      "the refresher cannot start: no memory for libcurl");
         return;
@@ -282,7 +266,7 @@ static void start(staple_watchdog_t *w)
                             w->generation->cache, &refresh, now);
     staple_show_take_over(w->refresh, w->generation->known, now);
     staple_store_writer_start(w->generation);
-    ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, w->generation->main_server,
+    ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, s,
                  "refresher of %d certificates runs in this process",
                  w->generation->certs->nelts);
 }
@@ -290,8 +274,7 @@ static void start(staple_watchdog_t *w)
 static void begin(staple_watchdog_t *w, staple_exchange_t *exchange)
 {
     if (exchange->is_look) {
-        staple_shared_worker_query(w->worker, exchange,
-                                   cert_at(w, exchange->index), apr_time_now());
+        staple_shared_worker_query(w->worker, exchange, apr_time_now());
     }
     else {
         staple_fetch_start(w->fetch, exchange);
@@ -439,7 +422,6 @@ static apr_status_t call_back(int state, void *data, apr_pool_t *p)
 apr_status_t staple_watchdog_register(apr_pool_t *pconf,
                                       staple_generation_t *generation)
 {
-    server_rec *s = generation->main_server;
     APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_instance;
     APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *register_callback;
     staple_watchdog_t *w = apr_pcalloc(pconf, sizeof(*w));
@@ -452,8 +434,6 @@ apr_status_t staple_watchdog_register(apr_pool_t *pconf,
         return APR_ENOTIMPL;
     }
     w->generation = generation;
-    w->concurrency = (unsigned)staple_config_value(s, STAPLE_SET_CONCURRENCY);
-    w->proxy = staple_config_get(s)->proxy;
     ap_mpm_query(AP_MPMQ_GENERATION, &w->mpm_generation);
     status = staple_leader_make(&w->leader, pconf);
     if (status == APR_SUCCESS) {

@@ -92,21 +92,16 @@ staple_config_t *staple_config_get(const server_rec *s)
     return ap_get_module_config(s->module_config, &ocspstaple_module);
 }
 
-static apr_int64_t value_of(const staple_config_t *config,
-                            staple_setting_e setting)
+apr_int64_t staple_config_value(const server_rec *s, staple_setting_e setting)
 {
+    apr_int64_t value = staple_config_get(s)->values[setting];
     const row_t *row = &rows[setting];
 
-    if (config->values[setting] != UNSET) {
-        return config->values[setting];
+    if (value != UNSET) {
+        return value;
     }
     return row->kind == DURATION ? apr_time_from_sec(row->initial)
                                  : row->initial;
-}
-
-apr_int64_t staple_config_value(const server_rec *s, staple_setting_e setting)
-{
-    return value_of(staple_config_get(s), setting);
 }
 
 int staple_config_enabled(const server_rec *s)
@@ -596,9 +591,21 @@ const char *staple_config_exclude_text(apr_pool_t *p, unsigned exclude)
     return text;
 }
 
-static const char *value_text(apr_pool_t *p, const row_t *row,
-                              apr_int64_t value)
+const char *staple_config_name(staple_setting_e setting)
 {
+    return rows[setting].name;
+}
+
+int staple_config_is_server_only(staple_setting_e setting)
+{
+    return rows[setting].server_only;
+}
+
+const char *staple_config_text(apr_pool_t *p, staple_setting_e setting,
+                               apr_int64_t value)
+{
+    const row_t *row = &rows[setting];
+
     if (value == 0 && row->kind != WORD && row->words != NULL) {
         return row->words[0];
     }
@@ -615,20 +622,4 @@ static const char *value_text(apr_pool_t *p, const row_t *row,
         break;
     }
     return apr_psprintf(p, "%" APR_INT64_T_FMT, apr_time_sec(value));
-}
-
-const char *staple_config_name(staple_setting_e setting)
-{
-    return rows[setting].name;
-}
-
-int staple_config_is_server_only(staple_setting_e setting)
-{
-    return rows[setting].server_only;
-}
-
-const char *staple_config_text(apr_pool_t *p, staple_setting_e setting,
-                               apr_int64_t value)
-{
-    return value_text(p, &rows[setting], value);
 }

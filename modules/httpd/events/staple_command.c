@@ -40,8 +40,6 @@ struct staple_command_t {
     pid_t killed[KILLED_MAX]; /* 0: free */
 };
 
-static apr_status_t end(void *data);
-
 staple_command_t *staple_command_make(apr_pool_t *p, server_rec *s,
                                       const char *const *words)
 {
@@ -50,7 +48,6 @@ staple_command_t *staple_command_make(apr_pool_t *p, server_rec *s,
     command->pool = p;
     command->server = s;
     command->words = words;
-    apr_pool_pre_cleanup_register(p, command, end);
     return command;
 }
 
@@ -319,10 +316,4 @@ void staple_command_end(staple_command_t *command)
                      command->words[0], (int)strlen(pending->line) - 1,
                      pending->line);
     }
-}
-
-static apr_status_t end(void *data)
-{
-    staple_command_end(data);
-    return APR_SUCCESS;
 }

@@ -7,7 +7,6 @@
 #include <apr_strings.h>
 #include <openssl/pem.h>
 
-#include "staple_chain.h"
 #include "httpd/config/staple_config.h"
 #include "httpd/config/staple_policy.h"
 
@@ -32,6 +31,8 @@ static struct {
                                     came by */
     apr_hash_t *by_key;        /* key -> seen_t, of every certificate met */
     apr_array_header_t *disabled; /* staple_disabled_t */
+    apr_hash_t *files; /* of OCSPStapleChainFile: path -> array of X509 * */
+    apr_hash_t *pairs; /* keys of two -> pair_t: who issued whom */
 } registry;
 
 void staple_register_begin(apr_pool_t *pconf)
@@ -41,6 +42,8 @@ void staple_register_begin(apr_pool_t *pconf)
     registry.certs = apr_array_make(pconf, 16, sizeof(staple_refresh_cert_t));
     registry.servers = apr_array_make(pconf, 16, sizeof(apr_array_header_t *));
     registry.by_key = apr_hash_make(pconf);
+    registry.files = apr_hash_make(pconf);
+    registry.pairs = apr_hash_make(pconf);
     registry.disabled = apr_array_make(pconf, 4, sizeof(staple_disabled_t));
 }
 
@@ -440,16 +443,188 @@ static void end_waits(apr_pool_t *p)
     }
 }
 
+/* ---- the issuers above a certificate, from mod_ssl and files ---- */
+
+static apr_status_t free_x509(void *x509)
+{
+    X509_free(x509);
+    return APR_SUCCESS;
+}
+
+/* All certificates of one PEM file, X509 *; empty where it has none. */
+static apr_array_header_t *read_file(const server_rec *s, const char *path)
+{
+    apr_array_header_t *certs =
+        apr_array_make(registry.pool, 4, sizeof(X509 *));
+    BIO *bio = BIO_new_file(path, "r");
+    X509 *x509;
+
+    while (bio != NULL
+           && (x509 = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL)) != NULL) {
+        *(X509 **)apr_array_push(certs) = x509;
+        apr_pool_cleanup_register(registry.pool, x509, free_x509,
+                                  apr_pool_cleanup_null);
+    }
+    if (certs->nelts == 0) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     STAPLE_LOGNO(0014)
+                     "OCSPStapleChainFile %s: %s; it must be a PEM file with "
+                     "the certificates of issuers",
+                     path,
+                     bio == NULL ? "cannot be opened" : "has no certificate");
+    }
+    BIO_free(bio);
+    return certs;
+}
+
+/* The certificates of a file, read at the first time it is named. */
+static const apr_array_header_t *file_of(const server_rec *s, const char *path)
+{
+    apr_array_header_t *certs =
+        apr_hash_get(registry.files, path, APR_HASH_KEY_STRING);
+
+    if (certs == NULL) {
+        certs = read_file(s, path);
+        apr_hash_set(registry.files, path, APR_HASH_KEY_STRING, certs);
+    }
+    return certs;
+}
+
+/* A pair of certificates, and what became of verifying the signature: ten
+ * thousand virtual hosts have the same few. */
+typedef struct pair_t {
+    staple_key_t keys[2];
+    X509 *issuer, *x509;
+    int has_issued;
+} pair_t;
+
+static apr_status_t free_pair(void *data)
+{
+    pair_t *pair = data;
+
+    X509_free(pair->issuer);
+    X509_free(pair->x509);
+    return APR_SUCCESS;
+}
+
+static void remember_pair(const staple_key_t keys[2], X509 *issuer, X509 *x509,
+                          int has_issued)
+{
+    pair_t *pair = apr_pcalloc(registry.pool, sizeof(*pair));
+
+    X509_up_ref(issuer);
+    X509_up_ref(x509);
+    memcpy(pair->keys, keys, sizeof(pair->keys));
+    pair->issuer = issuer;
+    pair->x509 = x509;
+    pair->has_issued = has_issued;
+    apr_pool_cleanup_register(registry.pool, pair, free_pair,
+                              apr_pool_cleanup_null);
+    apr_hash_set(registry.pairs, pair->keys, sizeof(pair->keys), pair);
+}
+
+/* Verifies a signature, once for each two certificates.  The hash is over what
+ * OpenSSL has of both anyway, SHA-1; whether they are the same is compared byte
+ * by byte. */
+static int has_issued(X509 *issuer, X509 *x509)
+{
+    staple_key_t keys[2];
+    const pair_t *pair;
+    int result;
+
+    if (X509_check_issued(issuer, x509) != X509_V_OK
+        || !staple_cert_key(&keys[0], issuer)
+        || !staple_cert_key(&keys[1], x509)) {
+        return 0;
+    }
+    pair = apr_hash_get(registry.pairs, keys, sizeof(keys));
+    if (pair != NULL && X509_cmp(pair->issuer, issuer) == 0
+        && X509_cmp(pair->x509, x509) == 0) {
+        return pair->has_issued;
+    }
+    result = staple_cert_has_issued(issuer, x509);
+    if (pair == NULL) {
+        remember_pair(keys, issuer, x509, result);
+    }
+    return result;
+}
+
+/* Where issuers of one server's current certificate are looked for. */
+typedef struct chain_t {
+    STACK_OF(X509) *sent;    /* what the server sends with it; not owned */
+    X509_STORE *trusted;     /* mod_ssl's CA certificates; not owned */
+    apr_array_header_t *own; /* X509 * of OCSPStapleChainFile */
+} chain_t;
+
+/* Looks where issuers of the current certificate of `ssl_ctx` may be.  Files
+ * are read once per configuration; one that cannot be read gets one warning. */
+static void open_chain(chain_t *chain, const server_rec *s, apr_pool_t *p,
+                       SSL_CTX *ssl_ctx)
+{
+    const char *const *path = staple_config_get(s)->policy->chain_files;
+
+    chain->sent = NULL;
+    SSL_CTX_get0_chain_certs(ssl_ctx, &chain->sent);
+    if (chain->sent == NULL) {
+        SSL_CTX_get_extra_chain_certs(ssl_ctx, &chain->sent);
+    }
+    chain->trusted = SSL_CTX_get_cert_store(ssl_ctx);
+    chain->own = apr_array_make(p, 4, sizeof(X509 *));
+    for (; path != NULL && *path != NULL; path++) {
+        apr_array_cat(chain->own, file_of(s, *path));
+    }
+}
+
+static X509 *issuer_in_store(const chain_t *chain, X509 *x509)
+{
+    STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(chain->trusted);
+    int i;
+
+    for (i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+        X509 *candidate = X509_OBJECT_get0_X509(
+            sk_X509_OBJECT_value(objects, i));
+
+        if (candidate != NULL && has_issued(candidate, x509)) {
+            return candidate;
+        }
+    }
+    return NULL;
+}
+
+/* The certificate that issued `x509`, by its signature, which is verified once
+ * in a configuration for each two certificates; not owned by the caller.  NULL:
+ * it is nowhere, or x509 is self-signed. */
+static X509 *find_issuer(const chain_t *chain, X509 *x509)
+{
+    int i;
+
+    if (X509_self_signed(x509, 0) == 1) {
+        return NULL;
+    }
+    for (i = 0; i < sk_X509_num(chain->sent); i++) {
+        if (has_issued(sk_X509_value(chain->sent, i), x509)) {
+            return sk_X509_value(chain->sent, i);
+        }
+    }
+    for (i = 0; i < chain->own->nelts; i++) {
+        if (has_issued(APR_ARRAY_IDX(chain->own, i, X509 *),
+                       x509)) {
+            return APR_ARRAY_IDX(chain->own, i, X509 *);
+        }
+    }
+    return chain->trusted != NULL ? issuer_in_store(chain, x509) : NULL;
+}
+
 /* Registers what is above certificate `index`, up to the root, which nobody
  * can revoke by OCSP. */
 static void follow_issuers(server_rec *s, apr_pool_t *p, int index,
-                           const staple_chain_t *chain)
+                           const chain_t *chain)
 {
     X509 *issuer = entry_at(index)->cert->issuer->x509;
     int depth;
 
     for (depth = 0; issuer != NULL && depth < MAX_DEPTH; depth++) {
-        X509 *above = staple_chain_issuer(chain, issuer);
+        X509 *above = find_issuer(chain, issuer);
         int issuer_index = -1;
 
         if (X509_self_signed(issuer, 0) != 1
@@ -524,7 +699,7 @@ static void check_unserved(server_rec *s, apr_pool_t *p, X509 *x509,
 static void check_wanted(server_rec *s, apr_pool_t *p, SSL_CTX *ssl_ctx,
                          X509 *x509)
 {
-    staple_chain_t chain;
+    chain_t chain;
     staple_key_t key;
     seen_t *seen;
 
@@ -546,7 +721,7 @@ static void check_wanted(server_rec *s, apr_pool_t *p, SSL_CTX *ssl_ctx,
                            : "it cannot be stapled");
     }
     else if (staple_config_get(s)->policy->issuer_check) {
-        staple_chain_open(&chain, s, registry.pool, p, ssl_ctx);
+        open_chain(&chain, s, p, ssl_ctx);
         follow_issuers(s, p, seen->index, &chain);
     }
 }

@@ -49,7 +49,8 @@ typedef struct thread_t {
 } thread_t;
 
 struct staple_shared_worker_t {
-    staple_shared_worker_options_t options;
+    const staple_generation_t *generation;
+    staple_fetch_t *fetch;
     thread_t threads[THREADS];
     server_rec *server;
     const char *name; /* OCSPStapleShared */
@@ -139,7 +140,7 @@ static void *APR_THREAD_FUNC run_all(apr_thread_t *own, void *data)
         }
         append(&worker->done, task);
         if (!worker->is_ending) {
-            worker->options.wake(worker->options.baton);
+            staple_fetch_wake(worker->fetch);
         }
     }
     worker->running--;
@@ -179,17 +180,18 @@ static apr_status_t start_thread(staple_shared_worker_t *worker,
 }
 
 staple_shared_worker_t *
-staple_shared_worker_make(apr_pool_t *p,
-                          const staple_shared_worker_options_t *options)
+staple_shared_worker_make(apr_pool_t *p, const staple_generation_t *generation,
+                          staple_fetch_t *fetch)
 {
     staple_shared_worker_t *worker = apr_pcalloc(p, sizeof(*worker));
     apr_status_t status = APR_SUCCESS;
     int i;
 
-    worker->options = *options;
-    worker->server = options->generation->main_server;
+    worker->generation = generation;
+    worker->fetch = fetch;
+    worker->server = generation->main_server;
     worker->name = staple_config_get(worker->server)->shared;
-    worker->shared = options->generation->shared;
+    worker->shared = generation->shared;
     if (apr_thread_mutex_create(&worker->lock, APR_THREAD_MUTEX_DEFAULT, p)
             != APR_SUCCESS
         || apr_thread_cond_create(&worker->changed, p) != APR_SUCCESS) {
@@ -233,11 +235,11 @@ static task_t *make_task(const staple_cert_t *cert, apr_size_t room)
 }
 
 void staple_shared_worker_query(staple_shared_worker_t *worker,
-                                staple_exchange_t *exchange,
-                                const staple_refresh_cert_t *who,
-                                apr_time_t now)
+                                staple_exchange_t *exchange, apr_time_t now)
 {
-    task_t *task = make_task(who->cert, STAPLE_CODEC_MAX);
+    const staple_refresh_cert_t *entry =
+        staple_generation_entry(worker->generation, exchange->index);
+    task_t *task = make_task(entry->cert, STAPLE_CODEC_MAX);
     int i = 0;
 
     ap_assert(task != NULL);
@@ -247,7 +249,7 @@ void staple_shared_worker_query(staple_shared_worker_t *worker,
     task->timeout = exchange->timeout;
     /* Providers count in whole seconds. */
     task->note_life =
-        staple_share_wait_limit(who->policy) + apr_time_from_sec(1);
+        staple_share_wait_limit(entry->policy) + apr_time_from_sec(1);
     while (worker->queries[i] != NULL) {
         i++;
     }
@@ -274,11 +276,11 @@ static void tell_failed_puts(staple_shared_worker_t *worker,
     worker->told_at = now;
 }
 
-void staple_shared_worker_put(staple_shared_worker_t *worker,
-                              const staple_cert_t *cert,
+void staple_shared_worker_put(void *baton, apr_uint32_t index,
                               const unsigned char *value, apr_size_t len,
                               apr_time_t use_until)
 {
+    staple_shared_worker_t *worker = baton;
     task_t *task = NULL;
     int has_room;
 
@@ -286,7 +288,8 @@ void staple_shared_worker_put(staple_shared_worker_t *worker,
     has_room = worker->puts_waiting < PUTS_MAX;
     apr_thread_mutex_unlock(worker->lock);
     if (has_room) {
-        task = make_task(cert, len);
+        task = make_task(
+            staple_generation_entry(worker->generation, index)->cert, len);
     }
     if (task == NULL) {
         tell_failed_puts(worker, APR_ENOMEM);

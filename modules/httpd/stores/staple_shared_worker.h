@@ -3,6 +3,7 @@
 #define STAPLE_SHARED_WORKER_H
 
 #include "refresh/staple_refresh.h"
+#include "io/staple_fetch.h"
 #include "httpd/generation/staple_generation.h"
 
 /*
@@ -18,34 +19,25 @@
  */
 typedef struct staple_shared_worker_t staple_shared_worker_t;
 
-typedef struct staple_shared_worker_options_t {
-    const staple_generation_t *generation; /* with a shared store */
-    /* Makes the watchdog's thread call staple_shared_worker_take() soon.  Any
-     * thread; never again after staple_shared_worker_end(). */
-    void (*wake)(void *baton);
-    void *baton;
-} staple_shared_worker_options_t;
-
 /*
- * Starts the threads, in a pool that outlives `pchild`'s cleanups: a thread
- * that hangs in the provider ends with the process.  NULL after an error line.
- * Runs in: one child, watchdog thread, like all that follows but _end.
+ * Starts the threads for a generation with a shared store, in a pool that
+ * outlives the child's cleanups: a thread that hangs in the provider ends with
+ * the process.  What is done wakes `fetch`, by which the watchdog's thread
+ * waits, never again after staple_shared_worker_end().  NULL after an error
+ * line.  Runs in: one child, watchdog thread, like all that follows but _end.
  */
 staple_shared_worker_t *
-staple_shared_worker_make(apr_pool_t *p,
-                          const staple_shared_worker_options_t *options);
+staple_shared_worker_make(apr_pool_t *p, const staple_generation_t *generation,
+                          staple_fetch_t *fetch);
 
-/* Begins a query about certificate `who`; its answer comes through
- * staple_shared_worker_take(). */
+/* Begins a query about the certificate of the exchange; its answer comes
+ * through staple_shared_worker_take(). */
 void staple_shared_worker_query(staple_shared_worker_t *worker,
-                                staple_exchange_t *exchange,
-                                const staple_refresh_cert_t *who,
-                                apr_time_t now);
+                                staple_exchange_t *exchange, apr_time_t now);
 
-/* Puts a value into the store, sooner or later, and says in the log when that
- * does not succeed.  NULL: takes away the note that we are asking. */
-void staple_shared_worker_put(staple_shared_worker_t *worker,
-                              const staple_cert_t *cert,
+/* A staple_refresh_share_fn, the baton is the worker: puts the value into the
+ * store, sooner or later, and says in the log when that does not succeed. */
+void staple_shared_worker_put(void *worker, apr_uint32_t index,
                               const unsigned char *value, apr_size_t len,
                               apr_time_t use_until);
 
