@@ -6,13 +6,11 @@
 #include <mod_status.h>
 
 #include "httpd/config/staple_config.h"
-#include "httpd/staple_env.h"
 #include "httpd/events/staple_eventlog.h"
 #include "httpd/staple_lifecycle.h"
 #include "httpd/config/staple_policy.h"
 #include "httpd/generation/staple_register.h"
 #include "httpd/staple_serve.h"
-#include "httpd/stores/staple_shared.h"
 #include "httpd/status/staple_status.h"
 #include "httpd/staple_watchdog.h"
 
@@ -28,8 +26,8 @@ static void register_hooks(apr_pool_t *p)
     static const char *const before_setenvif[] = {"mod_setenvif.c", NULL};
 
     (void)p;
-    ap_hook_pre_config(staple_register_reset, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_pre_config(staple_shared_reset, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_pre_config(staple_lifecycle_pre_config, NULL, NULL,
+                       APR_HOOK_MIDDLE);
     ap_hook_check_config(staple_policy_check, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(staple_policy_dump, NULL, NULL, APR_HOOK_MIDDLE);
     /* Before mod_md's: OCSPStaple On is the more particular wish. */
@@ -37,20 +35,19 @@ static void register_hooks(apr_pool_t *p)
                                 APR_HOOK_FIRST);
     ap_hook_ssl_ocsp_get_resp_hook(staple_serve_response, NULL, NULL,
                                    APR_HOOK_FIRST);
-    APR_OPTIONAL_HOOK(ssl, init_server, staple_register_check_server, NULL, NULL,
-                      APR_HOOK_MIDDLE);
+    APR_OPTIONAL_HOOK(ssl, init_server, staple_register_check_server, NULL,
+                      NULL, APR_HOOK_MIDDLE);
     /* mod_ssl's post_config primes the certificates; mod_watchdog's, at
      * APR_HOOK_LAST, starts what was registered before. */
     ap_hook_post_config(staple_lifecycle_post_config, after_ssl,
                         watchdog, APR_HOOK_LAST);
     ap_hook_open_logs(staple_eventlog_open, NULL, NULL, APR_HOOK_MIDDLE);
     /* SetEnvIf may look at the variables. */
-    ap_hook_post_read_request(staple_env_set, NULL, before_setenvif,
+    ap_hook_post_read_request(staple_serve_variables, NULL, before_setenvif,
                               APR_HOOK_MIDDLE);
     ap_hook_handler(staple_status_handle, NULL, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ap, status_hook, staple_status_section, NULL, NULL,
                       APR_HOOK_MIDDLE);
-    ap_hook_child_init(staple_shared_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(staple_serve_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(staple_lifecycle_child_init, NULL, watchdog,
                        APR_HOOK_FIRST);

@@ -235,13 +235,13 @@ is(order_of('page=2'), '', 'page: a page that is not there');
 is($page, '', 'HEAD: no body');
 like($headers->{'content-type'}, qr/html/, 'HEAD: headers');
 
-for my $row (['format=xml', 'format is none of: html, json, prometheus'],
-             ['sort=colour', 'sort is none of: subject, state'],
-             ['order=up', 'order is none of: asc, desc'],
-             ['page=0', 'page is not a whole number'],
-             ['page=99999999999999999999', 'page is not a whole number'],
-             ['state=bad', 'state is none of: pending'],
-             ['find=%zz', 'not well escaped'],
+for my $row (['format=xml', 'format must be one of: html, json, prometheus'],
+             ['sort=colour', 'sort must be one of: subject, state'],
+             ['order=up', 'order must be one of: asc, desc'],
+             ['page=0', 'page must be a whole number'],
+             ['page=99999999999999999999', 'page must be a whole number'],
+             ['state=bad', 'state must be one of: pending'],
+             ['find=%zz', 'not properly escaped'],
              ['find=' . 'a' x 1025, 'longer than 1024']) {
     my ($args, $sentence) = @$row;
     ($code, undef, $body) = status_get($port, "/?$args");

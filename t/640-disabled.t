@@ -126,7 +126,7 @@ is(scalar(my @rows = $page =~ /<tr[^>]*><th scope="row"[^>]*><span class="name">
    keys %reason, 'page: each of them');
 like($page, qr/1 certificate needs attention/, 'page: the verdict');
 (undef, undef, $page) = status_get($port, '/?find=another.ex&sort=next');
-like($page, qr/CN=nourl\.example.*nobody is asked/s,
+like($page, qr/CN=nourl\.example.*no requests are made/s,
      'page: found by a server name');
 (undef, undef, $body) = status_get($port, '/server-status?auto');
 like($body, qr/^OCSPStaplingDisabled: @{[scalar keys %reason]}$/m,

@@ -43,7 +43,7 @@ for my $name (@names) {
               "$name: each is told once, in this order");
     ok(!staple($server, $name)->{sent}, "$name: nothing is stapled any more");
 }
-is($server->log_lines(qr/OST0077.*what is held is served until its end \(/),
+is($server->log_lines(qr/OST0077.*the response held is served until it expires \(/),
    @names, 'held: the first failure says that it is served');
 my %significant = ('a.example' => 0, 'b.example' => 1, 'must.example' => 1);
 for my $name (@names) {

@@ -74,7 +74,7 @@ sub told { my ($tag) = @_; return $server->log_lines(qr/OST$tag:/, since => 1) }
 ok($server->try_start, 'nobody reads it: httpd starts');
 is(told('0140'), 1, 'a line says so') or diag($server->error_log);
 like((told('0140'))[0] // '',
-     qr/:warn\].*OCSPStapleEventLog \Q$fifo\E: nobody reads it/,
+     qr/:warn\].*OCSPStapleEventLog \Q$fifo\E: it has no reader/,
      'a WARNING with directive and path');
 is(wait_staple($server, $names[0])->{cert_status}, 'revoked', 'stapled');
 ok(wait_all_stapled($server, [@names[0 .. 19]]), 'all are');
@@ -108,7 +108,7 @@ ok($server->try_start, 'it has stopped: httpd starts');
 my $end = start_handshakes($server, [@names[0 .. 9]], concurrency => 2,
                            pause => 20, timeout => 60);
 ok(wait_all_stapled($server, \@names, within => 60), 'all are stapled');
-ok($server->wait_log(qr/OST0140:.*whoever reads it has stopped/, 10),
+ok($server->wait_log(qr/OST0140:.*its reader has stopped reading/, 10),
    'a line says that it has stopped');
 ok($server->wait_log(qr/:error\].*OST0062:.*could not be written: \{.*\}/, 10),
    'more than there is room for is lost');
@@ -137,7 +137,7 @@ ok($server->wait_log(qr/OST0140/, 20, since => 1), 'lines wait');
 ok(wait_all_stapled($server, \@names, within => 60), 'all are stapled');
 $took = eval { $server->graceful };
 ok(defined $took, 'a graceful restart goes on') or diag($@);
-ok($server->wait_log(qr/:error\].*OST0142:.*: (?!0 )\d+ events are not in it/,
+ok($server->wait_log(qr/:error\].*OST0142:.*: (?!0 )\d+ events were not written/,
                      10, since => 1), 'a line says what is lost by it');
 my $result = $end->();
 is($result->{failed}, 0, "$result->{total} handshakes meanwhile: none failed")

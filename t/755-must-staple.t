@@ -69,7 +69,7 @@ ok($event->{significant}, 'without a staple: the event is significant');
 is($server->log_lines(qr/:warn\].*OST0074.*failing\.example/), 1,
    'a WARNING in the error log');
 is($server->log_lines(
-       qr/OST0077.*failing\.example.*, and nothing is held that could be served/),
+       qr/OST0077.*failing\.example.*, and there is no response to staple/),
    1, 'the first failure does not say that anything is served');
 ok(wait_until(sub {
     (read_file($events->dir . '/runs') // '') =~ /unavailable CN=failing/ }, 10),

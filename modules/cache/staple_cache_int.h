@@ -121,6 +121,39 @@ static inline void staple_cache_copy_in(apr_uint64_t *to, const void *from,
 #endif
 }
 
+/* ---- two copies and a turn: the copy of the last turn counts ---- */
+
+/* Publishes `size` bytes, a multiple of 8, to the one of the two copies that
+ * nobody reads.  One writer at a time. */
+static inline void staple_cache_publish(apr_uint64_t *turn, void *copies,
+                                        const void *from, apr_size_t size)
+{
+    apr_uint64_t next = *turn + 1;
+
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    staple_cache_copy_in((apr_uint64_t *)copies + (next & 1) * (size / 8), from,
+                         size);
+    __atomic_store_n(turn, next, __ATOMIC_RELEASE);
+}
+
+/* Copies what was published last. */
+static inline void staple_cache_read(void *to, const apr_uint64_t *turn,
+                                     const void *copies, apr_size_t size)
+{
+    apr_uint64_t last;
+    int i;
+
+    for (i = 0; i < STAPLE_CACHE_MAX_TURNS; i++) {
+        last = __atomic_load_n(turn, __ATOMIC_ACQUIRE);
+        staple_cache_copy_out(
+            to, (const apr_uint64_t *)copies + (last & 1) * (size / 8), size);
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (staple_cache_load(turn) == last) {
+            break;
+        }
+    }
+}
+
 /* ---- places ---- */
 
 static inline void *staple_cache_at(const staple_cache_t *cache,

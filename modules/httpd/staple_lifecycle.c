@@ -1,4 +1,4 @@
-/* post_config and child_init: make the shared cache, start the watchdog. */
+/* From pre_config to child_init: make the generation and what it shares. */
 #include "staple_lifecycle.h"
 
 #include <ap_mpm.h>
@@ -9,8 +9,6 @@
 #include "io/staple_fetch.h"
 #include "httpd/config/staple_config.h"
 #include "httpd/stores/staple_store_reader.h"
-#include "httpd/generation/staple_disabled.h"
-#include "staple_env.h"
 #include "httpd/generation/staple_register.h"
 #include "httpd/stores/staple_store_writer.h"
 #include "httpd/stores/staple_shared.h"
@@ -87,8 +85,9 @@ static apr_status_t make_segment(retained_t *segment, apr_pool_t *parent,
 }
 
 /* What the last generation knows of the certificates of this one. */
-static void take_over(const staple_generation_t *view, const retained_t *last,
-                      const staple_key_t *keys, apr_pool_t *ptemp)
+static void take_over(const staple_generation_t *generation,
+                      const retained_t *last, const staple_key_t *keys,
+                      apr_pool_t *ptemp)
 {
     staple_cache_t *older =
         last->pool != NULL ? staple_cache_attach(last->cache, last->cache_size)
@@ -101,19 +100,20 @@ static void take_over(const staple_generation_t *view, const retained_t *last,
     if (older == NULL) {
         return;
     }
-    staple_scoreboard_adopt(view->board, last->block);
-    staple_known_adopt(view->known, last->known);
-    too_long = staple_writer_adopt(staple_writer_make(ptemp, view->cache),
+    staple_scoreboard_adopt(generation->scoreboard, last->block);
+    staple_known_adopt(generation->known, last->known);
+    too_long = staple_writer_adopt(staple_writer_make(ptemp, generation->cache),
                                    older);
     if (too_long > 0) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, view->main_server,
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, generation->main_server,
                      STAPLE_LOGNO(0131)
                      "%u staples are longer than OCSPStapleMaxSize allows now "
-                     "(%" APR_SIZE_T_FMT " bytes): they are served no more",
-                     too_long, staple_cache_max_len(view->cache));
+                     "(%" APR_SIZE_T_FMT " bytes): they are no longer served",
+                     too_long, staple_cache_max_len(generation->cache));
     }
     if (ledger != NULL) {
-        staple_dirty_adopt(view->ledger, view->cache, ledger, older, keys);
+        staple_dirty_adopt(generation->dirty, generation->cache, ledger, older,
+                           keys);
     }
 }
 
@@ -162,13 +162,13 @@ static int lay_out(retained_t *fresh, server_rec *s, apr_uint32_t count,
     return 1;
 }
 
-/* Shared memory for the certificates of the view: board, what is known of
+/* Shared memory for the certificates of the generation: board, what is known of
  * responders, ledger, and a cache with what is known of the certificates.
  * Returns 0 after an error line. */
-static int make_shared(staple_generation_t *view, apr_pool_t *ptemp, server_rec *s)
+static int make_shared(staple_generation_t *generation, apr_pool_t *ptemp,
+                       server_rec *s)
 {
-    const apr_array_header_t *certs = view->certs;
-    apr_uint32_t count = (apr_uint32_t)certs->nelts;
+    apr_uint32_t count = (apr_uint32_t)generation->certs->nelts;
     apr_size_t max_len =
         (apr_size_t)staple_config_value(s, STAPLE_SET_MAX_SIZE);
     staple_key_t *keys = apr_palloc(ptemp, (count + 1) * sizeof(*keys));
@@ -180,14 +180,14 @@ static int make_shared(staple_generation_t *view, apr_pool_t *ptemp, server_rec 
         return 0;
     }
     for (i = 0; i < count; i++) {
-        keys[i] = APR_ARRAY_IDX(certs, i, staple_refresh_cert_t).cert->key;
+        keys[i] = staple_generation_entry(generation, i)->cert->key;
     }
-    view->board = staple_scoreboard_format(fresh.block, count);
-    view->known = staple_known_format(fresh.known);
-    view->ledger = staple_dirty_format(fresh.ledger, count);
-    view->cache = staple_cache_format(fresh.cache, fresh.cache_size, keys,
+    generation->scoreboard = staple_scoreboard_format(fresh.block, count);
+    generation->known = staple_known_format(fresh.known);
+    generation->dirty = staple_dirty_format(fresh.ledger, count);
+    generation->cache = staple_cache_format(fresh.cache, fresh.cache_size, keys,
                                       count, max_len);
-    take_over(view, retained, keys, ptemp);
+    take_over(generation, retained, keys, ptemp);
     forget(retained);
     *retained = fresh;
     return 1;
@@ -195,11 +195,9 @@ static int make_shared(staple_generation_t *view, apr_pool_t *ptemp, server_rec 
 
 /* Makes everything that the children will share.  Returns 0 after an error
  * line. */
-static int begin(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s,
-                 const apr_array_header_t *certs,
-                 const apr_array_header_t *disabled)
+static int begin(staple_generation_t *generation, apr_pool_t *pconf,
+                 apr_pool_t *ptemp, server_rec *s)
 {
-    staple_generation_t *view = apr_pcalloc(pconf, sizeof(*view));
     apr_status_t status;
 
     if (!staple_fetch_global_init()) {
@@ -207,70 +205,75 @@ static int begin(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s,
                      STAPLE_LOGNO(0022) "libcurl cannot be initialised");
         return 0;
     }
-    view->main_server = s;
-    view->certs = certs;
-    view->servers = staple_register_servers(ptemp);
-    view->disabled = disabled;
-    staple_generation_name_servers(view, pconf, ptemp);
-    view->started_at = apr_time_now();
-    if (!make_shared(view, ptemp, s)) {
+    generation->main_server = s;
+    staple_generation_name_servers(generation, pconf, ptemp);
+    generation->started_at = apr_time_now();
+    if (!make_shared(generation, ptemp, s)) {
         return 0;
     }
-    if (!staple_shared_open(pconf, s)) {
+    if (!staple_shared_open(generation, pconf)) {
         return 0;
     }
-    view->store = staple_store_reader_make(pconf, s);
-    staple_generation_set(view);
-    staple_env_prepare(pconf);
-    status = staple_watchdog_register(pconf, view);
+    staple_store_reader_make(generation, pconf);
+    status = staple_watchdog_register(pconf, generation);
     if (status != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
                      STAPLE_LOGNO(0023)
-                     "mod_watchdog does not take the refresher");
+                     "the refresher cannot be registered with mod_watchdog");
         return 0;
     }
     return 1;
 }
 
-/* After mod_watchdog's, which waits for the refresher. */
-static apr_status_t stop_saver(void *data)
+int staple_lifecycle_pre_config(apr_pool_t *pconf, apr_pool_t *plog,
+                                apr_pool_t *ptemp)
 {
-    (void)data;
-    staple_store_writer_stop();
+    (void)plog;
+    (void)ptemp;
+    staple_generation_begin(pconf);
+    staple_register_begin(pconf);
+    return staple_shared_register(pconf) == APR_SUCCESS
+               ? OK
+               : HTTP_INTERNAL_SERVER_ERROR;
+}
+
+/* After mod_watchdog's, which waits for the refresher. */
+static apr_status_t stop_store_writer(void *generation)
+{
+    staple_store_writer_stop(generation);
     return APR_SUCCESS;
 }
 
 void staple_lifecycle_child_init(apr_pool_t *pchild, server_rec *s)
 {
-    const staple_generation_t *view = staple_generation_get();
+    staple_generation_t *generation = staple_generation_get();
 
     (void)s;
-    if (view == NULL) {
+    if (generation->cache == NULL) {
         return;
     }
-    staple_store_reader_restore(view, pchild);
-    apr_pool_pre_cleanup_register(pchild, NULL, stop_saver);
+    staple_shared_child_init(generation, pchild);
+    staple_store_reader_restore(generation, pchild);
+    apr_pool_pre_cleanup_register(pchild, generation, stop_store_writer);
 }
 
 int staple_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog,
                                  apr_pool_t *ptemp, server_rec *s)
 {
-    const apr_array_header_t *certs = staple_register_certificates();
-    const apr_array_header_t *disabled;
+    staple_generation_t *generation = staple_generation_get();
 
     (void)plog;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
-    disabled = staple_disabled_list();
-    if (certs->nelts + disabled->nelts == 0) {
+    staple_register_finish(generation, ptemp);
+    if (staple_generation_count(generation) == 0) {
         forget(get_retained());
-        staple_generation_set(NULL);
     }
-    else if (!begin(pconf, ptemp, s, certs, disabled)) {
+    else if (!begin(generation, pconf, ptemp, s)) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (certs->nelts == 0 && staple_config_any_enabled(s)) {
+    if (generation->certs->nelts == 0 && staple_config_any_enabled(s)) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
                      STAPLE_LOGNO(0021)
                      "OCSPStaple is On, but there is no certificate that "

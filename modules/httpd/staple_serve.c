@@ -1,7 +1,8 @@
-/* ssl_ocsp_get_resp hook: look up, copy, call back; no decision, no I/O. */
+/* What a connection gets: its staple, and variables that tell of it. */
 #include "staple_serve.h"
 
 #include <ap_mpm.h>
+#include <apr_strings.h>
 
 #include "httpd/config/staple_config.h"
 #include "httpd/generation/staple_generation.h"
@@ -35,11 +36,12 @@ static struct {
 
 void staple_serve_child_init(apr_pool_t *pchild, server_rec *s)
 {
-    const staple_generation_t *view = staple_generation_get();
+    const staple_generation_t *generation = staple_generation_get();
     int threads = 1;
 
     (void)s;
-    if (view == NULL || staple_cache_max_len(view->cache) <= USUAL_RESPONSE) {
+    if (generation->cache == NULL
+        || staple_cache_max_len(generation->cache) <= USUAL_RESPONSE) {
         return;
     }
     if (ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads) != APR_SUCCESS
@@ -47,7 +49,7 @@ void staple_serve_child_init(apr_pool_t *pchild, server_rec *s)
         threads = 1;
     }
     buffers.words = ((unsigned)threads + 63) / 64;
-    buffers.room = staple_cache_max_len(view->cache);
+    buffers.room = staple_cache_max_len(generation->cache);
     buffers.taken = apr_pcalloc(pchild, buffers.words * sizeof(apr_uint64_t));
     if (threads % 64 != 0) { /* the last word has bits of no buffer */
         buffers.taken[threads / 64] = ~(apr_uint64_t)0 << threads % 64;
@@ -147,7 +149,39 @@ static void note(conn_rec *c, apr_uint32_t index, int is_sent)
     ap_set_module_config(c->conn_config, &ocspstaple_module, (void *)number);
 }
 
-int staple_serve_seen(conn_rec *c, apr_uint32_t *index, int *is_sent)
+int staple_serve_response(server_rec *s, conn_rec *c, const char *id,
+                          apr_size_t id_len, ap_ssl_ocsp_copy_resp *copy,
+                          void *userdata)
+{
+    const staple_generation_t *generation = staple_generation_get();
+    ask_t ask = {.copy = copy, .userdata = userdata};
+    staple_reason_e reason;
+
+    if (generation->cache == NULL || id_len != STAPLE_KEY_LEN
+        || !staple_config_enabled(s)) {
+        return DECLINED;
+    }
+    ask.cache = generation->cache;
+    memcpy(&ask.key, id, sizeof(ask.key));
+    reason = serve_usual(&ask);
+    if (reason == STAPLE_TOO_LARGE) {
+        reason = serve_large(&ask);
+    }
+    if (ask.index == STAPLE_NONE) {
+        return DECLINED;
+    }
+    staple_scoreboard_count(generation->scoreboard, ask.index,
+                            reason == STAPLE_OK);
+    note(c, ask.index, reason == STAPLE_OK);
+    return OK;
+}
+
+/* ---- variables of a request ---- */
+
+/* The certificate for which the handshake of this connection asked, and
+ * whether it carried a staple.  Returns 0 where none was asked for: the client
+ * does not want one, or resumed a session. */
+static int get_note(conn_rec *c, apr_uint32_t *index, int *is_sent)
 {
     conn_rec *master = c->master != NULL ? c->master : c;
     apr_uintptr_t number = (apr_uintptr_t)ap_get_module_config(
@@ -161,27 +195,72 @@ int staple_serve_seen(conn_rec *c, apr_uint32_t *index, int *is_sent)
     return 1;
 }
 
-int staple_serve_response(server_rec *s, conn_rec *c, const char *id,
-                          apr_size_t id_len, ap_ssl_ocsp_copy_resp *copy,
-                          void *userdata)
+/* The worse of two certificates comes first: revoked, stale, without staple. */
+static int badness(const staple_generation_cert_t *cert)
 {
-    const staple_generation_t *view = staple_generation_get();
-    ask_t ask = {.copy = copy, .userdata = userdata};
-    staple_reason_e reason;
+    return (cert->record.state == STAPLE_STATE_REVOKED
+            || cert->record.state == STAPLE_STATE_ISSUER_REVOKED)
+               * 4
+           + cert->is_stale * 2 + (cert->record.state != STAPLE_STATE_GOOD);
+}
 
-    if (view == NULL || id_len != STAPLE_KEY_LEN || !staple_config_enabled(s)) {
+/* The server's worst certificate.  Returns 0 where it has none of ours. */
+static int worst_of(staple_generation_cert_t *worst,
+                    const staple_generation_t *generation, server_rec *s,
+                    apr_time_t now)
+{
+    const apr_array_header_t *indexes =
+        apr_hash_get(generation->by_server, &s, sizeof(s));
+    staple_generation_cert_t cert;
+    int found = 0;
+    int i;
+
+    for (i = 0; indexes != NULL && i < indexes->nelts; i++) {
+        if (staple_generation_cert(&cert, generation,
+                             APR_ARRAY_IDX(indexes, i, apr_uint32_t), now)
+            && (!found || badness(&cert) > badness(worst))) {
+            *worst = cert;
+            found = 1;
+        }
+    }
+    return found;
+}
+
+int staple_serve_variables(request_rec *r)
+{
+    const staple_generation_t *generation = staple_generation_get();
+    char text[STAPLE_CONDITIONS_SIZE];
+    staple_generation_cert_t cert;
+    apr_uint32_t index;
+    int is_sent = 0;
+    int found;
+
+    if (generation->cache == NULL || r->main != NULL
+        || !staple_config_enabled(r->server)
+        || !ap_ssl_conn_is_ssl(r->connection)) {
         return DECLINED;
     }
-    ask.cache = view->cache;
-    memcpy(&ask.key, id, sizeof(ask.key));
-    reason = serve_usual(&ask);
-    if (reason == STAPLE_TOO_LARGE) {
-        reason = serve_large(&ask);
+    if (get_note(r->connection, &index, &is_sent)) {
+        found =
+            staple_generation_cert(&cert, generation, index, r->request_time);
     }
-    if (ask.index == STAPLE_NONE) {
+    else {
+        found = worst_of(&cert, generation, r->server, r->request_time);
+    }
+    if (!found) {
         return DECLINED;
     }
-    staple_scoreboard_count(view->board, ask.index, reason == STAPLE_OK);
-    note(c, ask.index, reason == STAPLE_OK);
-    return OK;
+    apr_table_setn(r->subprocess_env, "OCSP_STAPLE_STATUS",
+                   staple_state_name((staple_state_e)cert.record.state));
+    apr_table_setn(r->subprocess_env, "OCSP_STAPLE_SENT",
+                   is_sent ? "yes" : "no");
+    apr_table_set(r->subprocess_env, "OCSP_STAPLE_SIGNIFICANT",
+                  staple_state_conditions_text(
+                      text, staple_state_conditions(
+                                (staple_state_e)cert.record.state,
+                                cert.is_stale,
+                                staple_config_get(r->server)->policy->exclude
+                                    | cert.early,
+                                cert.is_must_staple_unserved)));
+    return DECLINED;
 }

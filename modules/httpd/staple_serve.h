@@ -1,4 +1,4 @@
-/* ssl_ocsp_get_resp hook: look up, copy, call back; no decision, no I/O. */
+/* What a connection gets: its staple, and variables that tell of it. */
 #ifndef STAPLE_SERVE_H
 #define STAPLE_SERVE_H
 
@@ -7,6 +7,7 @@
 #include "httpd/config/staple_log.h"
 
 /*
+ * ssl_ocsp_get_resp hook: looks up, copies, calls back; no decision, no I/O.
  * Answers for every certificate that was registered on a server with
  * OCSPStaple On, also when nothing can be stapled (the callback gets NULL, 0);
  * DECLINED for all others.  Calls back exactly once before it answers OK.
@@ -22,9 +23,13 @@ int staple_serve_response(server_rec *s, conn_rec *c, const char *id,
  * Runs in: each child. */
 void staple_serve_child_init(apr_pool_t *pchild, server_rec *s);
 
-/* The certificate for which the handshake of this connection asked, and
- * whether it carried a staple.  Returns 0 where none was asked for: the client
- * does not want one, or resumed a session.  Runs in: any child. */
-int staple_serve_seen(conn_rec *c, apr_uint32_t *index, int *is_sent);
+/*
+ * post_read_request hook: sets OCSP_STAPLE_STATUS, OCSP_STAPLE_SENT and
+ * OCSP_STAPLE_SIGNIFICANT for requests on TLS connections of servers whose
+ * certificate this module looks after; nothing for others.  The certificate is
+ * the one the handshake asked about, else the server's worst.
+ * Runs in: any child, request.
+ */
+int staple_serve_variables(request_rec *r);
 
 #endif

@@ -8,8 +8,7 @@
 #include <mod_watchdog.h>
 #include <scoreboard.h>
 
-#include "cache/staple_scoreboard.h"
-#include "refresh/staple_refresh.h"
+#include "base/staple_clock.h"
 #include "refresh/staple_refresh.h"
 #include "io/staple_fetch.h"
 #include "io/staple_files.h"
@@ -18,15 +17,14 @@
 #include "httpd/stores/staple_shared_worker.h"
 #include "httpd/events/staple_report.h"
 #include "httpd/stores/staple_store_writer.h"
-#include "httpd/stores/staple_shared.h"
 #include "httpd/generation/staple_leader.h"
 #include "base/staple_version.h"
 
 #define WATCHDOG_NAME "ocspstaple"
 
-/* How long one look at the network may last before the next look at whether
+/* How long one wait for the network may last before it is checked again whether
  * to stop: stopping httpd waits for it. */
-#define LOOK apr_time_from_msec(100)
+#define POLL_INTERVAL apr_time_from_msec(100)
 
 /* How long the end of a child waits for the watchdog's thread, and in which
  * steps it looks. */
@@ -34,30 +32,28 @@
 #define STEP apr_time_from_msec(5)
 
 /* How often the status page gets a new picture. */
-#define SHOW apr_time_from_msec(500)
+#define SHOW_INTERVAL apr_time_from_msec(500)
 
-/* How often response files are looked at. */
-#define LOOK_AT_FILES apr_time_from_sec(2)
+/* How often response files are checked. */
+#define FILES_INTERVAL apr_time_from_sec(2)
 
-typedef struct watchdog_t {
+typedef struct staple_watchdog_t {
     /* set before fork, read-only */
-    const staple_generation_t *view;
-    int generation;
-    unsigned concurrency;
-    const char *proxy;
-    staple_leader_t *turn; /* to refresh */
+    staple_generation_t *generation;
+    int mpm_generation;
+    staple_leader_t *leader; /* to refresh */
     /* set in child_init, while the watchdog's thread may run already */
-    apr_pool_t *errands_pool; /* of threads that may outlive the next one */
+    apr_pool_t *worker_pool; /* of threads that may outlive the next one */
     apr_pool_t *pool;         /* of the refresher; set last */
     /* the watchdog's thread only */
     staple_refresh_t *refresh;
     int has_failed; /* there is no memory for a refresher */
     staple_fetch_t *fetch;
-    staple_shared_worker_t *errands; /* to the shared store; NULL: there is none */
+    staple_shared_worker_t *worker; /* NULL: there is no shared store */
     staple_reporter_t *reporter;
     staple_files_t *files; /* OCSPStapleResponseFile */
     unsigned char *file;   /* room for what is in one */
-    apr_time_t files_at;   /* when they are looked at again */
+    apr_time_t files_at;   /* when they were looked at last */
     char *unserved; /* by index: a file was refused, no responder is asked */
     staple_scoreboard_t board;  /* as published last */
     apr_time_t shown_at;
@@ -65,13 +61,11 @@ typedef struct watchdog_t {
     /* any thread */
     int is_stopping;
     int is_inside; /* the watchdog's thread runs code of ours */
-} watchdog_t;
-
-static watchdog_t *the_watchdog; /* of this generation; NULL: nothing to do */
+} staple_watchdog_t;
 
 /* Is this child to end, or is there a new generation with a refresher of its
  * own?  Then begin nothing and drop what is in flight. */
-static int is_stopping(watchdog_t *w)
+static int is_stopping(staple_watchdog_t *w)
 {
     const global_score *global = ap_get_scoreboard_global();
     int state = AP_MPMQ_RUNNING;
@@ -79,24 +73,26 @@ static int is_stopping(watchdog_t *w)
     return __atomic_load_n(&w->is_stopping, __ATOMIC_RELAXED)
            || ap_mpm_query(AP_MPMQ_MPM_STATE, &state) != APR_SUCCESS
            || state == AP_MPMQ_STOPPING
-           || (global != NULL && global->running_generation != w->generation);
+           || (global != NULL
+               && global->running_generation != w->mpm_generation);
 }
 
-static const staple_refresh_cert_t *cert_at(const watchdog_t *w,
+static const staple_refresh_cert_t *cert_at(const staple_watchdog_t *w,
                                             apr_uint32_t index)
 {
-    return &APR_ARRAY_IDX(w->view->certs, (int)index, staple_refresh_cert_t);
+    return staple_generation_entry(w->generation, index);
 }
 
-static void watch_files(watchdog_t *w)
+static void watch_files(staple_watchdog_t *w)
 {
     const char *const *path;
     int i;
 
     w->files = staple_files_make(w->pool);
     w->file = apr_palloc(w->pool, STAPLE_MAX_RESPONSE);
-    w->unserved = apr_pcalloc(w->pool, (apr_size_t)w->view->certs->nelts + 1);
-    for (i = 0; i < w->view->certs->nelts; i++) {
+    w->unserved =
+        apr_pcalloc(w->pool, (apr_size_t)w->generation->certs->nelts + 1);
+    for (i = 0; i < w->generation->certs->nelts; i++) {
         path = cert_at(w, (apr_uint32_t)i)->policy->files;
         for (; path != NULL && *path != NULL; path++) {
             staple_files_add(w->files, *path, (apr_uint32_t)i);
@@ -105,7 +101,7 @@ static void watch_files(watchdog_t *w)
 }
 
 /* A file has nothing for a certificate. */
-static void refused(watchdog_t *w, const staple_file_t *file,
+static void refused(staple_watchdog_t *w, const staple_file_t *file,
                     apr_uint32_t index, staple_reason_e reason)
 {
     char detail[STAPLE_RECORD_DETAIL];
@@ -121,7 +117,8 @@ static void refused(watchdog_t *w, const staple_file_t *file,
 
 /* Offers a file's response to the certificates that it may be for; `status`
  * says why there is none. */
-static staple_reason_e offer_file(watchdog_t *w, const staple_file_t *file,
+static staple_reason_e offer_file(staple_watchdog_t *w,
+                                  const staple_file_t *file,
                                   apr_status_t status, const unsigned char *der,
                                   apr_size_t len)
 {
@@ -147,11 +144,11 @@ static staple_reason_e offer_file(watchdog_t *w, const staple_file_t *file,
 }
 
 /* After all files: another one may have had something. */
-static void report_unserved(const watchdog_t *w)
+static void report_unserved(const staple_watchdog_t *w)
 {
     int i;
 
-    for (i = 0; i < w->view->certs->nelts; i++) {
+    for (i = 0; i < w->generation->certs->nelts; i++) {
         if (w->unserved[i]) {
             staple_report_unserved(w->reporter, (apr_uint32_t)i,
                                    apr_time_now());
@@ -160,7 +157,7 @@ static void report_unserved(const watchdog_t *w)
     }
 }
 
-static void look_at_files(watchdog_t *w)
+static void check_files(staple_watchdog_t *w)
 {
     apr_time_t now = apr_time_now();
     const staple_file_t *file;
@@ -168,10 +165,10 @@ static void look_at_files(watchdog_t *w)
     apr_status_t status;
     apr_size_t len;
 
-    if (now < w->files_at && w->files_at < now + 2 * LOOK_AT_FILES) {
+    if (!staple_clock_is_over(w->files_at, FILES_INTERVAL, now)) {
         return;
     }
-    w->files_at = now + LOOK_AT_FILES;
+    w->files_at = now;
     staple_files_rewind(w->files);
     while ((file = staple_files_next(w->files, w->file, &len, &status))
            != NULL) {
@@ -182,75 +179,63 @@ static void look_at_files(watchdog_t *w)
 }
 
 /* Shows the refresher's state to the status page. */
-static void show(watchdog_t *w, apr_time_t now)
+static void show(staple_watchdog_t *w, apr_time_t now)
 {
-    if (now < w->shown_at + SHOW && now >= w->shown_at) {
+    if (!staple_clock_is_over(w->shown_at, SHOW_INTERVAL, now)) {
         return;
     }
     w->shown_at = now;
     w->board.last_round_at = now;
     staple_refresh_show(&w->board, w->refresh);
-    staple_scoreboard_put(w->view->board, &w->board);
-    staple_refresh_keep(w->view->known, w->refresh, now);
-    if (staple_scoreboard_end_still(w->view->board)) {
-        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, w->view->main_server,
+    staple_scoreboard_put(w->generation->scoreboard, &w->board);
+    staple_refresh_keep(w->generation->known, w->refresh, now);
+    if (staple_scoreboard_end_still(w->generation->scoreboard)) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, w->generation->main_server,
                      STAPLE_LOGNO(0144)
                      "the refresher is at work again (process %" APR_PID_T_FMT
                      ")", getpid());
     }
 }
 
-static void wake(void *baton)
-{
-    staple_fetch_wake(baton);
-}
-
-static apr_status_t end_errands(void *data)
+static apr_status_t end_worker(void *data)
 {
     staple_shared_worker_end(data);
     return APR_SUCCESS;
 }
 
-static void put(void *baton, apr_uint32_t index, const unsigned char *value,
-                apr_size_t len, apr_time_t use_until)
-{
-    const watchdog_t *w = baton;
-
-    staple_shared_worker_put(w->errands, cert_at(w, index)->cert, value, len,
-                       use_until);
-}
-
 /* Makes the refresher use the shared store. */
-static void share(watchdog_t *w, staple_refresh_options_t *refresh,
+static void share(staple_watchdog_t *w, staple_refresh_options_t *refresh,
                   apr_pool_t *pool)
 {
-    const staple_shared_worker_options_t errands = {
-        .server = w->view->main_server, .wake = wake, .baton = w->fetch};
-
-    w->errands = staple_shared_worker_make(w->errands_pool, &errands);
-    if (w->errands == NULL) {
+    w->worker =
+        staple_shared_worker_make(w->worker_pool, w->generation, w->fetch);
+    if (w->worker == NULL) {
         return;
     }
     /* After the fetcher's cleanup was registered, so before that runs. */
-    apr_pool_cleanup_register(pool, w->errands, end_errands,
+    apr_pool_cleanup_register(pool, w->worker, end_worker,
                               apr_pool_cleanup_null);
-    refresh->shared = apr_pstrcat(pool, staple_config_get(w->view->main_server)->shared,
-                                  " (OCSPStapleShared)", NULL);
-    refresh->share = put;
-    refresh->share_baton = w;
+    refresh->shared =
+        apr_pstrcat(pool, staple_config_get(w->generation->main_server)->shared,
+                    " (OCSPStapleShared)", NULL);
+    refresh->share = staple_shared_worker_put;
+    refresh->share_baton = w->worker;
 }
 
 /* Makes the refresher; leaves it NULL where child_init is not over yet. */
-static void start(watchdog_t *w)
+static void start(staple_watchdog_t *w)
 {
     apr_pool_t *pool = __atomic_load_n(&w->pool, __ATOMIC_ACQUIRE);
+    const server_rec *s = w->generation->main_server;
+    unsigned concurrency =
+        (unsigned)staple_config_value(s, STAPLE_SET_CONCURRENCY);
     const staple_fetch_options_t fetch = {
-        .concurrency = w->concurrency,
+        .concurrency = concurrency,
         .user_agent = "mod_ocspstaple/" STAPLE_VERSION,
-        .proxy = w->proxy};
+        .proxy = staple_config_get(s)->proxy};
     apr_time_t now = apr_time_now();
     staple_refresh_options_t refresh = {
-        .concurrency = w->concurrency,
+        .concurrency = concurrency,
         .seed = (apr_uint32_t)now ^ (apr_uint32_t)getpid(),
         .report = staple_report_take};
 
@@ -260,47 +245,47 @@ static void start(watchdog_t *w)
     w->fetch = staple_fetch_make(pool, &fetch);
     if (w->fetch == NULL) {
         w->has_failed = 1;
-        ap_log_error(APLOG_MARK, APLOG_ERR, APR_ENOMEM, w->view->main_server,
+        ap_log_error(APLOG_MARK, APLOG_ERR, APR_ENOMEM, s,
                      STAPLE_LOGNO(0030)
                      "the refresher cannot start: no memory for libcurl");
         return;
     }
-    if (staple_config_get(w->view->main_server)->shared != NULL) {
+    if (w->generation->shared != NULL) {
         share(w, &refresh, pool);
     }
     w->board.pid = getpid();
     w->board.started_at = now;
     watch_files(w);
-    w->reporter = staple_report_make(pool, w->view, now);
+    w->reporter = staple_report_make(pool, w->generation, now);
     refresh.baton = w->reporter;
-    w->refresh = staple_refresh_make(
-        pool, (const staple_refresh_cert_t *)(void *)w->view->certs->elts,
-        (apr_uint32_t)w->view->certs->nelts, w->view->cache, &refresh, now);
-    staple_refresh_take_over(w->refresh, w->view->known, now);
-    staple_store_writer_start(w->view);
-    ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, w->view->main_server,
+    w->refresh =
+        staple_refresh_make(pool, staple_generation_entry(w->generation, 0),
+                            (apr_uint32_t)w->generation->certs->nelts,
+                            w->generation->cache, &refresh, now);
+    staple_refresh_take_over(w->refresh, w->generation->known, now);
+    staple_store_writer_start(w->generation);
+    ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, s,
                  "refresher of %d certificates runs in this process",
-                 w->view->certs->nelts);
+                 w->generation->certs->nelts);
 }
 
-static void begin(watchdog_t *w, staple_exchange_t *exchange)
+static void begin(staple_watchdog_t *w, staple_exchange_t *exchange)
 {
     if (exchange->transport == STAPLE_TRANSPORT_SHARED) {
-        staple_shared_worker_look(w->errands, exchange, cert_at(w, exchange->index),
-                            apr_time_now());
+        staple_shared_worker_query(w->worker, exchange, apr_time_now());
     }
     else {
         staple_fetch_start(w->fetch, exchange);
     }
 }
 
-static void take_looks(watchdog_t *w)
+static void take_queries(staple_watchdog_t *w)
 {
     staple_exchange_t *exchange;
     staple_answer_t answer;
 
-    while (w->errands != NULL
-           && (exchange = staple_shared_worker_take(w->errands, &answer,
+    while (w->worker != NULL
+           && (exchange = staple_shared_worker_take(w->worker, &answer,
                                               apr_time_now()))
                   != NULL) {
         staple_refresh_done(w->refresh, exchange, &answer, apr_time_now());
@@ -309,16 +294,16 @@ static void take_looks(watchdog_t *w)
 
 /* Begins what is due and sees it through; returns when nothing is in flight
  * any more, or it is time to stop. */
-static void run(watchdog_t *w)
+static void run(staple_watchdog_t *w)
 {
     staple_exchange_t *exchange;
     staple_answer_t answer;
 
     while (!is_stopping(w)) {
-        look_at_files(w);
+        check_files(w);
         show(w, apr_time_now());
         staple_report_step(w->reporter, apr_time_now());
-        take_looks(w);
+        take_queries(w);
         while ((exchange = staple_refresh_next(w->refresh, apr_time_now()))
                != NULL) {
             begin(w, exchange);
@@ -327,7 +312,7 @@ static void run(watchdog_t *w)
             staple_report_idle(w->reporter, apr_time_now());
             return;
         }
-        staple_fetch_run(w->fetch, LOOK);
+        staple_fetch_run(w->fetch, POLL_INTERVAL);
         while ((exchange = staple_fetch_take(w->fetch, &answer)) != NULL) {
             w->board.requests++;
             w->board.failures += answer.reason != STAPLE_OK;
@@ -342,10 +327,10 @@ static int may_go_on(void *watchdog)
     return !is_stopping(watchdog);
 }
 
-static void work(watchdog_t *w, apr_pool_t *p)
+static void work(staple_watchdog_t *w, apr_pool_t *p)
 {
     if (w->refresh == NULL
-        && staple_store_reader_finish(w->view, p, may_go_on, w)) {
+        && staple_store_reader_finish(w->generation, p, may_go_on, w)) {
         start(w);
     }
     if (w->refresh != NULL) {
@@ -367,24 +352,24 @@ static apr_time_t steady_now(void)
 
 /* Another child refreshes, or should.  Where it stands still, one of those that
  * look says so. */
-static void look_out(watchdog_t *w, apr_pool_t *p)
+static void watch_leader(staple_watchdog_t *w, apr_pool_t *p)
 {
-    apr_uint64_t beat = staple_scoreboard_beat(w->view->board);
+    apr_uint64_t beat = staple_scoreboard_beat(w->generation->scoreboard);
     apr_interval_time_t still_for =
         staple_scoreboard_watch(&w->lookout, beat, steady_now());
     staple_scoreboard_t *board;
 
     if (still_for < STAPLE_SCOREBOARD_STILL
-        || !staple_scoreboard_claim_still(w->view->board, beat)) {
+        || !staple_scoreboard_claim_still(w->generation->scoreboard, beat)) {
         return;
     }
     board = apr_palloc(p, sizeof(*board));
-    staple_scoreboard_get(board, w->view->board);
-    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, w->view->main_server,
+    staple_scoreboard_get(board, w->generation->scoreboard);
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, w->generation->main_server,
                  STAPLE_LOGNO(0143)
-                 "%s has not looked at who is due for %d s: staples will run "
-                 "out; see what keeps it, or kill it, and another process "
-                 "takes over",
+                 "%s has made no progress for %d s: staples will expire; find "
+                 "out what blocks it, or kill it, and another process takes "
+                 "over",
                  board->pid != 0
                      ? apr_psprintf(p,
                                     "the refresher (process %" APR_INT64_T_FMT
@@ -395,18 +380,18 @@ static void look_out(watchdog_t *w, apr_pool_t *p)
 }
 
 /* One slice of the watchdog. */
-static void step(watchdog_t *w, apr_pool_t *p)
+static void step(staple_watchdog_t *w, apr_pool_t *p)
 {
     if (!is_stopping(w)) {
-        if (staple_leader_has(w->turn)) {
+        if (staple_leader_has(w->leader)) {
             work(w, p);
         }
         else {
-            look_out(w, p);
+            watch_leader(w, p);
         }
     }
     if (is_stopping(w)) {
-        staple_leader_leave(w->turn);
+        staple_leader_leave(w->leader);
     }
 }
 
@@ -414,14 +399,14 @@ static void step(watchdog_t *w, apr_pool_t *p)
  * may come from another thread while RUNNING is at work. */
 static apr_status_t call_back(int state, void *data, apr_pool_t *p)
 {
-    watchdog_t *w = data;
+    staple_watchdog_t *w = data;
 
     if (state == AP_WATCHDOG_STATE_STOPPING) {
         __atomic_store_n(&w->is_stopping, 1, __ATOMIC_SEQ_CST);
         if (!__atomic_load_n(&w->is_inside, __ATOMIC_SEQ_CST)) {
-            staple_leader_leave(w->turn);
+            staple_leader_leave(w->leader);
         }
-        staple_store_writer_end();
+        staple_store_writer_end(w->generation);
         return APR_SUCCESS;
     }
     __atomic_store_n(&w->is_inside, 1, __ATOMIC_SEQ_CST);
@@ -433,12 +418,11 @@ static apr_status_t call_back(int state, void *data, apr_pool_t *p)
 }
 
 apr_status_t staple_watchdog_register(apr_pool_t *pconf,
-                                      const staple_generation_t *view)
+                                      staple_generation_t *generation)
 {
-    server_rec *s = view->main_server;
     APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_instance;
     APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *register_callback;
-    watchdog_t *w = apr_pcalloc(pconf, sizeof(*w));
+    staple_watchdog_t *w = apr_pcalloc(pconf, sizeof(*w));
     ap_watchdog_t *watchdog;
     apr_status_t status;
 
@@ -447,18 +431,16 @@ apr_status_t staple_watchdog_register(apr_pool_t *pconf,
     if (get_instance == NULL || register_callback == NULL) {
         return APR_ENOTIMPL;
     }
-    w->view = view;
-    w->concurrency = (unsigned)staple_config_value(s, STAPLE_SET_CONCURRENCY);
-    w->proxy = staple_config_get(s)->proxy;
-    ap_mpm_query(AP_MPMQ_GENERATION, &w->generation);
-    status = staple_leader_make(&w->turn, pconf);
+    w->generation = generation;
+    ap_mpm_query(AP_MPMQ_GENERATION, &w->mpm_generation);
+    status = staple_leader_make(&w->leader, pconf);
     if (status == APR_SUCCESS) {
         status = get_instance(&watchdog, WATCHDOG_NAME, 0, 0, pconf);
     }
     if (status == APR_SUCCESS) {
         status = register_callback(watchdog, AP_WD_TM_SLICE, w, call_back);
     }
-    the_watchdog = status == APR_SUCCESS ? w : NULL;
+    generation->watchdog = status == APR_SUCCESS ? w : NULL;
     return status;
 }
 
@@ -467,7 +449,7 @@ apr_status_t staple_watchdog_register(apr_pool_t *pconf,
  * nothing to do from here on.  Where it hangs, its memory stays. */
 static apr_status_t stop(void *data)
 {
-    watchdog_t *w = data;
+    staple_watchdog_t *w = data;
     apr_interval_time_t waited = 0;
 
     __atomic_store_n(&w->is_stopping, 1, __ATOMIC_SEQ_CST);
@@ -503,7 +485,7 @@ static apr_pool_t *make_pool(apr_pool_t *parent, const char *tag)
 
 void staple_watchdog_child_init(apr_pool_t *pchild, server_rec *s)
 {
-    watchdog_t *w = the_watchdog;
+    staple_watchdog_t *w = staple_generation_get()->watchdog;
     apr_pool_t *pool;
 
     (void)s;
@@ -517,9 +499,9 @@ void staple_watchdog_child_init(apr_pool_t *pchild, server_rec *s)
     apr_pool_pre_cleanup_register(pchild, w, stop);
     /* Neither is below pchild: a thread that hangs must not find its memory
      * gone while this child ends. */
-    w->errands_pool =
-        make_pool(apr_pool_parent_get(pchild), "ocspstaple_errands");
-    if (w->errands_pool != NULL) {
+    w->worker_pool =
+        make_pool(apr_pool_parent_get(pchild), "ocspstaple_shared");
+    if (w->worker_pool != NULL) {
         __atomic_store_n(&w->pool, pool, __ATOMIC_RELEASE);
     }
 }

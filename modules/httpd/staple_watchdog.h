@@ -5,12 +5,12 @@
 #include "httpd/generation/staple_generation.h"
 
 /*
- * Registers what keeps the certificates of the view fresh: in each child a
- * thread, one of which refreshes.  The view must live as long as pconf.  Before
- * mod_watchdog's own post_config.  Runs in: parent, post_config.
+ * Registers what keeps the certificates of the generation fresh: in each child
+ * a thread, one of which refreshes.  The generation must live as long as pconf.
+ * Before mod_watchdog's own post_config.  Runs in: parent, post_config.
  */
 apr_status_t staple_watchdog_register(apr_pool_t *pconf,
-                                      const staple_generation_t *view);
+                                      staple_generation_t *generation);
 
 /* Prepares this child: it may be the one whose watchdog refreshes.  After
  * mod_watchdog's own child_init.  Runs in: each child, child_init. */

@@ -87,26 +87,21 @@ static row_t rows[STAPLE_SET_COUNT] = {
 
 /* ---- values ---- */
 
-const staple_config_t *staple_config_get(const server_rec *s)
+staple_config_t *staple_config_get(const server_rec *s)
 {
     return ap_get_module_config(s->module_config, &ocspstaple_module);
 }
 
-static apr_int64_t value_of(const staple_config_t *config,
-                            staple_setting_e setting)
+apr_int64_t staple_config_value(const server_rec *s, staple_setting_e setting)
 {
+    apr_int64_t value = staple_config_get(s)->values[setting];
     const row_t *row = &rows[setting];
 
-    if (config->values[setting] != UNSET) {
-        return config->values[setting];
+    if (value != UNSET) {
+        return value;
     }
     return row->kind == DURATION ? apr_time_from_sec(row->initial)
                                  : row->initial;
-}
-
-apr_int64_t staple_config_value(const server_rec *s, staple_setting_e setting)
-{
-    return value_of(staple_config_get(s), setting);
 }
 
 int staple_config_enabled(const server_rec *s)
@@ -194,11 +189,6 @@ void *staple_config_merge(apr_pool_t *p, void *base, void *add)
 
 /* ---- directives ---- */
 
-static staple_config_t *config_of(cmd_parms *cmd)
-{
-    return ap_get_module_config(cmd->server->module_config, &ocspstaple_module);
-}
-
 /* The index of a word in a NULL-terminated list, or -1. */
 static int find_word(const char *const *words, const char *text)
 {
@@ -280,7 +270,8 @@ static const char *set_value(cmd_parms *cmd, void *dummy, const char *text)
     if (error != NULL) {
         return error;
     }
-    if (!read_value(&config_of(cmd)->values[row->setting], row, text)) {
+    if (!read_value(&staple_config_get(cmd->server)->values[row->setting], row,
+                    text)) {
         return apr_psprintf(cmd->pool, "%s: \"%s\" is not allowed: give %s",
                             row->name, text, allowed(cmd->pool, row));
     }
@@ -325,13 +316,14 @@ static const char *add_responder(cmd_parms *cmd, void *dummy, const char *text)
                             cmd->cmd->name, text,
                             staple_reason_sentence(reason));
     }
-    return add_to(&config_of(cmd)->responders, cmd, text);
+    return add_to(&staple_config_get(cmd->server)->responders, cmd, text);
 }
 
 /* Adds a path to the list that cmd->info is the offset of. */
 static const char *add_file(cmd_parms *cmd, void *dummy, const char *text)
 {
-    char *field = (char *)config_of(cmd) + (apr_size_t)cmd->info;
+    char *field =
+        (char *)staple_config_get(cmd->server) + (apr_size_t)cmd->info;
     const char *path = ap_cstr_casecmp(text, "none") == 0
                            ? text
                            : ap_server_root_relative(cmd->pool, text);
@@ -353,7 +345,7 @@ static const char *set_event_log(cmd_parms *cmd, void *dummy, const char *text)
 
     (void)dummy;
     if (error != NULL || ap_cstr_casecmp(text, "none") == 0) {
-        config_of(cmd)->event_log = NULL;
+        staple_config_get(cmd->server)->event_log = NULL;
         return error;
     }
     if (path == NULL || path[0] == '\0' || strcmp(path, "|") == 0) {
@@ -369,7 +361,7 @@ static const char *set_event_log(cmd_parms *cmd, void *dummy, const char *text)
                             "another file, or \"|program arguments\"",
                             cmd->cmd->name, path, error);
     }
-    config_of(cmd)->event_log = path;
+    staple_config_get(cmd->server)->event_log = path;
     return NULL;
 }
 
@@ -405,7 +397,8 @@ static const char *set_event_command(cmd_parms *cmd, void *dummy,
     }
     APR_ARRAY_IDX(words, 0, const char *) = program;
     *(const char **)apr_array_push(words) = NULL;
-    config_of(cmd)->event_command = (const char *const *)(void *)words->elts;
+    staple_config_get(cmd->server)->event_command =
+        (const char *const *)(void *)words->elts;
     return NULL;
 }
 
@@ -430,7 +423,7 @@ static const char *set_store(cmd_parms *cmd, void *dummy, const char *text)
     for (len = is_none ? 0 : strlen(path); len > 1 && path[len - 1] == '/';) {
         path[--len] = '\0';
     }
-    config_of(cmd)->store = is_none ? "" : path;
+    staple_config_get(cmd->server)->store = is_none ? "" : path;
     return NULL;
 }
 
@@ -451,13 +444,13 @@ static const char *set_proxy(cmd_parms *cmd, void *dummy, const char *text)
                             "host and port without user and password, or none",
                             cmd->cmd->name, text);
     }
-    config_of(cmd)->proxy = is_none ? "" : text;
+    staple_config_get(cmd->server)->proxy = is_none ? "" : text;
     return NULL;
 }
 
 static const char *set_shared(cmd_parms *cmd, void *dummy, const char *text)
 {
-    staple_config_t *config = config_of(cmd);
+    staple_config_t *config = staple_config_get(cmd->server);
     const char *error = ap_check_cmd_context(cmd, NOT_IN_VIRTUALHOST);
     const char *args = ap_strchr_c(text, ':');
     const char *name = args == NULL
@@ -499,7 +492,7 @@ static const char *set_shared(cmd_parms *cmd, void *dummy, const char *text)
  * excluded; all words of a server with a sign, or all without. */
 static const char *add_exclusion(cmd_parms *cmd, void *dummy, const char *text)
 {
-    staple_config_t *config = config_of(cmd);
+    staple_config_t *config = staple_config_get(cmd->server);
     char sign = text[0] == '+' || text[0] == '-' ? text[0] : '\0';
     unsigned i;
 
@@ -543,7 +536,8 @@ const command_rec staple_config_commands[] = {
     ROWS(COMMAND)
 #undef COMMAND
     AP_INIT_ITERATE("OCSPStapleResponder", add_responder, NULL, RSRC_CONF,
-                    "URLs of responders to ask, in order, or none: ask nobody"),
+                    "URLs of responders to ask, in order, or none: make no "
+                    "requests"),
     AP_INIT_ITERATE("OCSPStapleResponseFile", add_file,
                     (void *)APR_OFFSETOF(staple_config_t, response_files),
                     RSRC_CONF,
@@ -597,9 +591,21 @@ const char *staple_config_exclude_text(apr_pool_t *p, unsigned exclude)
     return text;
 }
 
-static const char *value_text(apr_pool_t *p, const row_t *row,
-                              apr_int64_t value)
+const char *staple_config_name(staple_setting_e setting)
 {
+    return rows[setting].name;
+}
+
+int staple_config_is_server_only(staple_setting_e setting)
+{
+    return rows[setting].server_only;
+}
+
+const char *staple_config_text(apr_pool_t *p, staple_setting_e setting,
+                               apr_int64_t value)
+{
+    const row_t *row = &rows[setting];
+
     if (value == 0 && row->kind != WORD && row->words != NULL) {
         return row->words[0];
     }
@@ -616,20 +622,4 @@ static const char *value_text(apr_pool_t *p, const row_t *row,
         break;
     }
     return apr_psprintf(p, "%" APR_INT64_T_FMT, apr_time_sec(value));
-}
-
-const char *staple_config_name(staple_setting_e setting)
-{
-    return rows[setting].name;
-}
-
-int staple_config_is_server_only(staple_setting_e setting)
-{
-    return rows[setting].server_only;
-}
-
-const char *staple_config_text(apr_pool_t *p, staple_setting_e setting,
-                               apr_int64_t value)
-{
-    return value_text(p, &rows[setting], value);
 }

@@ -52,8 +52,8 @@ extern const command_rec staple_config_commands[];
 void *staple_config_create(apr_pool_t *p, server_rec *s);
 void *staple_config_merge(apr_pool_t *p, void *base, void *add);
 
-/* The server's configuration; never NULL. */
-const staple_config_t *staple_config_get(const server_rec *s);
+/* The server's configuration; never NULL.  Read-only once it was checked. */
+staple_config_t *staple_config_get(const server_rec *s);
 
 /* A setting of this server, its default where nobody set it. */
 apr_int64_t staple_config_value(const server_rec *s, staple_setting_e setting);

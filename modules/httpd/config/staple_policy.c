@@ -266,8 +266,7 @@ static const staple_policy_t *set_policy(server_rec *s,
                                          const staple_policy_t *before,
                                          apr_pool_t *pconf, apr_pool_t *ptemp)
 {
-    staple_config_t *config =
-        ap_get_module_config(s->module_config, &ocspstaple_module);
+    staple_config_t *config = staple_config_get(s);
     staple_policy_t *policy = apr_palloc(ptemp, sizeof(*policy));
 
     fill_policy(policy, s, ptemp);

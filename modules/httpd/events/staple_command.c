@@ -9,9 +9,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/staple_clock.h"
+
 #define TIME_LIMIT apr_time_from_sec(10)
 #define LAST_WAIT  apr_time_from_sec(1) /* for what runs when this ends */
-#define LOOK       apr_time_from_msec(10)
+#define POLL_INTERVAL apr_time_from_msec(10)
 #define QUEUE_MAX  1000 /* events that wait; more are dropped, with a word */
 #define KILLED_MAX 8    /* programs that do not end though they were killed */
 
@@ -32,13 +34,11 @@ struct staple_command_t {
     int has_ended;
     /* the one that runs */
     pid_t pid; /* and, until it leaves that, its process group; 0: none */
-    apr_time_t ends_at;
+    apr_time_t began_at;
     /* those that were killed and have not ended yet: one that hangs in the
      * kernel takes its time, and is not waited for */
     pid_t killed[KILLED_MAX]; /* 0: free */
 };
-
-static apr_status_t end(void *data);
 
 staple_command_t *staple_command_make(apr_pool_t *p, server_rec *s,
                                       const char *const *words)
@@ -48,7 +48,6 @@ staple_command_t *staple_command_make(apr_pool_t *p, server_rec *s,
     command->pool = p;
     command->server = s;
     command->words = words;
-    apr_pool_pre_cleanup_register(p, command, end);
     return command;
 }
 
@@ -56,6 +55,7 @@ staple_command_t *staple_command_make(apr_pool_t *p, server_rec *s,
 static const char *const *environment(apr_pool_t *p,
                                       const staple_eventlog_entry_t *entry)
 {
+    const staple_report_t *report = entry->report;
     const staple_generation_cert_t *cert = entry->cert;
     const char *server = cert != NULL && cert->servers->nelts > 0
                              ? staple_generation_server(cert, 0)
@@ -65,18 +65,18 @@ static const char *const *environment(apr_pool_t *p,
 
     env[n++] = "PATH=/usr/local/bin:/usr/bin:/bin";
     env[n++] = apr_pstrcat(p, "OCSP_STAPLE_EVENT=",
-                           staple_event_name(entry->event), NULL);
+                           staple_event_name(report->event), NULL);
     env[n++] = apr_pstrcat(p, "OCSP_STAPLE_REASON=",
-                           staple_reason_name(entry->reason), NULL);
+                           staple_reason_name(report->reason), NULL);
     env[n++] = apr_pstrcat(p, "OCSP_STAPLE_RESPONDER=",
-                           entry->responder != NULL ? entry->responder : "",
+                           report->url != NULL ? report->url : "",
                            NULL);
     if (cert != NULL) {
         env[n++] = apr_pstrcat(
             p, "OCSP_STAPLE_STATE=",
             staple_state_name((staple_state_e)cert->record.state), NULL);
         env[n++] = apr_pstrcat(p, "OCSP_STAPLE_PREVIOUS_STATE=",
-                               staple_state_name(entry->before), NULL);
+                               staple_state_name(report->before), NULL);
         env[n++] = apr_pstrcat(p, "OCSP_STAPLE_SUBJECT=", cert->cert->subject,
                                NULL);
         env[n++] = apr_pstrcat(p, "OCSP_STAPLE_SERIAL=", cert->cert->serial,
@@ -214,7 +214,7 @@ static void start(staple_command_t *command, apr_time_t now)
         complain(command, error, "cannot be started, error", error);
         return;
     }
-    command->ends_at = now + TIME_LIMIT;
+    command->began_at = now;
 }
 
 /* The program ended, or somebody else looked after it. */
@@ -245,7 +245,7 @@ static void end_by_force(staple_command_t *command)
     kill(command->pid, SIGKILL);
     command->killed[i] = command->pid;
     command->pid = 0;
-    complain(command, 0, "killed, as it ran for more than seconds:",
+    complain(command, 0, "killed: it ran longer than its limit, in seconds",
              (int)apr_time_sec(TIME_LIMIT));
 }
 
@@ -271,8 +271,7 @@ static void look_after(staple_command_t *command, apr_time_t now)
     if (pid != 0) {
         ended(command, pid > 0 ? status : 0);
     }
-    /* The second condition: the clock was set back. */
-    else if (now >= command->ends_at || command->ends_at > now + TIME_LIMIT) {
+    else if (staple_clock_is_over(command->began_at, TIME_LIMIT, now)) {
         end_by_force(command);
     }
 }
@@ -280,7 +279,7 @@ static void look_after(staple_command_t *command, apr_time_t now)
 int staple_command_step(staple_command_t *command, apr_time_t now)
 {
     if (command->dropped > 0) {
-        complain(command, 0, "too many events wait; dropped",
+        complain(command, 0, "too many events are waiting; events dropped:",
                  (int)command->dropped);
         command->dropped = 0;
     }
@@ -304,9 +303,9 @@ void staple_command_end(staple_command_t *command)
         return;
     }
     command->has_ended = 1;
-    while (now >= began && now < began + LAST_WAIT
+    while (!staple_clock_is_over(began, LAST_WAIT, now)
            && staple_command_step(command, now)) {
-        apr_sleep(LOOK);
+        apr_sleep(POLL_INTERVAL);
         now = apr_time_now();
     }
     for (pending = command->first; pending != NULL; pending = pending->next) {
@@ -317,10 +316,4 @@ void staple_command_end(staple_command_t *command)
                      command->words[0], (int)strlen(pending->line) - 1,
                      pending->line);
     }
-}
-
-static apr_status_t end(void *data)
-{
-    staple_command_end(data);
-    return APR_SUCCESS;
 }

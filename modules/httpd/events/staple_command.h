@@ -23,7 +23,7 @@ int staple_command_step(staple_command_t *command, apr_time_t now);
 
 /* This process is to end: for a second at most what runs may end and what waits
  * may run, and for the rest there is a line in the error log.  A program that
- * runs is left alone.  Also done before the pool goes. */
+ * runs is left alone. */
 void staple_command_end(staple_command_t *command);
 
 #endif

@@ -14,26 +14,28 @@
 #include "io/staple_sink.h"
 #include "httpd/config/staple_config.h"
 
-/* Set before fork; what follows the name is the refresher's. */
-static struct {
-    staple_sink_t *sink; /* NULL: there is no event log */
-    const char *name;    /* as OCSPStapleEventLog has it */
+struct staple_eventlog_t {
+    /* set before fork, read-only */
+    const char *name; /* as OCSPStapleEventLog has it */
+    server_rec *server;
+    /* the refresher's */
+    staple_sink_t *sink; /* NULL: it is closed */
     int is_told;         /* that it is not read ... */
     unsigned lost;       /* ... and what that cost so far */
-} event_log;
+};
 
 /* Says once that lines have to wait. */
-static void tell_waiting(server_rec *s, apr_status_t why)
+static void tell_waiting(staple_eventlog_t *log, apr_status_t why)
 {
-    if (!event_log.is_told) {
-        event_log.is_told = 1;
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+    if (!log->is_told) {
+        log->is_told = 1;
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, log->server,
                      STAPLE_LOGNO(0140)
-                     "OCSPStapleEventLog %s: %s: events wait for it, up to %d "
-                     "KiB of them",
-                     event_log.name,
-                     why == EPIPE ? "nobody reads it"
-                                  : "whoever reads it has stopped",
+                     "OCSPStapleEventLog %s: %s: up to %d KiB of events are "
+                     "kept until it is read",
+                     log->name,
+                     why == EPIPE ? "it has no reader"
+                                  : "its reader has stopped reading",
                      STAPLE_SINK_ROOM / 1024);
     }
 }
@@ -75,25 +77,28 @@ int staple_eventlog_open(apr_pool_t *pconf, apr_pool_t *plog,
                          apr_pool_t *ptemp, server_rec *s)
 {
     const char *target = staple_config_get(s)->event_log;
+    staple_eventlog_t *log;
     apr_status_t status;
 
     (void)plog;
     (void)ptemp;
-    memset(&event_log, 0, sizeof(event_log));
     if (target == NULL) {
         return OK;
     }
-    event_log.name = target;
-    event_log.sink = target[0] == '|' ? open_piped(pconf, s, target + 1)
-                                      : open_file(pconf, s, target);
-    if (event_log.sink == NULL) {
+    log = apr_pcalloc(pconf, sizeof(*log));
+    log->name = target;
+    log->server = s;
+    log->sink = target[0] == '|' ? open_piped(pconf, s, target + 1)
+                                 : open_file(pconf, s, target);
+    if (log->sink == NULL) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    status = staple_sink_step(event_log.sink);
+    status = staple_sink_step(log->sink);
     if (status != APR_SUCCESS
         && ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
-        tell_waiting(s, status);
+        tell_waiting(log, status);
     }
+    staple_generation_get()->event_log = log;
     return OK;
 }
 
@@ -151,7 +156,8 @@ static void add_cert(json_t *object, apr_pool_t *p,
 
     add_text(object, "state",
              staple_state_name((staple_state_e)record->state));
-    add_text(object, "previous_state", staple_state_name(entry->before));
+    add_text(object, "previous_state",
+             staple_state_name(entry->report->before));
     json_object_set_new(object, "certificate", identity(p, cert->cert));
     add_text(object, "issuer", cert->cert->issuer->subject);
     json_object_set_new(object, "is_issuer", json_boolean(cert->is_issuer));
@@ -176,21 +182,22 @@ static void add_cert(json_t *object, apr_pool_t *p,
 static const char *make_line(apr_pool_t *p,
                              const staple_eventlog_entry_t *entry, int servers)
 {
+    const staple_report_t *report = entry->report;
     json_t *object = json_object();
     const char *line = NULL;
     char *text;
 
-    add_time(object, "time", entry->at);
-    add_text(object, "event", staple_event_name(entry->event));
+    add_time(object, "time", report->at);
+    add_text(object, "event", staple_event_name(report->event));
     json_object_set_new(object, "significant",
                         json_boolean(entry->is_significant));
     if (entry->cert != NULL) {
         add_cert(object, p, entry, servers);
     }
-    add_text(object, "responder", entry->responder);
-    if (entry->reason != STAPLE_OK) {
-        add_text(object, "reason", staple_reason_name(entry->reason));
-        add_text(object, "detail", entry->detail);
+    add_text(object, "responder", report->url);
+    if (report->reason != STAPLE_OK) {
+        add_text(object, "reason", staple_reason_name(report->reason));
+        add_text(object, "detail", report->detail);
     }
     text = json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII);
     if (text != NULL) {
@@ -217,68 +224,69 @@ const char *staple_eventlog_line(apr_pool_t *p,
 
 /* ---- writing ---- */
 
-static void tell_lost(server_rec *s, const char *line, apr_status_t why)
+static void tell_lost(staple_eventlog_t *log, const char *line,
+                      apr_status_t why)
 {
     /* Of those that a reader keeps waiting the first one; later on, how many
      * they were. */
-    if (event_log.is_told && event_log.lost++ > 0) {
+    if (log->is_told && log->lost++ > 0) {
         return;
     }
-    ap_log_error(APLOG_MARK, APLOG_ERR, why, s,
+    ap_log_error(APLOG_MARK, APLOG_ERR, why, log->server,
                  STAPLE_LOGNO(0062)
                  "OCSPStapleEventLog: an event could not be written: %.*s",
                  (int)strlen(line) - 1, line);
 }
 
-void staple_eventlog_append(server_rec *s, const char *line)
+void staple_eventlog_append(staple_eventlog_t *log, const char *line)
 {
     apr_status_t why;
 
-    if (event_log.sink == NULL) {
+    if (log == NULL || log->sink == NULL) {
         return;
     }
-    switch (staple_sink_put(&why, event_log.sink, line)) {
+    switch (staple_sink_put(&why, log->sink, line)) {
     case STAPLE_SINK_WRITTEN:
         break;
     case STAPLE_SINK_WAITS:
-        tell_waiting(s, why);
+        tell_waiting(log, why);
         break;
     case STAPLE_SINK_LOST:
-        tell_lost(s, line, why);
+        tell_lost(log, line, why);
         break;
     }
 }
 
-void staple_eventlog_step(server_rec *s)
+void staple_eventlog_step(staple_eventlog_t *log)
 {
-    if (!event_log.is_told || event_log.sink == NULL
-        || staple_sink_step(event_log.sink) != APR_SUCCESS) {
+    if (log == NULL || !log->is_told || log->sink == NULL
+        || staple_sink_step(log->sink) != APR_SUCCESS) {
         return;
     }
-    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
+    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, log->server,
                  STAPLE_LOGNO(0141)
-                 "OCSPStapleEventLog %s: it is read, and what waited is "
-                 "written; %u events were lost meanwhile",
-                 event_log.name, event_log.lost);
-    event_log.is_told = 0;
-    event_log.lost = 0;
+                 "OCSPStapleEventLog %s: it is read, and the waiting events "
+                 "have been written; %u events were lost meanwhile",
+                 log->name, log->lost);
+    log->is_told = 0;
+    log->lost = 0;
 }
 
-void staple_eventlog_end(server_rec *s)
+void staple_eventlog_end(staple_eventlog_t *log)
 {
     unsigned waiting;
 
-    if (event_log.sink == NULL) {
+    if (log == NULL || log->sink == NULL) {
         return;
     }
-    staple_sink_step(event_log.sink);
-    waiting = staple_sink_waiting(event_log.sink);
-    if (waiting + event_log.lost > 0) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+    staple_sink_step(log->sink);
+    waiting = staple_sink_waiting(log->sink);
+    if (waiting + log->lost > 0) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, log->server,
                      STAPLE_LOGNO(0142)
-                     "OCSPStapleEventLog %s: %u events are not in it, as "
-                     "nobody read it until this process ended",
-                     event_log.name, waiting + event_log.lost);
+                     "OCSPStapleEventLog %s: %u events were not written, as it "
+                     "was not read before this process ended",
+                     log->name, waiting + log->lost);
     }
-    event_log.sink = NULL; /* once, and nothing after it */
+    log->sink = NULL; /* once, and nothing after it */
 }

@@ -4,17 +4,17 @@
 
 #include "httpd/generation/staple_generation.h"
 
-/* An event with all that people and programs want to know of it. */
+/* OCSPStapleEventLog; NULL: there is none, and nothing is done. */
+typedef struct staple_eventlog_t staple_eventlog_t;
+
+/* An event (STAPLE_REPORT_EVENT) with all that people and programs want to know
+ * of it. */
 typedef struct staple_eventlog_entry_t {
-    staple_event_e event;
+    const staple_report_t *report;
     int is_significant;
-    apr_time_t at;
-    staple_state_e before;
     const staple_generation_cert_t *cert; /* NULL: an event of a responder */
-    const staple_generation_cert_t *revoked_issuer; /* why issuer-revoked, or NULL */
-    staple_reason_e reason;
-    const char *detail;             /* never NULL */
-    const char *responder;          /* URL, or NULL */
+    /* why issuer-revoked, or NULL */
+    const staple_generation_cert_t *revoked_issuer;
 } staple_eventlog_entry_t;
 
 /* open_logs hook: opens OCSPStapleEventLog as httpd opens its own logs, again
@@ -31,13 +31,13 @@ const char *staple_eventlog_line(apr_pool_t *p,
 /* Appends one line, whole or not at all, if there is an event log.  A fifo or
  * a program that is not read takes it later, or loses it, which the error log
  * is told.  Never waits.  Runs in: the refreshing child, watchdog thread. */
-void staple_eventlog_append(server_rec *s, const char *line);
+void staple_eventlog_append(staple_eventlog_t *log, const char *line);
 
 /* Writes what waited for a reader.  Never waits.  Same thread. */
-void staple_eventlog_step(server_rec *s);
+void staple_eventlog_step(staple_eventlog_t *log);
 
 /* This process refreshes no longer: what still waits is lost, which the error
  * log is told.  The first call counts.  Same thread, or when that is gone. */
-void staple_eventlog_end(server_rec *s);
+void staple_eventlog_end(staple_eventlog_t *log);
 
 #endif

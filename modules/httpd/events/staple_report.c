@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 
+#include "base/staple_clock.h"
 #include "ocsp/staple_verify.h"
 #include "staple_command.h"
 #include "httpd/config/staple_config.h"
@@ -14,7 +15,7 @@
 struct staple_reporter_t {
     apr_pool_t *scratch;  /* cleared after each event */
     server_rec *server;
-    const staple_generation_t *view;
+    const staple_generation_t *generation;
     staple_command_t *command;
     apr_time_t started_at;
     int has_summed_up;
@@ -28,22 +29,23 @@ static apr_status_t end(void *data)
     return APR_SUCCESS;
 }
 
-staple_reporter_t *staple_report_make(apr_pool_t *p, const staple_generation_t *view,
+staple_reporter_t *staple_report_make(apr_pool_t *p,
+                                      const staple_generation_t *generation,
                                       apr_time_t now)
 {
     staple_reporter_t *reporter = apr_pcalloc(p, sizeof(*reporter));
     staple_scoreboard_t board;
 
     apr_pool_create(&reporter->scratch, p);
-    reporter->server = view->main_server;
-    reporter->view = view;
+    reporter->server = generation->main_server;
+    reporter->generation = generation;
     reporter->started_at = now;
     /* Another child's refresher did, before this one took over. */
-    staple_scoreboard_get(&board, view->board);
+    staple_scoreboard_get(&board, generation->scoreboard);
     reporter->has_summed_up = board.pid != 0;
     reporter->command = staple_command_make(
-        p, view->main_server,
-        staple_config_get(view->main_server)->event_command);
+        p, generation->main_server,
+        staple_config_get(generation->main_server)->event_command);
     apr_pool_pre_cleanup_register(p, reporter, end);
     return reporter;
 }
@@ -51,9 +53,7 @@ staple_reporter_t *staple_report_make(apr_pool_t *p, const staple_generation_t *
 static const staple_cert_t *cert_of(const staple_reporter_t *reporter,
                                     const staple_report_t *report)
 {
-    return APR_ARRAY_IDX(reporter->view->certs, (int)report->index,
-                         staple_refresh_cert_t)
-        .cert;
+    return staple_generation_entry(reporter->generation, report->index)->cert;
 }
 
 /* " (words)" about a failure, or nothing. */
@@ -102,7 +102,7 @@ static void cut_short(const staple_reporter_t *reporter,
 
     ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, reporter->server,
                  "certificate \"%s\" (serial %s), %s: no answer within %d ms, "
-                 "and others wait: it gets more time at its next turn",
+                 "while others wait: it gets more time the next time",
                  cert->subject, cert->serial, report->url,
                  (int)apr_time_as_msec(report->took));
 }
@@ -126,8 +126,9 @@ static void job_failed(const staple_reporter_t *reporter,
                  "%s%s%s%s; %s%d s; failed %u times in a row, next try in %d s",
                  cert->subject, cert->serial,
                  staple_reason_sentence(report->reason), DETAIL(report),
-                 is_held ? "the one held is served for another "
-                         : "none is held, stapled is nothing since ",
+                 is_held ? "the response held is served for another "
+                         : "no response is held, and none has been stapled "
+                           "for ",
                  is_held ? seconds_until(record->use_until, now)
                          : seconds_until(now, record->use_until != 0
                                                   ? record->use_until
@@ -162,8 +163,7 @@ static void shared_refused(staple_reporter_t *reporter,
     apr_time_t now = apr_time_now();
 
     reporter->refused++;
-    if (now < reporter->refused_told_at + TELL_REFUSED
-        && now >= reporter->refused_told_at) {
+    if (!staple_clock_is_over(reporter->refused_told_at, TELL_REFUSED, now)) {
         return;
     }
     ap_log_error(APLOG_MARK, APLOG_WARNING, 0, reporter->server,
@@ -194,7 +194,7 @@ static const struct {
                                      "has a revoked issuer: replace it"},
     [STAPLE_EVENT_UNAVAILABLE] = {APLOG_WARNING, APLOG_INFO, STAPLE_LOGNO(0074),
                                   "has no valid OCSP response, and none could "
-                                  "be got"},
+                                  "be fetched"},
     [STAPLE_EVENT_STALE] = {APLOG_WARNING, APLOG_INFO, STAPLE_LOGNO(0075),
                             "is no longer stapled: its OCSP response has run "
                             "out"},
@@ -203,16 +203,16 @@ static const struct {
                                   "new one"},
     [STAPLE_EVENT_REFRESH_FAILING] = {APLOG_WARNING, APLOG_WARNING,
                                       STAPLE_LOGNO(0077),
-                                      "gets no fresh OCSP response; it is "
-                                      "tried again, and"},
+                                      "gets no fresh OCSP response; requests "
+                                      "go on, and"},
     [STAPLE_EVENT_REFRESH_RECOVERED] = {APLOG_NOTICE, APLOG_NOTICE,
                                         STAPLE_LOGNO(0078),
                                         "gets fresh OCSP responses again"},
     [STAPLE_EVENT_RESPONDER_DOWN] = {APLOG_WARNING, APLOG_WARNING,
                                      STAPLE_LOGNO(0042),
-                                     "is down: it failed again and again, and "
-                                     "from now on one certificate at a time "
-                                     "asks it"},
+                                     "is down after repeated failures: from "
+                                     "now on it is asked about one certificate "
+                                     "at a time"},
     [STAPLE_EVENT_RESPONDER_UP] = {APLOG_NOTICE, APLOG_NOTICE,
                                    STAPLE_LOGNO(0043), "answers again"},
 };
@@ -220,38 +220,40 @@ static const struct {
 _Static_assert(sizeof(phrases) / sizeof(phrases[0]) == STAPLE_EVENT_COUNT,
                "each event has its sentence");
 
-/* Whom the event is about, for the error log. */
+static const char *first_server(const staple_generation_cert_t *cert)
+{
+    return cert->servers->nelts > 0 ? staple_generation_server(cert, 0) : "?";
+}
+
+/* What the event is about, for the error log. */
 static const char *subject_of(apr_pool_t *p,
                               const staple_eventlog_entry_t *entry)
 {
     const staple_generation_cert_t *cert = entry->cert;
 
     if (cert == NULL) {
-        return apr_pstrcat(p, "responder ", entry->responder, NULL);
+        return apr_pstrcat(p, "responder ", entry->report->url, NULL);
     }
     return apr_psprintf(p, "%s \"%s\" (serial %s) of %s%s",
                         cert->is_issuer ? "issuer" : "certificate",
                         cert->cert->subject, cert->cert->serial,
-                        cert->servers->nelts > 0 ? staple_generation_server(cert, 0)
-                                                 : "?",
+                        first_server(cert),
                         cert->servers->nelts > 1 ? " and others" : "");
 }
 
 /* The nearest certificate above one that is itself revoked.  Returns 0 where
  * there is none. */
 static int find_revoked_issuer(staple_generation_cert_t *issuer,
-                               const staple_generation_t *view, apr_uint32_t index,
-                               apr_time_t now)
+                               const staple_generation_t *generation,
+                               apr_uint32_t index, apr_time_t now)
 {
     int depth;
 
-    for (depth = 0; depth < view->certs->nelts; depth++) {
-        apr_uint32_t above = APR_ARRAY_IDX(view->certs, (int)index,
-                                           staple_refresh_cert_t)
-                                 .above;
+    for (depth = 0; depth < generation->certs->nelts; depth++) {
+        apr_uint32_t above = staple_generation_entry(generation, index)->above;
 
         if (above == 0
-            || !staple_generation_cert(issuer, view, above - 1, now)) {
+            || !staple_generation_cert(issuer, generation, above - 1, now)) {
             return 0;
         }
         if (staple_record_says_revoked(&issuer->record)) {
@@ -265,15 +267,16 @@ static int find_revoked_issuer(staple_generation_cert_t *issuer,
 static void log_event(const staple_reporter_t *reporter, apr_pool_t *p,
                       const staple_eventlog_entry_t *entry)
 {
+    const staple_report_t *report = entry->report;
     const char *meanwhile = "";
     const char *why = "";
 
-    if (entry->event == STAPLE_EVENT_REFRESH_FAILING && entry->cert != NULL) {
-        meanwhile = entry->cert->record.use_until > entry->at
-                        ? " what is held is served until its end"
-                        : " nothing is held that could be served";
+    if (report->event == STAPLE_EVENT_REFRESH_FAILING && entry->cert != NULL) {
+        meanwhile = entry->cert->record.use_until > report->at
+                        ? " the response held is served until it expires"
+                        : " there is no response to staple";
     }
-    if (entry->event == STAPLE_EVENT_REVOKED && entry->cert != NULL) {
+    if (report->event == STAPLE_EVENT_REVOKED && entry->cert != NULL) {
         why = apr_psprintf(p, " (%s)",
                            staple_verify_crl_reason(
                                entry->cert->record.revocation_reason));
@@ -284,39 +287,35 @@ static void log_event(const staple_reporter_t *reporter, apr_pool_t *p,
             staple_verify_crl_reason(
                 entry->revoked_issuer->record.revocation_reason));
     }
-    else if (entry->reason != STAPLE_OK) {
+    else if (report->reason != STAPLE_OK) {
         why = apr_psprintf(p, " (%s%s%s)",
-                           staple_reason_sentence(entry->reason),
-                           entry->detail[0] != '\0' ? ": " : "",
-                           entry->detail);
+                           staple_reason_sentence(report->reason),
+                           report->detail[0] != '\0' ? ": " : "",
+                           report->detail);
     }
-    ap_log_error(APLOG_MARK,
-                 entry->is_significant ? phrases[entry->event].significant_level
-                                       : phrases[entry->event].level,
-                 0, reporter->server, "%s%s %s%s%s", phrases[entry->event].tag,
-                 subject_of(p, entry), phrases[entry->event].sentence,
-                 meanwhile, why);
+    ap_log_error(
+        APLOG_MARK,
+        entry->is_significant ? phrases[report->event].significant_level
+                              : phrases[report->event].level,
+        0, reporter->server, "%s%s %s%s%s", phrases[report->event].tag,
+        subject_of(p, entry), phrases[report->event].sentence, meanwhile, why);
 }
 
 static void event_happened(staple_reporter_t *reporter,
                            const staple_report_t *report)
 {
     apr_pool_t *p = reporter->scratch;
-    staple_eventlog_entry_t entry = {.event = report->event,
-                                     .at = report->at,
-                                     .before = report->before,
-                                     .reason = report->reason,
-                                     .detail = report->detail,
-                                     .responder = report->url};
+    staple_eventlog_entry_t entry = {.report = report};
     staple_generation_cert_t cert, issuer;
     const char *line;
 
     if (report->record != NULL
-        && staple_generation_cert(&cert, reporter->view, report->index, report->at)) {
+        && staple_generation_cert(&cert, reporter->generation, report->index,
+                                  report->at)) {
         cert.record = *report->record; /* as it is about to be published */
         entry.cert = &cert;
         if (report->event == STAPLE_EVENT_ISSUER_REVOKED
-            && find_revoked_issuer(&issuer, reporter->view, report->index,
+            && find_revoked_issuer(&issuer, reporter->generation, report->index,
                                    report->at)) {
             entry.revoked_issuer = &issuer;
         }
@@ -332,7 +331,7 @@ static void event_happened(staple_reporter_t *reporter,
     log_event(reporter, p, &entry);
     line = staple_eventlog_line(p, &entry);
     if (line != NULL) {
-        staple_eventlog_append(reporter->server, line);
+        staple_eventlog_append(reporter->generation->event_log, line);
         if (entry.is_significant) {
             staple_command_queue(reporter->command, &entry, line);
         }
@@ -395,7 +394,7 @@ void staple_report_unserved(const staple_reporter_t *reporter,
 {
     staple_generation_cert_t cert;
 
-    if (!staple_generation_cert(&cert, reporter->view, index, now)
+    if (!staple_generation_cert(&cert, reporter->generation, index, now)
         || !cert.is_must_staple_unserved) {
         return;
     }
@@ -403,16 +402,15 @@ void staple_report_unserved(const staple_reporter_t *reporter,
                  STAPLE_LOGNO(0145)
                  "certificate \"%s\" (serial %s) of %s has the TLS feature "
                  "status_request (must-staple): clients will refuse it without "
-                 "a staple, but nobody is asked about it, and %s (%s)",
-                 cert.cert->subject, cert.cert->serial,
-                 cert.servers->nelts > 0 ? staple_generation_server(&cert, 0) : "?",
+                 "a staple, but no responder is asked about it, and %s (%s)",
+                 cert.cert->subject, cert.cert->serial, first_server(&cert),
                  staple_reason_sentence((staple_reason_e)cert.record.reason),
                  cert.record.detail);
 }
 
 void staple_report_idle(staple_reporter_t *reporter, apr_time_t now)
 {
-    int count = reporter->view->certs->nelts;
+    int count = reporter->generation->certs->nelts;
     int good = 0;
     int i;
 
@@ -423,7 +421,8 @@ void staple_report_idle(staple_reporter_t *reporter, apr_time_t now)
     for (i = 0; i < count; i++) {
         staple_generation_cert_t cert;
 
-        good += staple_generation_cert(&cert, reporter->view, (apr_uint32_t)i, now)
+        good += staple_generation_cert(&cert, reporter->generation,
+                                       (apr_uint32_t)i, now)
                 && cert.record.state == STAPLE_STATE_GOOD;
     }
     ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, reporter->server,
@@ -435,12 +434,12 @@ void staple_report_idle(staple_reporter_t *reporter, apr_time_t now)
 
 void staple_report_step(staple_reporter_t *reporter, apr_time_t now)
 {
-    staple_eventlog_step(reporter->server);
+    staple_eventlog_step(reporter->generation->event_log);
     staple_command_step(reporter->command, now);
 }
 
 void staple_report_end(staple_reporter_t *reporter)
 {
     staple_command_end(reporter->command);
-    staple_eventlog_end(reporter->server);
+    staple_eventlog_end(reporter->generation->event_log);
 }

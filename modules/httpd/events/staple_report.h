@@ -7,7 +7,8 @@
 /* Runs in: one child, watchdog thread. */
 typedef struct staple_reporter_t staple_reporter_t;
 
-staple_reporter_t *staple_report_make(apr_pool_t *p, const staple_generation_t *view,
+staple_reporter_t *staple_report_make(apr_pool_t *p,
+                                      const staple_generation_t *generation,
                                       apr_time_t now);
 
 /* A staple_refresh_report_fn; the baton is the reporter. */

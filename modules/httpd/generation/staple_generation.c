@@ -1,15 +1,18 @@
 /* What everybody may look at: certificates, their servers, cache and board. */
 #include "staple_generation.h"
 
-#include <apr_hash.h>
-
 #define BEST_SCORE 50
 
-static const staple_generation_t *the_view; /* set before fork, read-only */
+static staple_generation_t *the_generation; /* set before fork */
 
-const staple_generation_t *staple_generation_get(void)
+staple_generation_t *staple_generation_get(void)
 {
-    return the_view;
+    return the_generation;
+}
+
+void staple_generation_begin(apr_pool_t *pconf)
+{
+    the_generation = apr_pcalloc(pconf, sizeof(*the_generation));
 }
 
 /* Several servers may have one name, at different ports. */
@@ -34,35 +37,59 @@ static apr_array_header_t *names_of(apr_pool_t *p, apr_hash_t *seen,
     return names;
 }
 
-void staple_generation_name_servers(staple_generation_t *view, apr_pool_t *pconf,
-                              apr_pool_t *ptemp)
+/* Certificate `index` belongs to these servers. */
+static void add_to_servers(apr_hash_t *by_server,
+                           const apr_array_header_t *servers,
+                           apr_uint32_t index)
 {
-    apr_array_header_t *names = apr_array_make(
-        pconf, (int)staple_generation_count(view) + 1, sizeof(apr_array_header_t *));
+    apr_pool_t *p = apr_hash_pool_get(by_server);
+    apr_array_header_t *indexes;
+    int i;
+
+    for (i = 0; i < servers->nelts; i++) {
+        server_rec **s = &APR_ARRAY_IDX(servers, i, server_rec *);
+
+        indexes = apr_hash_get(by_server, s, sizeof(*s));
+        if (indexes == NULL) {
+            indexes = apr_array_make(p, 2, sizeof(apr_uint32_t));
+            apr_hash_set(by_server, s, sizeof(*s), indexes);
+        }
+        *(apr_uint32_t *)apr_array_push(indexes) = index;
+    }
+}
+
+void staple_generation_name_servers(staple_generation_t *generation,
+                                    apr_pool_t *pconf, apr_pool_t *ptemp)
+{
+    apr_array_header_t *names =
+        apr_array_make(pconf, (int)staple_generation_count(generation) + 1,
+                       sizeof(apr_array_header_t *));
     apr_hash_t *seen = apr_hash_make(ptemp);
     int i;
 
-    for (i = 0; i < view->servers->nelts; i++) {
+    generation->by_server = apr_hash_make(pconf);
+    for (i = 0; i < generation->servers->nelts; i++) {
+        const apr_array_header_t *servers =
+            APR_ARRAY_IDX(generation->servers, i, apr_array_header_t *);
+
+        *(apr_array_header_t **)apr_array_push(names) =
+            names_of(pconf, seen, servers);
+        if (!staple_generation_entry(generation, (apr_uint32_t)i)->is_issuer) {
+            add_to_servers(generation->by_server, servers, (apr_uint32_t)i);
+        }
+    }
+    for (i = 0; i < generation->disabled->nelts; i++) {
         *(apr_array_header_t **)apr_array_push(names) = names_of(
             pconf, seen,
-            APR_ARRAY_IDX(view->servers, i, apr_array_header_t *));
+            APR_ARRAY_IDX(generation->disabled, i, staple_disabled_t).servers);
     }
-    for (i = 0; i < view->disabled->nelts; i++) {
-        *(apr_array_header_t **)apr_array_push(names) = names_of(
-            pconf, seen,
-            APR_ARRAY_IDX(view->disabled, i, staple_disabled_t).servers);
-    }
-    view->names = names;
+    generation->names = names;
 }
 
-void staple_generation_set(const staple_generation_t *view)
+apr_uint32_t staple_generation_count(const staple_generation_t *generation)
 {
-    the_view = view;
-}
-
-apr_uint32_t staple_generation_count(const staple_generation_t *view)
-{
-    return (apr_uint32_t)(view->certs->nelts + view->disabled->nelts);
+    return (apr_uint32_t)(generation->certs->nelts
+                          + generation->disabled->nelts);
 }
 
 static void take_entry(staple_generation_cert_t *cert,
@@ -83,7 +110,8 @@ static void take_entry(staple_generation_cert_t *cert,
 }
 
 /* Its state follows from the configuration, and is as old. */
-static void take_disabled(staple_generation_cert_t *cert, const staple_generation_t *view,
+static void take_disabled(staple_generation_cert_t *cert,
+                          const staple_generation_t *generation,
                           const staple_disabled_t *entry)
 {
     cert->cert = entry->cert;
@@ -92,29 +120,30 @@ static void take_disabled(staple_generation_cert_t *cert, const staple_generatio
     cert->early = 0;
     memset(&cert->record, 0, sizeof(cert->record));
     cert->record.state = STAPLE_STATE_DISABLED;
-    cert->record.state_since = view->started_at;
+    cert->record.state_since = generation->started_at;
     cert->record.state_reason = (apr_uint16_t)entry->reason;
 }
 
-int staple_generation_cert(staple_generation_cert_t *cert, const staple_generation_t *view,
-                     apr_uint32_t index, apr_time_t now)
+int staple_generation_cert(staple_generation_cert_t *cert,
+                           const staple_generation_t *generation,
+                           apr_uint32_t index, apr_time_t now)
 {
     const staple_record_t *record = &cert->record;
     int i = (int)index;
 
-    if (staple_cache_get_record(&cert->record, view->cache, index)) {
-        take_entry(cert, &APR_ARRAY_IDX(view->certs, i, staple_refresh_cert_t),
-                   now);
+    if (staple_cache_get_record(&cert->record, generation->cache, index)) {
+        take_entry(cert, staple_generation_entry(generation, index), now);
     }
-    else if (index < staple_generation_count(view)) {
-        take_disabled(cert, view,
-                      &APR_ARRAY_IDX(view->disabled, i - view->certs->nelts,
+    else if (index < staple_generation_count(generation)) {
+        take_disabled(cert, generation,
+                      &APR_ARRAY_IDX(generation->disabled,
+                                     i - generation->certs->nelts,
                                      staple_disabled_t));
     }
     else {
         return 0;
     }
-    cert->servers = APR_ARRAY_IDX(view->names, i, apr_array_header_t *);
+    cert->servers = APR_ARRAY_IDX(generation->names, i, apr_array_header_t *);
     cert->is_stale = record->der_len > 0 && record->use_until <= now;
     cert->is_must_staple_unserved = cert->cert->must_staple && !cert->is_issuer
                                     && !staple_record_is_usable(record, now)
@@ -128,7 +157,8 @@ int staple_generation_cert(staple_generation_cert_t *cert, const staple_generati
     return 1;
 }
 
-const char *staple_generation_server(const staple_generation_cert_t *cert, int i)
+const char *staple_generation_server(const staple_generation_cert_t *cert,
+                                     int i)
 {
     return APR_ARRAY_IDX(cert->servers, i, const char *);
 }

@@ -2,6 +2,8 @@
 #ifndef STAPLE_GENERATION_H
 #define STAPLE_GENERATION_H
 
+#include <apr_hash.h>
+#include <apr_proc_mutex.h>
 #include <apr_tables.h>
 
 #include "cache/staple_scoreboard.h"
@@ -9,10 +11,27 @@
 #include "refresh/staple_known.h"
 #include "cache/staple_dirty.h"
 #include "refresh/staple_refresh.h"
-#include "staple_disabled.h"
 #include "httpd/config/staple_log.h"
 
-/* Set in post_config, read-only afterwards; inherited by the children. */
+/*
+ * A certificate that cannot be stapled: shown, with the reason, and no more.
+ * They are a list of their own, so that whatever asks, staples, stores or
+ * shares has never heard of them, and mod_ssl's own stapling goes on.  Only
+ * staple_generation_cert() knows both lists.
+ */
+typedef struct staple_disabled_t {
+    const staple_cert_t *cert; /* as staple_cert_describe() makes it */
+    const staple_policy_t *policy;
+    apr_array_header_t *servers; /* server_rec *, in configuration order */
+    staple_reason_e reason;
+} staple_disabled_t;
+
+/*
+ * One start or graceful restart of httpd: all that belongs to one reading of
+ * the configuration.  Made in pre_config, filled until post_config is over,
+ * inherited by the children; members are read-only from then on, unless they
+ * say otherwise.  What has a type of its own belongs to the unit of that name.
+ */
 typedef struct staple_generation_t {
     server_rec *main_server;
     const apr_array_header_t *certs;   /* staple_refresh_cert_t, by index */
@@ -20,32 +39,50 @@ typedef struct staple_generation_t {
                                           server_rec *, in configuration order;
                                           of an issuer: those below it */
     const apr_array_header_t *disabled; /* staple_disabled_t: those that have
-                                           no index in the cache; to whoever
-                                           shows them they follow the others */
+                                           no index in the cache; where they
+                                           are shown, they follow the others */
     const apr_array_header_t *names;   /* by index, those of `disabled` last:
                                           apr_array_header_t * of const char *:
                                           the servers' names */
+    apr_hash_t *by_server; /* server_rec * -> apr_array_header_t * of
+                              apr_uint32_t: its certificates, without issuers */
+    apr_time_t started_at;
+    /* in shared memory; NULL: there is no certificate to look at */
     staple_cache_t *cache;
-    staple_scoreboard_block_t *board;
-    staple_known_t *known;             /* of responders */
-    staple_dirty_t *ledger;
-    const char *store;                 /* OCSPStapleStore; NULL: none */
-    apr_time_t started_at;             /* of this generation */
+    staple_scoreboard_block_t *scoreboard;
+    staple_known_t *known; /* of responders */
+    staple_dirty_t *dirty;
+    const char *store;            /* OCSPStapleStore; NULL: none */
+    apr_proc_mutex_t *store_lock; /* of the one that restores */
+    struct staple_shared_t *shared;      /* OCSPStapleShared; NULL: none */
+    struct staple_eventlog_t *event_log; /* NULL: none */
+    struct staple_watchdog_t *watchdog;  /* NULL: there is nothing to do */
+    /* of this process, atomic; NULL: none was started */
+    struct staple_store_writer_t *store_writer;
 } staple_generation_t;
 
-/* The view of this generation; NULL: there is no certificate to look at. */
-const staple_generation_t *staple_generation_get(void);
+/* This generation; never NULL after pre_config. */
+staple_generation_t *staple_generation_get(void);
 
-/* Names the servers of each certificate in view->names: each name once, in
- * their order.  Runs in: parent, post_config. */
-void staple_generation_name_servers(staple_generation_t *view, apr_pool_t *pconf,
-                              apr_pool_t *ptemp);
+/* Certificate `index` of those to keep fresh. */
+static inline const staple_refresh_cert_t *
+staple_generation_entry(const staple_generation_t *generation,
+                        apr_uint32_t index)
+{
+    return &APR_ARRAY_IDX(generation->certs, (int)index, staple_refresh_cert_t);
+}
 
-/* Runs in: parent, post_config. */
-void staple_generation_set(const staple_generation_t *view);
+/* Begins a new one, which has nothing.  Runs in: parent, pre_config. */
+void staple_generation_begin(apr_pool_t *pconf);
+
+/* Names the servers of each certificate in generation->names, each name once,
+ * in their order, and the certificates of each in generation->by_server.  Runs
+ * in: parent, post_config. */
+void staple_generation_name_servers(staple_generation_t *generation,
+                                    apr_pool_t *pconf, apr_pool_t *ptemp);
 
 /* Number of certificates to show: those looked after, then the disabled. */
-apr_uint32_t staple_generation_count(const staple_generation_t *view);
+apr_uint32_t staple_generation_count(const staple_generation_t *generation);
 
 /* The certificate of an index, what is known of it now, and derived facts.
  * The state is never good without a usable response, also where no refresher
@@ -64,10 +101,12 @@ typedef struct staple_generation_cert_t {
 } staple_generation_cert_t;
 
 /* Returns 1, or 0 for a bad index. */
-int staple_generation_cert(staple_generation_cert_t *cert, const staple_generation_t *view,
-                     apr_uint32_t index, apr_time_t now);
+int staple_generation_cert(staple_generation_cert_t *cert,
+                           const staple_generation_t *generation,
+                           apr_uint32_t index, apr_time_t now);
 
 /* The name of server number `i` of a certificate. */
-const char *staple_generation_server(const staple_generation_cert_t *cert, int i);
+const char *staple_generation_server(const staple_generation_cert_t *cert,
+                                     int i);
 
 #endif

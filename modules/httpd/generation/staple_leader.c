@@ -1,4 +1,4 @@
-/* Whose turn it is: of all children one refreshes, by a lock. */
+/* The leader: of all children one refreshes, by a lock. */
 #include "staple_leader.h"
 
 #include <httpd.h>
@@ -6,6 +6,8 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 #include <unistd.h>
+
+#include "base/staple_clock.h"
 
 /* How long a child that takes over waits: httpd may be about to end, and this
  * child not know that yet. */
@@ -18,7 +20,7 @@ struct staple_leader_t {
     int has_waited; /* for another process */
     int is_held;
     int is_left;
-    apr_time_t settled_at; /* when it counts */
+    apr_time_t held_at; /* 0: it counts at once */
 };
 
 /* A lock by a file of this directory; NULL: where APR makes its own, /tmp. */
@@ -51,40 +53,40 @@ apr_status_t staple_leader_make_lock(apr_proc_mutex_t **lock, apr_pool_t *pconf)
     return first;
 }
 
-apr_status_t staple_leader_make(staple_leader_t **turn, apr_pool_t *pconf)
+apr_status_t staple_leader_make(staple_leader_t **leader, apr_pool_t *pconf)
 {
     apr_status_t status;
 
-    *turn = apr_pcalloc(pconf, sizeof(**turn));
-    status = staple_leader_make_lock(&(*turn)->lock, pconf);
+    *leader = apr_pcalloc(pconf, sizeof(**leader));
+    status = staple_leader_make_lock(&(*leader)->lock, pconf);
     /* That needs a file; without one APR's choice must do. */
     return status == APR_SUCCESS
                ? status
-               : apr_proc_mutex_create(&(*turn)->lock, NULL, APR_LOCK_DEFAULT,
+               : apr_proc_mutex_create(&(*leader)->lock, NULL, APR_LOCK_DEFAULT,
                                        pconf);
 }
 
-int staple_leader_has(staple_leader_t *turn)
+int staple_leader_has(staple_leader_t *leader)
 {
     apr_time_t now = apr_time_now();
 
-    if (!turn->is_held) {
-        if (turn->is_left
-            || apr_proc_mutex_trylock(turn->lock) != APR_SUCCESS) {
-            turn->has_waited = 1;
+    if (!leader->is_held) {
+        if (leader->is_left
+            || apr_proc_mutex_trylock(leader->lock) != APR_SUCCESS) {
+            leader->has_waited = 1;
             return 0;
         }
-        turn->is_held = 1;
-        turn->settled_at = turn->has_waited ? now + SETTLE : now;
+        leader->is_held = 1;
+        leader->held_at = leader->has_waited ? now : 0;
     }
-    return now >= turn->settled_at || now + SETTLE < turn->settled_at;
+    return staple_clock_is_over(leader->held_at, SETTLE, now);
 }
 
-void staple_leader_leave(staple_leader_t *turn)
+void staple_leader_leave(staple_leader_t *leader)
 {
-    turn->is_left = 1;
-    if (turn->is_held) {
-        turn->is_held = 0;
-        apr_proc_mutex_unlock(turn->lock);
+    leader->is_left = 1;
+    if (leader->is_held) {
+        leader->is_held = 0;
+        apr_proc_mutex_unlock(leader->lock);
     }
 }

@@ -1,4 +1,4 @@
-/* Whose turn it is: of all children one refreshes, by a lock. */
+/* The leader: of all children one refreshes, by a lock. */
 #ifndef STAPLE_LEADER_H
 #define STAPLE_LEADER_H
 
@@ -21,19 +21,20 @@ typedef struct staple_leader_t staple_leader_t;
  * is gone from the directory before this returns.  The status of the first
  * attempt, where none of them takes a file.  Runs in: parent, post_config.
  */
-apr_status_t staple_leader_make_lock(apr_proc_mutex_t **lock, apr_pool_t *pconf);
+apr_status_t staple_leader_make_lock(apr_proc_mutex_t **lock,
+                                     apr_pool_t *pconf);
 
 /* Made in `pconf`.  Runs in: parent, post_config. */
-apr_status_t staple_leader_make(staple_leader_t **turn, apr_pool_t *pconf);
+apr_status_t staple_leader_make(staple_leader_t **leader, apr_pool_t *pconf);
 
 /* Is it this process's turn?  Takes it where it is free, and never waits: who
  * takes over from another process has it half a second later.  Runs in: each
  * child, watchdog thread. */
-int staple_leader_has(staple_leader_t *turn);
+int staple_leader_has(staple_leader_t *leader);
 
 /* Gives it back, if it is this process's, for good: before the process ends,
- * which may take as long as its last client likes.  Not while staple_leader_has()
- * runs. */
-void staple_leader_leave(staple_leader_t *turn);
+ * which may take as long as its last client likes.  Not while
+ * staple_leader_has() runs. */
+void staple_leader_leave(staple_leader_t *leader);
 
 #endif

@@ -7,11 +7,8 @@
 #include <apr_strings.h>
 #include <openssl/pem.h>
 
-#include "staple_chain.h"
 #include "httpd/config/staple_config.h"
-#include "staple_disabled.h"
 #include "httpd/config/staple_policy.h"
-#include "staple_servers.h"
 
 #define MAX_DEPTH 10 /* certificates in a chain that are looked at */
 
@@ -19,6 +16,7 @@
 typedef struct seen_t {
     staple_key_t key;
     int index; /* in registry.certs, or -1: it is not stapled */
+    int disabled; /* in registry.disabled, or -1 */
     staple_reason_e reason; /* why not; OK: it was met as an issuer only */
     int is_signed; /* by the issuer that it has; 0: not verified so far */
     struct seen_t *waits_for; /* its issuer, of which a server that comes later
@@ -32,24 +30,31 @@ static struct {
     apr_array_header_t *servers; /* of each: array of server_rec *, as mod_ssl
                                     came by */
     apr_hash_t *by_key;        /* key -> seen_t, of every certificate met */
+    apr_array_header_t *disabled; /* staple_disabled_t */
+    apr_hash_t *files; /* of OCSPStapleChainFile: path -> array of X509 * */
+    apr_hash_t *pairs; /* keys of two -> pair_t: who issued whom */
 } registry;
 
-int staple_register_reset(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
+void staple_register_begin(apr_pool_t *pconf)
 {
-    (void)plog;
-    (void)ptemp;
     registry.pool = pconf;
     registry.issuers = staple_cert_issuers_make(pconf);
     registry.certs = apr_array_make(pconf, 16, sizeof(staple_refresh_cert_t));
     registry.servers = apr_array_make(pconf, 16, sizeof(apr_array_header_t *));
     registry.by_key = apr_hash_make(pconf);
-    staple_disabled_reset(pconf);
-    return OK;
+    registry.files = apr_hash_make(pconf);
+    registry.pairs = apr_hash_make(pconf);
+    registry.disabled = apr_array_make(pconf, 4, sizeof(staple_disabled_t));
 }
 
-const apr_array_header_t *staple_register_certificates(void)
+static staple_refresh_cert_t *entry_at(int index)
 {
-    return registry.certs;
+    return &APR_ARRAY_IDX(registry.certs, index, staple_refresh_cert_t);
+}
+
+static apr_array_header_t *servers_of(int index)
+{
+    return APR_ARRAY_IDX(registry.servers, index, apr_array_header_t *);
 }
 
 /* httpd reads its configuration twice at start-up, and throws away what came
@@ -98,7 +103,7 @@ static seen_t *remember(const void *key)
     seen_t *seen = apr_pcalloc(registry.pool, sizeof(*seen));
 
     memcpy(&seen->key, key, STAPLE_KEY_LEN);
-    seen->index = -1;
+    seen->index = seen->disabled = -1;
     apr_hash_set(registry.by_key, &seen->key, STAPLE_KEY_LEN, seen);
     return seen;
 }
@@ -129,8 +134,7 @@ static int may_help(const seen_t *seen, const staple_policy_t *policy)
  * one that leaves nobody to ask. */
 static void prefer_policy(const seen_t *seen, const staple_policy_t *policy)
 {
-    staple_refresh_cert_t *entry = &APR_ARRAY_IDX(registry.certs, seen->index,
-                                                  staple_refresh_cert_t);
+    staple_refresh_cert_t *entry = entry_at(seen->index);
 
     if (policy->files != NULL
         || staple_responder_attempts(entry->cert, policy) > 0) {
@@ -159,10 +163,9 @@ static void tell_wrong_issuer(const staple_cert_t *cert,
 static void prefer_issuer(server_rec *s, apr_pool_t *p, seen_t *seen,
                           const char *pem)
 {
-    staple_refresh_cert_t *entry = &APR_ARRAY_IDX(registry.certs, seen->index,
-                                                  staple_refresh_cert_t);
+    staple_refresh_cert_t *entry = entry_at(seen->index);
     const server_rec *first = APR_ARRAY_IDX(
-        APR_ARRAY_IDX(registry.servers, seen->index, apr_array_header_t *), 0,
+        servers_of(seen->index), 0,
         server_rec *);
     const staple_issuer_t *issuer =
         staple_cert_issuer(registry.issuers, pem, strlen(pem));
@@ -190,12 +193,41 @@ static void prefer_issuer(server_rec *s, apr_pool_t *p, seen_t *seen,
     }
 }
 
+/* ---- the servers of a certificate, in the order of the configuration ---- */
+
+/* mod_ssl came by with server s, which uses the certificate. */
+static void append_server(apr_array_header_t *servers, server_rec *s)
+{
+    if (servers->nelts == 0
+        || APR_ARRAY_IDX(servers, servers->nelts - 1, server_rec *) != s) {
+        *(server_rec **)apr_array_push(servers) = s;
+    }
+}
+
+/* Once, after the last one was added: mod_ssl goes from the last virtual host
+ * to the first. */
+static void order_servers(apr_array_header_t *servers)
+{
+    int i;
+
+    for (i = 0; i < servers->nelts / 2; i++) {
+        server_rec **a = &APR_ARRAY_IDX(servers, i, server_rec *);
+        server_rec **b = &APR_ARRAY_IDX(servers, servers->nelts - 1 - i,
+                                        server_rec *);
+        server_rec *s = *a;
+
+        *a = *b;
+        *b = s;
+    }
+}
+
 /* Server s uses certificate `index` (or one below it). */
 static void add_server(int index, server_rec *s)
 {
-    staple_servers_add(
-        APR_ARRAY_IDX(registry.servers, index, apr_array_header_t *), s);
+    append_server(servers_of(index), s);
 }
+
+/* ---- certificates to staple ---- */
 
 static staple_refresh_cert_t *add_certificate(seen_t *seen,
                                               const staple_cert_t *cert,
@@ -236,9 +268,7 @@ static staple_reason_e register_certificate(const staple_policy_t *policy,
 
 static void warn_of_refused_urls(server_rec *s, const seen_t *seen)
 {
-    const staple_cert_t *cert = APR_ARRAY_IDX(registry.certs, seen->index,
-                                              staple_refresh_cert_t)
-                                    .cert;
+    const staple_cert_t *cert = entry_at(seen->index)->cert;
 
     if (cert->refused_url_count > 0) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
@@ -330,8 +360,7 @@ static int follow_issuer(server_rec *s, apr_pool_t *p, X509 *issuer,
     }
     seen = find(&key);
     if (seen != NULL && seen->index >= 0) {
-        staple_refresh_cert_t *entry = &APR_ARRAY_IDX(
-            registry.certs, seen->index, staple_refresh_cert_t);
+        staple_refresh_cert_t *entry = entry_at(seen->index);
 
         entry->policy = entry->is_issuer ? policy : entry->policy;
         return seen->index;
@@ -377,7 +406,7 @@ static int has_ocsp_url(X509 *x509)
 static void wait_for(int index, X509 *issuer)
 {
     const staple_refresh_cert_t *entry =
-        &APR_ARRAY_IDX(registry.certs, index, staple_refresh_cert_t);
+        entry_at(index);
     seen_t *seen = find(&entry->cert->key);
     staple_key_t key;
 
@@ -395,8 +424,7 @@ static void end_waits(apr_pool_t *p)
          i = apr_hash_next(i)) {
         const seen_t *seen = apr_hash_this_val(i);
         staple_refresh_cert_t *entry =
-            seen->index >= 0 ? &APR_ARRAY_IDX(registry.certs, seen->index,
-                                              staple_refresh_cert_t)
+            seen->index >= 0 ? entry_at(seen->index)
                              : NULL;
         const apr_array_header_t *servers;
         int k;
@@ -407,7 +435,7 @@ static void end_waits(apr_pool_t *p)
         }
         entry->above = (apr_uint32_t)seen->waits_for->index + 1;
         servers =
-            APR_ARRAY_IDX(registry.servers, seen->index, apr_array_header_t *);
+            servers_of(seen->index);
         for (k = 0; k < servers->nelts; k++) {
             add_server(seen->waits_for->index,
                        APR_ARRAY_IDX(servers, k, server_rec *));
@@ -415,17 +443,188 @@ static void end_waits(apr_pool_t *p)
     }
 }
 
+/* ---- the issuers above a certificate, from mod_ssl and files ---- */
+
+static apr_status_t free_x509(void *x509)
+{
+    X509_free(x509);
+    return APR_SUCCESS;
+}
+
+/* All certificates of one PEM file, X509 *; empty where it has none. */
+static apr_array_header_t *read_file(const server_rec *s, const char *path)
+{
+    apr_array_header_t *certs =
+        apr_array_make(registry.pool, 4, sizeof(X509 *));
+    BIO *bio = BIO_new_file(path, "r");
+    X509 *x509;
+
+    while (bio != NULL
+           && (x509 = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL)) != NULL) {
+        *(X509 **)apr_array_push(certs) = x509;
+        apr_pool_cleanup_register(registry.pool, x509, free_x509,
+                                  apr_pool_cleanup_null);
+    }
+    if (certs->nelts == 0) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     STAPLE_LOGNO(0014)
+                     "OCSPStapleChainFile %s: %s; it must be a PEM file with "
+                     "the certificates of issuers",
+                     path,
+                     bio == NULL ? "cannot be opened" : "has no certificate");
+    }
+    BIO_free(bio);
+    return certs;
+}
+
+/* The certificates of a file, read at the first time it is named. */
+static const apr_array_header_t *file_of(const server_rec *s, const char *path)
+{
+    apr_array_header_t *certs =
+        apr_hash_get(registry.files, path, APR_HASH_KEY_STRING);
+
+    if (certs == NULL) {
+        certs = read_file(s, path);
+        apr_hash_set(registry.files, path, APR_HASH_KEY_STRING, certs);
+    }
+    return certs;
+}
+
+/* A pair of certificates, and what became of verifying the signature: ten
+ * thousand virtual hosts have the same few. */
+typedef struct pair_t {
+    staple_key_t keys[2];
+    X509 *issuer, *x509;
+    int has_issued;
+} pair_t;
+
+static apr_status_t free_pair(void *data)
+{
+    pair_t *pair = data;
+
+    X509_free(pair->issuer);
+    X509_free(pair->x509);
+    return APR_SUCCESS;
+}
+
+static void remember_pair(const staple_key_t keys[2], X509 *issuer, X509 *x509,
+                          int has_issued)
+{
+    pair_t *pair = apr_pcalloc(registry.pool, sizeof(*pair));
+
+    X509_up_ref(issuer);
+    X509_up_ref(x509);
+    memcpy(pair->keys, keys, sizeof(pair->keys));
+    pair->issuer = issuer;
+    pair->x509 = x509;
+    pair->has_issued = has_issued;
+    apr_pool_cleanup_register(registry.pool, pair, free_pair,
+                              apr_pool_cleanup_null);
+    apr_hash_set(registry.pairs, pair->keys, sizeof(pair->keys), pair);
+}
+
+/* Verifies a signature, once for each two certificates.  The hash is over what
+ * OpenSSL has of both anyway, SHA-1; whether they are the same is compared byte
+ * by byte. */
+static int has_issued(X509 *issuer, X509 *x509)
+{
+    staple_key_t keys[2];
+    const pair_t *pair;
+    int result;
+
+    if (X509_check_issued(issuer, x509) != X509_V_OK
+        || !staple_cert_key(&keys[0], issuer)
+        || !staple_cert_key(&keys[1], x509)) {
+        return 0;
+    }
+    pair = apr_hash_get(registry.pairs, keys, sizeof(keys));
+    if (pair != NULL && X509_cmp(pair->issuer, issuer) == 0
+        && X509_cmp(pair->x509, x509) == 0) {
+        return pair->has_issued;
+    }
+    result = staple_cert_has_issued(issuer, x509);
+    if (pair == NULL) {
+        remember_pair(keys, issuer, x509, result);
+    }
+    return result;
+}
+
+/* Where issuers of one server's current certificate are looked for. */
+typedef struct chain_t {
+    STACK_OF(X509) *sent;    /* what the server sends with it; not owned */
+    X509_STORE *trusted;     /* mod_ssl's CA certificates; not owned */
+    apr_array_header_t *own; /* X509 * of OCSPStapleChainFile */
+} chain_t;
+
+/* Looks where issuers of the current certificate of `ssl_ctx` may be.  Files
+ * are read once per configuration; one that cannot be read gets one warning. */
+static void open_chain(chain_t *chain, const server_rec *s, apr_pool_t *p,
+                       SSL_CTX *ssl_ctx)
+{
+    const char *const *path = staple_config_get(s)->policy->chain_files;
+
+    chain->sent = NULL;
+    SSL_CTX_get0_chain_certs(ssl_ctx, &chain->sent);
+    if (chain->sent == NULL) {
+        SSL_CTX_get_extra_chain_certs(ssl_ctx, &chain->sent);
+    }
+    chain->trusted = SSL_CTX_get_cert_store(ssl_ctx);
+    chain->own = apr_array_make(p, 4, sizeof(X509 *));
+    for (; path != NULL && *path != NULL; path++) {
+        apr_array_cat(chain->own, file_of(s, *path));
+    }
+}
+
+static X509 *issuer_in_store(const chain_t *chain, X509 *x509)
+{
+    STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(chain->trusted);
+    int i;
+
+    for (i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+        X509 *candidate = X509_OBJECT_get0_X509(
+            sk_X509_OBJECT_value(objects, i));
+
+        if (candidate != NULL && has_issued(candidate, x509)) {
+            return candidate;
+        }
+    }
+    return NULL;
+}
+
+/* The certificate that issued `x509`, by its signature, which is verified once
+ * in a configuration for each two certificates; not owned by the caller.  NULL:
+ * it is nowhere, or x509 is self-signed. */
+static X509 *find_issuer(const chain_t *chain, X509 *x509)
+{
+    int i;
+
+    if (X509_self_signed(x509, 0) == 1) {
+        return NULL;
+    }
+    for (i = 0; i < sk_X509_num(chain->sent); i++) {
+        if (has_issued(sk_X509_value(chain->sent, i), x509)) {
+            return sk_X509_value(chain->sent, i);
+        }
+    }
+    for (i = 0; i < chain->own->nelts; i++) {
+        if (has_issued(APR_ARRAY_IDX(chain->own, i, X509 *),
+                       x509)) {
+            return APR_ARRAY_IDX(chain->own, i, X509 *);
+        }
+    }
+    return chain->trusted != NULL ? issuer_in_store(chain, x509) : NULL;
+}
+
 /* Registers what is above certificate `index`, up to the root, which nobody
  * can revoke by OCSP. */
 static void follow_issuers(server_rec *s, apr_pool_t *p, int index,
-                           const staple_chain_t *chain)
+                           const chain_t *chain)
 {
-    X509 *issuer = APR_ARRAY_IDX(registry.certs, index, staple_refresh_cert_t)
-                       .cert->issuer->x509;
+    X509 *issuer = entry_at(index)->cert->issuer->x509;
     int depth;
 
     for (depth = 0; issuer != NULL && depth < MAX_DEPTH; depth++) {
-        X509 *above = staple_chain_issuer(chain, issuer);
+        X509 *above = find_issuer(chain, issuer);
         int issuer_index = -1;
 
         if (X509_self_signed(issuer, 0) != 1
@@ -433,7 +632,7 @@ static void follow_issuers(server_rec *s, apr_pool_t *p, int index,
             issuer_index = follow_issuer(s, p, issuer, above);
         }
         if (issuer_index >= 0 && issuer_index != index) {
-            APR_ARRAY_IDX(registry.certs, index, staple_refresh_cert_t).above
+            entry_at(index)->above
                 = (apr_uint32_t)issuer_index + 1;
             add_server(issuer_index, s);
             index = issuer_index;
@@ -442,6 +641,42 @@ static void follow_issuers(server_rec *s, apr_pool_t *p, int index,
             wait_for(index, issuer);
         }
         issuer = above;
+    }
+}
+
+/* ---- certificates that cannot be stapled ---- */
+
+/* NULL where OpenSSL cannot tell what it is. */
+static staple_disabled_t *make_disabled(seen_t *seen, X509 *x509)
+{
+    staple_disabled_t *entry;
+    staple_cert_t *cert;
+
+    if (staple_cert_describe(&cert, registry.pool, x509) != STAPLE_OK) {
+        return NULL;
+    }
+    seen->disabled = registry.disabled->nelts;
+    entry = apr_array_push(registry.disabled);
+    entry->cert = cert;
+    entry->reason = seen->reason;
+    entry->servers = apr_array_make(registry.pool, 1, sizeof(server_rec *));
+    return entry;
+}
+
+/* Server s has a certificate that cannot be stapled.  Of several reasons the
+ * first one counts, of several policies that of the first server in the
+ * configuration. */
+static void add_disabled(server_rec *s, seen_t *seen, X509 *x509)
+{
+    staple_disabled_t *entry =
+        seen->disabled >= 0
+            ? &APR_ARRAY_IDX(registry.disabled, seen->disabled,
+                             staple_disabled_t)
+            : make_disabled(seen, x509);
+
+    if (entry != NULL) {
+        entry->policy = staple_config_get(s)->policy;
+        append_server(entry->servers, s);
     }
 }
 
@@ -464,7 +699,7 @@ static void check_unserved(server_rec *s, apr_pool_t *p, X509 *x509,
 static void check_wanted(server_rec *s, apr_pool_t *p, SSL_CTX *ssl_ctx,
                          X509 *x509)
 {
-    staple_chain_t chain;
+    chain_t chain;
     staple_key_t key;
     seen_t *seen;
 
@@ -479,14 +714,14 @@ static void check_wanted(server_rec *s, apr_pool_t *p, SSL_CTX *ssl_ctx,
         if (seen->reason == STAPLE_OK) {
             tell_issuer_missing(s, p, seen, x509);
         }
-        staple_disabled_add(s, &key, x509, seen->reason);
+        add_disabled(s, seen, x509);
         check_unserved(s, p, x509,
                        seen->reason == STAPLE_CERT_NO_ISSUER
                            ? "its issuer is missing"
                            : "it cannot be stapled");
     }
     else if (staple_config_get(s)->policy->issuer_check) {
-        staple_chain_open(&chain, s, registry.pool, p, ssl_ctx);
+        open_chain(&chain, s, p, ssl_ctx);
         follow_issuers(s, p, seen->index, &chain);
     }
 }
@@ -569,8 +804,8 @@ static void tell_differences(apr_pool_t *p, const staple_refresh_cert_t *entry,
     if (other != NULL && holds != NULL) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, holds,
                      STAPLE_LOGNO(0012)
-                     "certificate \"%s\": the settings of server %s hold for "
-                     "it, not those of server %s%s, which says otherwise in %s",
+                     "certificate \"%s\": the settings of server %s apply "
+                     "to it, not those of server %s%s, which differs in %s",
                      entry->cert->subject, staple_config_place(p, holds),
                      staple_config_place(p, other),
                      more > 0 ? apr_psprintf(p, " (and of %d more)", more) : "",
@@ -578,21 +813,27 @@ static void tell_differences(apr_pool_t *p, const staple_refresh_cert_t *entry,
     }
 }
 
-const apr_array_header_t *staple_register_servers(apr_pool_t *ptemp)
+void staple_register_finish(staple_generation_t *generation, apr_pool_t *ptemp)
 {
     int i;
 
     end_waits(ptemp);
     for (i = 0; i < registry.servers->nelts; i++) {
         const staple_refresh_cert_t *entry =
-            &APR_ARRAY_IDX(registry.certs, i, staple_refresh_cert_t);
+            entry_at(i);
         apr_array_header_t *servers =
-            APR_ARRAY_IDX(registry.servers, i, apr_array_header_t *);
+            servers_of(i);
 
-        staple_servers_order(servers);
+        order_servers(servers);
         if (!entry->is_issuer) {
             tell_differences(ptemp, entry, servers);
         }
     }
-    return registry.servers;
+    for (i = 0; i < registry.disabled->nelts; i++) {
+        order_servers(
+            APR_ARRAY_IDX(registry.disabled, i, staple_disabled_t).servers);
+    }
+    generation->certs = registry.certs;
+    generation->servers = registry.servers;
+    generation->disabled = registry.disabled;
 }

@@ -2,16 +2,14 @@
 #ifndef STAPLE_REGISTER_H
 #define STAPLE_REGISTER_H
 
-#include <apr_tables.h>
 #include <openssl/ssl.h>
 
-#include "refresh/staple_refresh.h"
-#include "httpd/config/staple_log.h"
+#include "staple_generation.h"
 
 /* All functions here run in: parent, while configuring. */
 
-/* pre_config hook: begins with no certificate. */
-int staple_register_reset(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);
+/* Begins with no certificate. */
+void staple_register_begin(apr_pool_t *pconf);
 
 /* ssl_ocsp_prime_hook: mod_ssl has a certificate and its issuer. */
 int staple_register_certificate(server_rec *s, apr_pool_t *p, const char *id,
@@ -19,16 +17,12 @@ int staple_register_certificate(server_rec *s, apr_pool_t *p, const char *id,
 
 /* mod_ssl's optional hook init_server, after all certificates of a server were
  * primed: finds those for which mod_ssl had no issuer, those that want staples
- * but get none (staple_disabled), and the issuers to follow. */
+ * but get none (generation->disabled), and the issuers to follow. */
 int staple_register_check_server(server_rec *s, apr_pool_t *p, int is_proxy,
                               SSL_CTX *ssl_ctx);
 
-/* The certificates to keep fresh, of type staple_refresh_cert_t, in pconf. */
-const apr_array_header_t *staple_register_certificates(void);
-
-/* In the same order, the servers of each: apr_array_header_t * of server_rec *,
- * in the order of the configuration; for an issuer, those below it.  Says where
- * they do not agree.  Once, when all of them are known. */
-const apr_array_header_t *staple_register_servers(apr_pool_t *ptemp);
+/* Puts the certificates and their servers into the generation, and says where
+ * servers do not agree.  Once, when all of them are known. */
+void staple_register_finish(staple_generation_t *generation, apr_pool_t *ptemp);
 
 #endif

@@ -4,6 +4,7 @@
 #include <apr_hash.h>
 #include <stdlib.h>
 
+#include "base/staple_version.h"
 #include "ocsp/staple_verify.h"
 
 #define BEST_SCORE 50
@@ -11,19 +12,20 @@
 int staple_snapshot_cert(staple_snapshot_cert_t *cert,
                          const staple_snapshot_t *snapshot, apr_uint32_t index)
 {
-    const staple_record_t *record = &cert->view.record;
+    const staple_record_t *record = &cert->base.record;
     apr_interval_time_t life;
 
     if (index >= snapshot->count
-        || !staple_generation_cert(&cert->view, snapshot->view, index,
+        || !staple_generation_cert(&cert->base, snapshot->generation, index,
                              snapshot->now)) {
         return 0;
     }
-    cert->tally = staple_scoreboard_tally(snapshot->view->board, index);
+    cert->tally =
+        staple_scoreboard_tally(snapshot->generation->scoreboard, index);
     cert->conditions = staple_state_conditions(
-        (staple_state_e)record->state, cert->view.is_stale,
-        cert->view.policy->exclude | cert->view.early,
-        cert->view.is_must_staple_unserved);
+        (staple_state_e)record->state, cert->base.is_stale,
+        cert->base.policy->exclude | cert->base.early,
+        cert->base.is_must_staple_unserved);
     life = record->use_until - record->this_update;
     cert->life = record->der_len == 0 || record->use_until <= snapshot->now
                          || life <= 0
@@ -37,23 +39,23 @@ int staple_snapshot_cert(staple_snapshot_cert_t *cert,
 const char *staple_snapshot_responder(const staple_snapshot_cert_t *cert,
                                       unsigned number)
 {
-    const staple_policy_t *policy = cert->view.policy;
+    const staple_policy_t *policy = cert->base.policy;
     unsigned attempt = 0;
     int by_get;
 
     if (policy->no_network
-        || cert->view.record.state == STAPLE_STATE_DISABLED) {
+        || cert->base.record.state == STAPLE_STATE_DISABLED) {
         return NULL;
     }
     while (number-- > 0) {
         attempt = staple_responder_next_url(policy, attempt);
     }
-    return staple_responder_attempt(&by_get, cert->view.cert, policy, attempt);
+    return staple_responder_attempt(&by_get, cert->base.cert, policy, attempt);
 }
 
 const char *staple_snapshot_revocation(const staple_snapshot_cert_t *cert)
 {
-    const staple_record_t *record = &cert->view.record;
+    const staple_record_t *record = &cert->base.record;
 
     return staple_record_says_revoked(record)
                ? staple_verify_crl_reason(record->revocation_reason)
@@ -65,7 +67,7 @@ const char *staple_snapshot_revocation(const staple_snapshot_cert_t *cert)
 static void count_cert(staple_snapshot_t *snapshot,
                        const staple_snapshot_cert_t *cert)
 {
-    const staple_record_t *record = &cert->view.record;
+    const staple_record_t *record = &cert->base.record;
     int i;
 
     if (record->state < STAPLE_STATE_COUNT) {
@@ -78,8 +80,8 @@ static void count_cert(staple_snapshot_t *snapshot,
         snapshot->conditions[i] += cert->conditions >> i & 1;
     }
     snapshot->significant += cert->conditions != 0;
-    snapshot->issuers += cert->view.is_issuer != 0;
-    snapshot->stale += cert->view.is_stale != 0;
+    snapshot->issuers += cert->base.is_issuer != 0;
+    snapshot->stale += cert->base.is_stale != 0;
     snapshot->refused += record->state == STAPLE_STATE_DISABLED
                          && record->reason != STAPLE_OK;
     snapshot->served += cert->tally.served;
@@ -90,8 +92,8 @@ static void count_cert(staple_snapshot_t *snapshot,
             || record->use_until < snapshot->first_end)) {
         snapshot->first_end = record->use_until;
     }
-    if (cert->view.score < snapshot->score) {
-        snapshot->score = cert->view.score;
+    if (cert->base.score < snapshot->score) {
+        snapshot->score = cert->base.score;
     }
 }
 
@@ -116,19 +118,19 @@ static staple_snapshot_server_t *find_server(apr_hash_t *by_name,
 static void count_servers(apr_hash_t *by_name,
                           const staple_snapshot_cert_t *cert)
 {
-    staple_state_e state = (staple_state_e)cert->view.record.state;
+    staple_state_e state = (staple_state_e)cert->base.record.state;
     int i;
 
-    if (cert->view.is_issuer) {
+    if (cert->base.is_issuer) {
         return;
     }
-    for (i = 0; i < cert->view.servers->nelts; i++) {
+    for (i = 0; i < cert->base.servers->nelts; i++) {
         staple_snapshot_server_t *server = find_server(
-            by_name, staple_generation_server(&cert->view, i));
+            by_name, staple_generation_server(&cert->base, i));
 
         server->certificates++;
-        if (cert->view.score < server->score) {
-            server->score = cert->view.score;
+        if (cert->base.score < server->score) {
+            server->score = cert->base.score;
         }
         if (state == STAPLE_STATE_REVOKED
             || (state == STAPLE_STATE_ISSUER_REVOKED
@@ -182,12 +184,13 @@ const staple_snapshot_t *staple_snapshot_take(apr_pool_t *p)
     staple_snapshot_cert_t cert;
     apr_uint32_t i;
 
-    snapshot->view = staple_generation_get();
+    snapshot->generation = staple_generation_get();
     snapshot->now = apr_time_now();
     snapshot->score = BEST_SCORE;
-    if (snapshot->view != NULL) {
-        snapshot->count = staple_generation_count(snapshot->view);
-        staple_scoreboard_get(&snapshot->board, snapshot->view->board);
+    if (snapshot->generation->cache != NULL) {
+        snapshot->count = staple_generation_count(snapshot->generation);
+        staple_scoreboard_get(&snapshot->board,
+                              snapshot->generation->scoreboard);
         snapshot->is_running = is_running(&snapshot->board, snapshot->now);
         for (i = 0; i < snapshot->count; i++) {
             if (staple_snapshot_cert(&cert, snapshot, i)) {
@@ -198,4 +201,150 @@ const staple_snapshot_t *staple_snapshot_take(apr_pool_t *p)
     }
     snapshot->servers = list_servers(p, by_name);
     return snapshot;
+}
+
+/* ---- the totals as named figures ---- */
+
+#define GAUGE "gauge"
+#define COUNTER "counter"
+
+static void add(apr_array_header_t *list, staple_figure_t figure)
+{
+    *(staple_figure_t *)apr_array_push(list) = figure;
+}
+
+/* One that has no label. */
+static void add_one(apr_array_header_t *list, const char *metric,
+                    const char *type, const char *title, double value,
+                    const char *help)
+{
+    add(list, (staple_figure_t){.metric = metric, .type = type, .help = help,
+                                .title = title, .value = value});
+}
+
+static void add_time(apr_array_header_t *list, const char *metric,
+                     apr_time_t at, const char *help)
+{
+    add(list, (staple_figure_t){.metric = metric, .type = GAUGE, .help = help,
+                                .value = (double)apr_time_sec(at)});
+}
+
+static void add_certificates(apr_array_header_t *list,
+                             const staple_snapshot_t *snapshot)
+{
+    int i;
+
+    for (i = 0; i < STAPLE_STATE_COUNT; i++) {
+        const char *name = staple_state_name((staple_state_e)i);
+
+        add(list, (staple_figure_t){.metric = "certificates", .type = GAUGE,
+                                    .help = "Certificates in each state.",
+                                    .label = "state", .value_of_label = name,
+                                    .title = name,
+                                    .value = snapshot->states[i]});
+    }
+    for (i = 0; i < STAPLE_CONDITION_COUNT; i++) {
+        add(list, (staple_figure_t){
+                      .metric = "significant", .type = GAUGE,
+                      .help = "Certificates with a condition that "
+                              "OCSPStapleLogExclude does not exclude.",
+                      .label = "condition",
+                      .value_of_label = staple_condition_name(
+                          (staple_condition_e)i),
+                      .value = snapshot->conditions[i]});
+    }
+    for (i = STAPLE_OK + 1; i < STAPLE_REASON_COUNT; i++) {
+        add(list, (staple_figure_t){
+                      .metric = "failing", .type = GAUGE,
+                      .help = "Certificates whose last refresh failed, by "
+                              "reason.",
+                      .label = "reason",
+                      .value_of_label = staple_reason_name((staple_reason_e)i),
+                      .value = snapshot->errors[i]});
+    }
+    add_one(list, "stale", GAUGE, "stale", snapshot->stale,
+            "Certificates whose OCSP response has run out.");
+}
+
+static void add_servers(apr_array_header_t *list,
+                        const staple_snapshot_t *snapshot)
+{
+    static const staple_state_e faults[] = {
+        STAPLE_STATE_GOOD, STAPLE_STATE_REVOKED, STAPLE_STATE_ISSUER_REVOKED};
+    unsigned counts[STAPLE_STATE_COUNT] = {0};
+    int i;
+
+    for (i = 0; i < snapshot->servers->nelts; i++) {
+        counts[APR_ARRAY_IDX(snapshot->servers, i, staple_snapshot_server_t)
+                   .fault]++;
+    }
+    for (i = 0; i < 3; i++) {
+        add(list, (staple_figure_t){
+                      .metric = "servers", .type = GAUGE,
+                      .help = "Server names by the fault of their "
+                              "certificates.",
+                      .label = "fault",
+                      .value_of_label = faults[i] == STAPLE_STATE_GOOD
+                                            ? "none"
+                                            : staple_state_name(faults[i]),
+                      .value = counts[faults[i]]});
+    }
+    add_one(list, "lowest_score", GAUGE, "lowest score", snapshot->score / 10.0,
+            "The lowest security score of all certificates, 0 to 5.");
+}
+
+static void add_refresher(apr_array_header_t *list,
+                          const staple_snapshot_t *snapshot)
+{
+    const staple_scoreboard_t *board = &snapshot->board;
+
+    add_one(list, "refresher_running", GAUGE, "refresher running",
+            snapshot->is_running, "Whether the refresher is at work.");
+    add_one(list, "requests_in_flight", GAUGE, "requests in flight",
+            board->in_flight, "HTTP requests that wait for their answer.");
+    add_time(list, "last_round_timestamp_seconds", board->last_round_at,
+             "When the refresher last looked for certificates that are "
+             "due.");
+    add_time(list, "next_due_timestamp_seconds", board->next_due_at,
+             "When the next certificate is due.");
+    add_time(list, "first_end_timestamp_seconds", snapshot->first_end,
+             "When the first of all OCSP responses held runs out, 0 without "
+             "any.");
+    add_one(list, "requests_total", COUNTER, "requests",
+            (double)board->requests, "HTTP requests to responders.");
+    add_one(list, "request_failures_total", COUNTER, "failures",
+            (double)board->failures,
+            "HTTP requests that brought no usable response.");
+    add_one(list, "received_bytes_total", COUNTER, "bytes received",
+            (double)board->bytes, "OCSP responses received.");
+}
+
+const apr_array_header_t *staple_snapshot_figures(apr_pool_t *p,
+                                            const staple_snapshot_t *snapshot)
+{
+    apr_array_header_t *list = apr_array_make(
+        p, 32 + STAPLE_STATE_COUNT + STAPLE_REASON_COUNT,
+        sizeof(staple_figure_t));
+    const char *handshakes = "Handshakes that asked for a staple, by whether "
+                             "they got one.";
+
+    add(list, (staple_figure_t){.metric = "build_info", .type = GAUGE,
+                                .help = "The module's version.",
+                                .label = "version",
+                                .value_of_label = STAPLE_VERSION, .value = 1});
+    add_certificates(list, snapshot);
+    add_servers(list, snapshot);
+    add_refresher(list, snapshot);
+    add(list, (staple_figure_t){.metric = "handshakes_total", .type = COUNTER,
+                                .help = handshakes, .label = "staple",
+                                .value_of_label = "sent", .title = "stapled",
+                                .value = (double)snapshot->served});
+    add(list, (staple_figure_t){.metric = "handshakes_total", .type = COUNTER,
+                                .help = handshakes, .label = "staple",
+                                .value_of_label = "none",
+                                .title = "not stapled",
+                                .value = (double)snapshot->unserved});
+    add_one(list, "held_bytes", GAUGE, "bytes held",
+            (double)snapshot->staple_bytes, "Size of all OCSP responses held.");
+    return list;
 }

@@ -20,7 +20,7 @@ typedef struct staple_snapshot_server_t {
 /* Everything but the certificates, which are looked at one by one: there may
  * be ten thousand. */
 typedef struct staple_snapshot_t {
-    const staple_generation_t *view; /* NULL: there is no certificate to show */
+    const staple_generation_t *generation;
     apr_time_t now;
     staple_scoreboard_t board;
     int is_running;        /* the refresher showed itself lately */
@@ -45,7 +45,7 @@ const staple_snapshot_t *staple_snapshot_take(apr_pool_t *p);
 
 /* One certificate as it is shown. */
 typedef struct staple_snapshot_cert_t {
-    staple_generation_cert_t view;
+    staple_generation_cert_t base;
     staple_tally_t tally;
     unsigned conditions; /* significant: bits 1 << staple_condition_e */
     int life;            /* percent of the staple's life that is left */
@@ -64,5 +64,22 @@ const char *staple_snapshot_responder(const staple_snapshot_cert_t *cert,
 /* The revocation reason of a response held that says revoked, in RFC 5280's
  * spelling; NULL: it does not, or none is held. */
 const char *staple_snapshot_revocation(const staple_snapshot_cert_t *cert);
+
+/* One figure of the totals, for metrics and mod_status.  Those of one metric
+ * stand together. */
+typedef struct staple_figure_t {
+    const char *metric; /* without "ocspstaple_" */
+    const char *type;   /* "gauge" or "counter" */
+    const char *help;
+    const char *label;  /* NULL: it has none */
+    const char *value_of_label;
+    const char *title;  /* in mod_status's page; NULL: not there */
+    double value;
+} staple_figure_t;
+
+/* All of them, staple_figure_t, from p.  Their number does not depend on the
+ * number of certificates or servers. */
+const apr_array_header_t *staple_snapshot_figures(apr_pool_t *p,
+                                            const staple_snapshot_t *snapshot);
 
 #endif

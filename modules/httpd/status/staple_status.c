@@ -9,7 +9,6 @@
 #include <http_request.h>
 #include <mod_status.h>
 
-#include "staple_figures.h"
 #include "staple_status_html.h"
 #include "staple_status_json.h"
 #include "staple_status_metrics.h"
@@ -51,7 +50,7 @@ static int show(request_rec *r, const staple_status_query_t *query)
             return OK;
         }
     }
-    return refuse(r, "format is none of: html, json, prometheus");
+    return refuse(r, "format must be one of: html, json, prometheus");
 }
 
 /* ---- who opened the page ---- */
@@ -175,10 +174,10 @@ int staple_status_section(request_rec *r, int flags)
     const apr_array_header_t *figures;
     int i;
 
-    if (staple_generation_get() == NULL) {
+    if (staple_generation_get()->cache == NULL) {
         return DECLINED;
     }
-    figures = staple_figures_of(r->pool, staple_snapshot_take(r->pool));
+    figures = staple_snapshot_figures(r->pool, staple_snapshot_take(r->pool));
     if (!is_short) {
         ap_rputs("<hr />\n<h2>OCSP stapling</h2>\n<dl>\n", r);
     }

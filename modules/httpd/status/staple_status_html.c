@@ -5,12 +5,522 @@
 #include <apr_strings.h>
 #include <http_protocol.h>
 #include <openssl/evp.h>
+#include <stdlib.h>
 
+#include "base/staple_parse.h"
 #include "base/staple_text.h"
 #include "base/staple_version.h"
 #include "staple_status_style.h"
 
-#define SHOWN_SERVERS 100 /* virtual hosts; JSON has them all */
+#define SHOWN_HOSTS 100 /* virtual hosts; JSON has them all */
+#define SHOWN_SERVERS 4 /* of a certificate in the table; JSON has them all */
+#define LIFE_LOW 25     /* percent of a staple's life that is little */
+#define PAGE 200        /* certificates on one page */
+#define MAX_ARGS 1024   /* characters of a query */
+#define MAX_PAGE 1000000
+
+/* Text from anywhere, escaped for HTML. */
+static void put_text(request_rec *r, const char *text)
+{
+    ap_rputs(ap_escape_html(r->pool, text), r);
+}
+
+/* A state as a word on its colour. */
+static void put_state_name(request_rec *r, staple_state_e state)
+{
+    const char *name = staple_state_name(state);
+
+    ap_rprintf(r, "<b class=\"state %s\">%s</b>", name, name);
+}
+
+/* An instant: "in 3 d 4 h" or "59 s ago"; "never" for 0. */
+static void put_time(request_rec *r, apr_time_t at, apr_time_t now)
+{
+    char instant[STAPLE_TEXT_SIZE], span[STAPLE_TEXT_SIZE];
+
+    if (at == 0) {
+        ap_rputs("never", r);
+        return;
+    }
+    staple_text_time(instant, at);
+    staple_text_span(span, at > now ? at - now : now - at);
+    ap_rprintf(r, "<time datetime=\"%s\" title=\"%s\">%s%s%s</time>", instant,
+               instant, at > now ? "in " : "", span, at > now ? "" : " ago");
+}
+
+/* A score in tenths. */
+static void put_tenths(request_rec *r, unsigned score)
+{
+    ap_rprintf(r, "<span class=\"%s\">%u.%u</span>",
+               score < 50 ? "low" : "full", score / 10, score % 10);
+}
+
+/* ---- certificate ---- */
+
+/* One line of what unfolds: a name and a text, which is escaped. */
+static void put_detail(request_rec *r, const char *name, const char *text)
+{
+    ap_rprintf(r, "<dt>%s</dt><dd>", name);
+    put_text(r, text);
+    ap_rputs("</dd>", r);
+}
+
+static void put_server_names(request_rec *r,
+                             const staple_generation_cert_t *cert)
+{
+    int i;
+
+    ap_rputs("<span class=\"sub\">", r);
+    for (i = 0; i < cert->servers->nelts && i < SHOWN_SERVERS; i++) {
+        ap_rputs(i > 0 ? ", " : "", r);
+        put_text(r, staple_generation_server(cert, i));
+    }
+    if (i < cert->servers->nelts) {
+        ap_rprintf(r, " and %d more", cert->servers->nelts - i);
+    }
+    ap_rputs("</span>", r);
+}
+
+static void put_certificate(request_rec *r, const staple_snapshot_cert_t *cert,
+                            apr_time_t now)
+{
+    const staple_cert_t *it = cert->base.cert;
+    char instant[STAPLE_TEXT_SIZE];
+    const char *url;
+    unsigned i;
+
+    (void)now;
+    ap_rputs("<span class=\"name\">", r);
+    put_text(r, it->subject);
+    ap_rputs("</span>", r);
+    if (cert->base.is_issuer) {
+        ap_rputs(" <b class=\"mark\">issuer</b>", r);
+    }
+    if (it->must_staple) {
+        ap_rputs(" <b class=\"mark\">must-staple</b>", r);
+    }
+    put_server_names(r, &cert->base);
+    ap_rputs("<details><summary>details</summary><dl>", r);
+    put_detail(r, "serial", it->serial);
+    put_detail(r, "issuer", it->issuer->subject);
+    put_detail(r, "SHA-256",
+               staple_cert_hex(r->pool, it->sha256, sizeof(it->sha256)));
+    put_detail(r, "SHA-1",
+               staple_cert_hex(r->pool, it->key.bytes, sizeof(it->key.bytes)));
+    put_detail(r, "expires", staple_text_time(instant, it->not_after));
+    if (cert->base.record.state_reason != STAPLE_OK) {
+        put_detail(r, "reason of the state",
+                   staple_reason_sentence(
+                       (staple_reason_e)cert->base.record.state_reason));
+    }
+    for (i = 0; (url = staple_snapshot_responder(cert, i)) != NULL; i++) {
+        put_detail(r, "responder", url);
+    }
+    ap_rputs("</dl></details>", r);
+}
+
+/* ---- state ---- */
+
+static apr_int64_t rank_state(const staple_snapshot_cert_t *cert)
+{
+    static const int ranks[] = {
+        [STAPLE_STATE_REVOKED] = 0,     [STAPLE_STATE_ISSUER_REVOKED] = 1,
+        [STAPLE_STATE_UNKNOWN] = 2,     [STAPLE_STATE_UNAVAILABLE] = 3,
+        [STAPLE_STATE_PENDING] = 5,     [STAPLE_STATE_GOOD] = 6,
+        [STAPLE_STATE_DISABLED] = 7,
+    };
+    int rank = ranks[cert->base.record.state % STAPLE_STATE_COUNT];
+
+    if (cert->base.is_stale && rank > 4) {
+        rank = 4;
+    }
+    return rank - (cert->conditions != 0 ? 10 : 0);
+}
+
+static void put_state(request_rec *r, const staple_snapshot_cert_t *cert,
+                      apr_time_t now)
+{
+    const char *reason = staple_snapshot_revocation(cert);
+    char text[STAPLE_CONDITIONS_SIZE];
+
+    put_state_name(r, (staple_state_e)cert->base.record.state);
+    if (cert->base.is_stale) {
+        ap_rputs(" <b class=\"state stale\">stale</b>", r);
+    }
+    if (cert->conditions != 0) {
+        ap_rprintf(r, "<span class=\"sub alarm\">significant: %s</span>",
+                   staple_state_conditions_text(text, cert->conditions));
+    }
+    if (reason != NULL) {
+        ap_rputs("<span class=\"sub\">revoked ", r);
+        put_time(r, cert->base.record.revoked_at, now);
+        ap_rprintf(r, ": %s</span>", reason);
+    }
+    if (cert->base.record.state == STAPLE_STATE_DISABLED
+        && cert->base.record.state_reason != STAPLE_OK) {
+        ap_rprintf(r, "<span class=\"sub\">%s</span>",
+                   staple_reason_sentence(
+                       (staple_reason_e)cert->base.record.state_reason));
+    }
+    if (cert->base.record.state_since != 0) {
+        ap_rputs("<span class=\"sub\">since ", r);
+        put_time(r, cert->base.record.state_since, now);
+        ap_rputs("</span>", r);
+    }
+}
+
+/* ---- staple ---- */
+
+static apr_int64_t rank_staple(const staple_snapshot_cert_t *cert)
+{
+    return cert->base.record.der_len > 0 ? cert->base.record.use_until : 0;
+}
+
+static void put_staple(request_rec *r, const staple_snapshot_cert_t *cert,
+                       apr_time_t now)
+{
+    const staple_record_t *record = &cert->base.record;
+
+    if (record->der_len == 0) {
+        ap_rputs("<span class=\"none\">none held</span>", r);
+        return;
+    }
+    ap_rprintf(r,
+               "<meter min=\"0\" max=\"100\" low=\"%d\" high=\"%d\" "
+               "optimum=\"100\" value=\"%d\" aria-label=\"life left\">%d "
+               "%%</meter>",
+               LIFE_LOW, LIFE_LOW, cert->life, cert->life);
+    ap_rputs(cert->base.is_stale ? "<span class=\"sub\">ran out "
+                                 : "<span class=\"sub\">ends ",
+             r);
+    put_time(r, record->use_until, now);
+    ap_rprintf(r, "</span><span class=\"sub\">%u bytes</span>",
+               record->der_len);
+}
+
+/* ---- refresh ---- */
+
+static apr_int64_t rank_next(const staple_snapshot_cert_t *cert)
+{
+    return cert->base.record.next_at;
+}
+
+static void put_next(request_rec *r, const staple_snapshot_cert_t *cert,
+                     apr_time_t now)
+{
+    const staple_record_t *record = &cert->base.record;
+
+    if (record->state == STAPLE_STATE_ISSUER_REVOKED) {
+        ap_rputs("stopped: the issuer is revoked", r);
+    }
+    else if (record->state == STAPLE_STATE_DISABLED) {
+        ap_rputs("no requests are made", r);
+    }
+    else if (record->next_at <= now) {
+        ap_rputs("now", r);
+    }
+    else {
+        put_time(r, record->next_at, now);
+    }
+    ap_rputs("<span class=\"sub\">last good ", r);
+    put_time(r, record->succeeded_at, now);
+    ap_rputs("</span>", r);
+}
+
+static apr_int64_t rank_error(const staple_snapshot_cert_t *cert)
+{
+    return cert->base.record.reason == STAPLE_OK
+               ? 1
+               : -(apr_int64_t)cert->base.record.failures;
+}
+
+static void put_error(request_rec *r, const staple_snapshot_cert_t *cert,
+                      apr_time_t now)
+{
+    const staple_record_t *record = &cert->base.record;
+
+    if (record->reason == STAPLE_OK) {
+        ap_rputs("<span class=\"none\">none</span>", r);
+        return;
+    }
+    put_text(
+        r, staple_reason_sentence((staple_reason_e)record->reason));
+    if (record->detail[0] != '\0') {
+        ap_rputs("<span class=\"sub\">", r);
+        put_text(r, record->detail);
+        ap_rputs("</span>", r);
+    }
+    if (record->failures == 0) {
+        return; /* no responder was asked: a response file was refused */
+    }
+    ap_rprintf(r, "<span class=\"sub\">%u failed in a row, last ",
+               record->failures);
+    put_time(r, record->attempted_at, now);
+    ap_rputs("</span>", r);
+}
+
+/* ---- figures ---- */
+
+static apr_int64_t rank_handshakes(const staple_snapshot_cert_t *cert)
+{
+    return -(apr_int64_t)cert->tally.unserved;
+}
+
+static void put_handshakes(request_rec *r, const staple_snapshot_cert_t *cert,
+                           apr_time_t now)
+{
+    (void)now;
+    ap_rprintf(r,
+               "%" APR_UINT64_T_FMT " stapled<span class=\"sub\">%"
+               APR_UINT64_T_FMT " not</span>",
+               cert->tally.served, cert->tally.unserved);
+}
+
+static apr_int64_t rank_score(const staple_snapshot_cert_t *cert)
+{
+    return cert->base.score;
+}
+
+static void put_score(request_rec *r, const staple_snapshot_cert_t *cert,
+                      apr_time_t now)
+{
+    (void)now;
+    put_tenths(r, cert->base.score);
+}
+
+/* The columns of a certificate. */
+struct staple_status_column_t {
+    const char *name;  /* in ?sort= */
+    const char *title; /* HTML */
+    /* Where a certificate stands: what needs a look first has a small rank.
+     * NULL: by subject. */
+    apr_int64_t (*rank)(const staple_snapshot_cert_t *cert);
+    /* Prints what is in its cell. */
+    void (*put)(request_rec *r, const staple_snapshot_cert_t *cert,
+                apr_time_t now);
+};
+
+static const struct staple_status_column_t columns[] = {
+    {"subject", "Certificate", NULL, put_certificate},
+    {"state", "State", rank_state, put_state},
+    {"staple", "Staple", rank_staple, put_staple},
+    {"next", "Next refresh", rank_next, put_next},
+    {"error", "Last error", rank_error, put_error},
+    {"handshakes", "Handshakes", rank_handshakes, put_handshakes},
+    {"score", "Score", rank_score, put_score},
+};
+
+#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
+#define DEFAULT_COLUMN 1 /* the state, the worst first */
+
+/* ---- what the page is asked for ---- */
+
+static const char *set_sort(staple_status_query_t *query, const char *value)
+{
+    unsigned i;
+
+    for (i = 0; i < COLUMNS; i++) {
+        if (strcmp(columns[i].name, value) == 0) {
+            query->sort = &columns[i];
+            return NULL;
+        }
+    }
+    return "sort must be one of: subject, state, staple, next, error, "
+           "handshakes, score";
+}
+
+static const char *set_order(staple_status_query_t *query, const char *value)
+{
+    query->is_reversed = strcmp(value, "desc") == 0;
+    return query->is_reversed || strcmp(value, "asc") == 0
+               ? NULL
+               : "order must be one of: asc, desc";
+}
+
+static const char *set_page(staple_status_query_t *query, const char *value)
+{
+    apr_int64_t page;
+
+    if (!staple_parse_number(&page, value, 1, MAX_PAGE)) {
+        return "page must be a whole number from 1 to 1000000";
+    }
+    query->page = (apr_uint32_t)page;
+    return NULL;
+}
+
+static const char *set_state(staple_status_query_t *query, const char *value)
+{
+    int i;
+
+    for (i = 0; i < STAPLE_STATE_COUNT; i++) {
+        if (strcmp(staple_state_name((staple_state_e)i), value) == 0) {
+            query->state = (staple_state_e)i;
+            return NULL;
+        }
+    }
+    return "state must be one of: pending, good, revoked, unknown, "
+           "issuer-revoked, unavailable, disabled";
+}
+
+static const char *set_format(staple_status_query_t *query, const char *value)
+{
+    query->format = value;
+    return NULL;
+}
+
+static const char *set_find(staple_status_query_t *query, const char *value)
+{
+    query->find = value;
+    return NULL;
+}
+
+static const struct {
+    const char *name;
+    const char *(*set)(staple_status_query_t *query, const char *value);
+} arguments[] = {
+    {"format", set_format}, {"sort", set_sort},   {"order", set_order},
+    {"page", set_page},     {"state", set_state}, {"find", set_find},
+};
+
+#define ARGUMENTS (sizeof(arguments) / sizeof(arguments[0]))
+
+/* One "name=value"; what has no value is not given, and names that are not
+ * ours are somebody else's. */
+static const char *read_argument(staple_status_query_t *query, char *text)
+{
+    char *value = strchr(text, '=');
+    unsigned i;
+
+    if (value == NULL || value[1] == '\0') {
+        return NULL;
+    }
+    *value++ = '\0';
+    if (ap_unescape_urlencoded(value) != OK) {
+        return "the query is not properly escaped";
+    }
+    for (i = 0; i < ARGUMENTS; i++) {
+        if (strcmp(arguments[i].name, text) == 0) {
+            return arguments[i].set(query, value);
+        }
+    }
+    return NULL;
+}
+
+const char *staple_status_query(staple_status_query_t *query, apr_pool_t *p,
+                                const char *args)
+{
+    const char *wrong = NULL;
+    char *rest, *text;
+
+    *query = (staple_status_query_t){
+        .sort = &columns[DEFAULT_COLUMN],
+        .page = 1, .state = STAPLE_STATE_COUNT, .find = ""};
+    if (args == NULL) {
+        return NULL;
+    }
+    if (strlen(args) > MAX_ARGS) {
+        return "the query is longer than 1024 characters";
+    }
+    for (text = apr_strtok(apr_pstrdup(p, args), "&", &rest);
+         text != NULL && wrong == NULL; text = apr_strtok(NULL, "&", &rest)) {
+        wrong = read_argument(query, text);
+    }
+    return wrong;
+}
+
+/* The query as a link would give it, with `page`, escaped for HTML. */
+static const char *link_to(apr_pool_t *p, const staple_status_query_t *query)
+{
+    const char *link = apr_psprintf(
+        p, "?sort=%s&order=%s%s%s%s%s", query->sort->name,
+        query->is_reversed ? "desc" : "asc",
+        query->state != STAPLE_STATE_COUNT ? "&state=" : "",
+        query->state != STAPLE_STATE_COUNT ? staple_state_name(query->state)
+                                           : "",
+        query->find[0] != '\0' ? "&find=" : "",
+        query->find[0] != '\0' ? ap_escape_urlencoded(p, query->find) : "");
+
+    if (query->page > 1) {
+        link = apr_psprintf(p, "%s&page=%u", link, query->page);
+    }
+    return ap_escape_html(p, link);
+}
+
+/* ---- which certificates that are ---- */
+
+typedef struct picked_t {
+    apr_int64_t rank;
+    const char *subject;
+    apr_uint32_t index;
+} picked_t;
+
+/* Is `part` in `text`, whatever the case of its letters? */
+static int has(const char *text, const char *part)
+{
+    return ap_strcasestr(text, part) != NULL;
+}
+
+static int is_asked_for(const staple_status_query_t *query,
+                        const staple_snapshot_cert_t *cert)
+{
+    int found;
+    int i;
+
+    if (query->state != STAPLE_STATE_COUNT
+        && (staple_state_e)cert->base.record.state != query->state) {
+        return 0;
+    }
+    found = query->find[0] == '\0'
+            || has(cert->base.cert->subject, query->find)
+            || has(cert->base.cert->serial, query->find);
+    for (i = 0; i < cert->base.servers->nelts && !found; i++) {
+        found = has(staple_generation_server(&cert->base, i), query->find);
+    }
+    return found;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const picked_t *one = a;
+    const picked_t *other = b;
+    int order;
+
+    if (one->rank != other->rank) {
+        return one->rank < other->rank ? -1 : 1;
+    }
+    order = strcmp(one->subject, other->subject);
+    return order != 0 ? order : (one->index < other->index ? -1 : 1);
+}
+
+/* The indexes of all certificates that it asks for, apr_uint32_t, in order. */
+static const apr_array_header_t *pick(apr_pool_t *p,
+                                      const staple_status_query_t *query,
+                                      const staple_snapshot_t *snapshot)
+{
+    picked_t *picked = apr_palloc(p, (snapshot->count + 1) * sizeof(*picked));
+    apr_array_header_t *indexes;
+    staple_snapshot_cert_t cert;
+    apr_uint32_t count = 0;
+    apr_uint32_t i;
+
+    for (i = 0; i < snapshot->count; i++) {
+        if (staple_snapshot_cert(&cert, snapshot, i)
+            && is_asked_for(query, &cert)) {
+            picked[count++] = (picked_t){
+                query->sort->rank != NULL ? query->sort->rank(&cert) : 0,
+                cert.base.cert->subject, i};
+        }
+    }
+    qsort(picked, count, sizeof(*picked), compare);
+    indexes = apr_array_make(p, (int)count + 1, sizeof(apr_uint32_t));
+    for (i = 0; i < count; i++) {
+        *(apr_uint32_t *)apr_array_push(indexes)
+            = picked[query->is_reversed ? count - 1 - i : i].index;
+    }
+    return indexes;
+}
+
+/* ---- the page ---- */
 
 /* On narrow screens tables are laid out as blocks, by which they would lose
  * their meaning to screen readers: the roles keep it. */
@@ -59,7 +569,7 @@ static void put_verdict(request_rec *r, const staple_snapshot_t *snapshot)
                             + snapshot->refused;
 
     if (snapshot->count == 0) {
-        ap_rputs("<p class=\"verdict warn\">No certificate is looked after."
+        ap_rputs("<p class=\"verdict warn\">There is no certificate to staple."
                  "</p>\n", r);
         return;
     }
@@ -105,15 +615,15 @@ static void put_refresher(request_rec *r, const staple_snapshot_t *snapshot)
     }
     ap_rprintf(r,
                "<p class=\"line\">Refresher: process %" APR_INT64_T_FMT
-               ", last look ",
+               ", last round ",
                board->pid);
-    staple_status_cell_time(r, board->last_round_at, snapshot->now);
+    put_time(r, board->last_round_at, snapshot->now);
     ap_rputs(", next due ", r);
     if (board->next_due_at <= snapshot->now) {
         ap_rputs("now", r);
     }
     else {
-        staple_status_cell_time(r, board->next_due_at, snapshot->now);
+        put_time(r, board->next_due_at, snapshot->now);
     }
     ap_rprintf(r,
                ", %u in flight; %" APR_UINT64_T_FMT " requests, %"
@@ -139,14 +649,14 @@ static void put_tiles(request_rec *r, const staple_snapshot_t *snapshot,
         ap_rprintf(r,
                    "<li%s><a href=\"%s\"%s><strong>%u</strong>",
                    count == 0 ? " class=\"zero\"" : "",
-                   staple_status_query_link(r->pool, &other),
+                   link_to(r->pool, &other),
                    query->state == other.state ? " aria-current=\"true\"" : "",
                    count);
         if (is_all) {
             ap_rputs("all", r);
         }
         else {
-            staple_status_cell_state(r, other.state);
+            put_state_name(r, other.state);
         }
         ap_rputs("</a></li>\n", r);
     }
@@ -174,17 +684,17 @@ static void put_column_heads(request_rec *r, const staple_status_query_t *query)
 
     other.page = 1;
     ap_rputs(HEADS, r);
-    for (i = 0; i < STAPLE_STATUS_COLUMNS; i++) {
-        int is_sorted = query->sort == &staple_status_columns[i];
+    for (i = 0; i < COLUMNS; i++) {
+        int is_sorted = query->sort == &columns[i];
 
-        other.sort = &staple_status_columns[i];
+        other.sort = &columns[i];
         other.is_reversed = is_sorted && !query->is_reversed;
         ap_rprintf(r, HEAD "%s><a href=\"%s\">%s</a>%s</th>",
                    !is_sorted            ? ""
                    : query->is_reversed ? " aria-sort=\"descending\""
                                         : " aria-sort=\"ascending\"",
-                   staple_status_query_link(r->pool, &other),
-                   staple_status_columns[i].title,
+                   link_to(r->pool, &other),
+                   columns[i].title,
                    !is_sorted            ? ""
                    : query->is_reversed ? " &#9660;"
                                         : " &#9650;");
@@ -198,8 +708,8 @@ static void put_row(request_rec *r, const staple_snapshot_cert_t *cert,
     unsigned i;
 
     ap_rputs(ROW, r);
-    for (i = 0; i < STAPLE_STATUS_COLUMNS; i++) {
-        const staple_status_column_t *column = &staple_status_columns[i];
+    for (i = 0; i < COLUMNS; i++) {
+        const struct staple_status_column_t *column = &columns[i];
 
         if (i > 0) {
             ap_rprintf(r, CELL("%s"), column->title);
@@ -221,12 +731,12 @@ static void put_pages(request_rec *r, const staple_status_query_t *query,
     if (query->page > 1) {
         other.page = query->page - 1;
         ap_rprintf(r, "<a rel=\"prev\" href=\"%s\">previous page</a>",
-                   staple_status_query_link(r->pool, &other));
+                   link_to(r->pool, &other));
     }
     if (last < count) {
         other.page = query->page + 1;
         ap_rprintf(r, "<a rel=\"next\" href=\"%s\">next page</a>",
-                   staple_status_query_link(r->pool, &other));
+                   link_to(r->pool, &other));
     }
     ap_rputs("</nav>\n", r);
 }
@@ -234,11 +744,10 @@ static void put_pages(request_rec *r, const staple_status_query_t *query,
 static void put_certificates(request_rec *r, const staple_snapshot_t *snapshot,
                              const staple_status_query_t *query)
 {
-    const apr_array_header_t *indexes = staple_status_query_pick(
-        r->pool, query, snapshot);
+    const apr_array_header_t *indexes = pick(r->pool, query, snapshot);
     apr_uint32_t count = (apr_uint32_t)indexes->nelts;
-    apr_uint32_t first = (query->page - 1) * STAPLE_STATUS_PAGE;
-    apr_uint32_t last = first + STAPLE_STATUS_PAGE;
+    apr_uint32_t first = (query->page - 1) * PAGE;
+    apr_uint32_t last = first + PAGE;
     staple_snapshot_cert_t cert;
     apr_uint32_t i;
 
@@ -246,7 +755,7 @@ static void put_certificates(request_rec *r, const staple_snapshot_t *snapshot,
     put_form(r, query);
     last = last < count ? last : count;
     if (first >= count) {
-        ap_rputs("<p class=\"line\">There is none here.</p>\n", r);
+        ap_rputs("<p class=\"line\">No certificate matches.</p>\n", r);
         return;
     }
     ap_rputs("<table class=\"sorts\"" TABLE_ROLE, r);
@@ -284,21 +793,21 @@ static void put_servers(request_rec *r, const apr_array_header_t *servers)
 
     ap_rputs("<h2>Virtual hosts</h2>\n", r);
     put_heads(r, titles, 4);
-    for (i = 0; i < servers->nelts && i < SHOWN_SERVERS; i++) {
+    for (i = 0; i < servers->nelts && i < SHOWN_HOSTS; i++) {
         const staple_snapshot_server_t *server = &APR_ARRAY_IDX(
             servers, i, staple_snapshot_server_t);
 
         ap_rputs(ROW "<span class=\"name\">", r);
-        staple_status_cell_text(r, server->name);
+        put_text(r, server->name);
         ap_rputs("</span></th>" CELL("Fault"), r);
         if (server->fault != STAPLE_STATE_GOOD) {
-            staple_status_cell_state(r, server->fault);
+            put_state_name(r, server->fault);
         }
         else {
             ap_rputs("<span class=\"none\">none</span>", r);
         }
         ap_rputs(CELL_END CELL("Score"), r);
-        staple_status_cell_score(r, server->score);
+        put_tenths(r, server->score);
         ap_rprintf(r, CELL_END CELL("Certificates") "%u" CELL_END "</tr>\n",
                    server->certificates);
     }
@@ -332,7 +841,7 @@ static void put_responder(request_rec *r,
                           const staple_scoreboard_responder_t *responder)
 {
     ap_rputs(ROW "<span class=\"name\">", r);
-    staple_status_cell_text(r, responder->url);
+    put_text(r, responder->url);
     ap_rprintf(r,
                "</span></th>" CELL("Health")
                "<b class=\"state %s\">%s</b>" CELL_END
@@ -346,7 +855,7 @@ static void put_responder(request_rec *r,
                CELL_END CELL("Last error"),
                responder->requests, responder->failures);
     if (responder->last_error != STAPLE_OK) {
-        staple_status_cell_text(
+        put_text(
             r, staple_reason_sentence((staple_reason_e)responder->last_error));
     }
     else {
@@ -363,7 +872,7 @@ static void put_responders(request_rec *r, const staple_scoreboard_t *board)
 
     ap_rputs("<h2>Responders</h2>\n", r);
     if (board->responder_count == 0) {
-        ap_rputs("<p class=\"line\">None was asked yet.</p>\n", r);
+        ap_rputs("<p class=\"line\">No responder has been asked yet.</p>\n", r);
         return;
     }
     put_heads(r, titles, 5);
@@ -396,8 +905,8 @@ void staple_status_html(request_rec *r, const staple_snapshot_t *snapshot,
     put_servers(r, snapshot->servers);
     put_responders(r, &snapshot->board);
     ap_rprintf(r,
-               "</main><footer>As of %s. The same for programs: "
-               "<a href=\"?format=json\">JSON</a>, "
+               "</main><footer>As of %s. Also as "
+               "<a href=\"?format=json\">JSON</a> and "
                "<a href=\"?format=prometheus\">metrics</a>. "
                "mod_ocspstaple %s</footer></body></html>\n",
                staple_text_time(now, snapshot->now), STAPLE_VERSION);

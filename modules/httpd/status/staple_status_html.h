@@ -2,7 +2,22 @@
 #ifndef STAPLE_STATUS_HTML_H
 #define STAPLE_STATUS_HTML_H
 
-#include "staple_status_query.h"
+#include "staple_snapshot.h"
+
+/* ?format=&sort=&order=&page=&state=&find= */
+typedef struct staple_status_query_t {
+    const char *format; /* NULL: not given */
+    const struct staple_status_column_t *sort;
+    int is_reversed;
+    apr_uint32_t page;    /* from 1 */
+    staple_state_e state; /* STAPLE_STATE_COUNT: any */
+    const char *find;     /* in subject, serial and server names; "": any */
+} staple_status_query_t;
+
+/* Reads a request's arguments (NULL: none).  NULL, or a sentence that says
+ * what is wrong and what is allowed. */
+const char *staple_status_query(staple_status_query_t *query, apr_pool_t *p,
+                                const char *args);
 
 /* Runs in: any child, request. */
 void staple_status_html(request_rec *r, const staple_snapshot_t *snapshot,

@@ -115,9 +115,9 @@ static json_t *server(const staple_snapshot_server_t *row)
 }
 
 static void put_identity(json_t *object, apr_pool_t *p,
-                         const staple_generation_cert_t *view)
+                         const staple_generation_cert_t *base)
 {
-    const staple_cert_t *cert = view->cert;
+    const staple_cert_t *cert = base->cert;
 
     json_object_set_new(object, "subject", text(cert->subject));
     json_object_set_new(object, "serial", text(cert->serial));
@@ -128,15 +128,15 @@ static void put_identity(json_t *object, apr_pool_t *p,
         object, "sha1",
         text(staple_cert_hex(p, cert->key.bytes, sizeof(cert->key.bytes))));
     json_object_set_new(object, "issuer", text(cert->issuer->subject));
-    json_object_set_new(object, "servers", names(view));
+    json_object_set_new(object, "servers", names(base));
     json_object_set_new(object, "must_staple",
                         json_boolean(cert->must_staple));
-    json_object_set_new(object, "is_issuer", json_boolean(view->is_issuer));
+    json_object_set_new(object, "is_issuer", json_boolean(base->is_issuer));
 }
 
 static void put_state(json_t *object, const staple_snapshot_cert_t *cert)
 {
-    const staple_record_t *record = &cert->view.record;
+    const staple_record_t *record = &cert->base.record;
     const char *reason = staple_snapshot_revocation(cert);
     json_t *responders = json_array();
     const char *url;
@@ -152,8 +152,8 @@ static void put_state(json_t *object, const staple_snapshot_cert_t *cert)
                         reason != NULL ? instant(record->revoked_at)
                                        : json_null());
     json_object_set_new(object, "revocation_reason", text(reason));
-    json_object_set_new(object, "stale", json_boolean(cert->view.is_stale));
-    json_object_set_new(object, "score", score(cert->view.score));
+    json_object_set_new(object, "stale", json_boolean(cert->base.is_stale));
+    json_object_set_new(object, "score", score(cert->base.score));
     for (i = 0; (url = staple_snapshot_responder(cert, i)) != NULL; i++) {
         json_array_append_new(responders, text(url));
     }
@@ -175,7 +175,7 @@ static json_t *staple(const staple_record_t *record)
 
 static void put_refresh(json_t *object, const staple_snapshot_cert_t *cert)
 {
-    const staple_record_t *record = &cert->view.record;
+    const staple_record_t *record = &cert->base.record;
     int has_error = record->reason != STAPLE_OK;
 
     json_object_set_new(object, "staple", staple(record));
@@ -208,7 +208,7 @@ static json_t *certificate(apr_pool_t *p, const staple_snapshot_cert_t *cert)
 {
     json_t *object = json_object();
 
-    put_identity(object, p, &cert->view);
+    put_identity(object, p, &cert->base);
     put_state(object, cert);
     put_refresh(object, cert);
     json_object_set_new(object, "significant",

@@ -3,7 +3,6 @@
 
 #include <http_protocol.h>
 
-#include "staple_figures.h"
 
 static void put_head(request_rec *r, const char *metric, const char *type,
                      const char *help)
@@ -110,7 +109,8 @@ static void put_responders(request_rec *r, const staple_scoreboard_t *board)
         if (board->responder_count > 0) {
             put_head(r, columns[k].metric, columns[k].type, columns[k].help);
         }
-        for (i = 0; i < board->responder_count && i < STAPLE_SCOREBOARD_RESPONDERS;
+        for (i = 0;
+             i < board->responder_count && i < STAPLE_SCOREBOARD_RESPONDERS;
              i++) {
             if (!is_repeated(board, i)) {
                 ap_rprintf(r, "ocspstaple_%s{responder=\"", columns[k].metric);
@@ -125,6 +125,6 @@ static void put_responders(request_rec *r, const staple_scoreboard_t *board)
 void staple_status_metrics(request_rec *r, const staple_snapshot_t *snapshot)
 {
     ap_set_content_type(r, "text/plain; version=0.0.4; charset=utf-8");
-    put_figures(r, staple_figures_of(r->pool, snapshot));
+    put_figures(r, staple_snapshot_figures(r->pool, snapshot));
     put_responders(r, &snapshot->board);
 }

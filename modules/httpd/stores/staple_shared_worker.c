@@ -1,4 +1,4 @@
-/* Threads that run errands to the shared store, so that nobody waits for it. */
+/* Threads that call the shared store's provider, which may block. */
 #include "staple_shared_worker.h"
 
 #include <apr_signal.h>
@@ -9,7 +9,8 @@
 #include <stdlib.h>
 
 #include "staple_shared.h"
-#include "staple_visit.h"
+#include "base/staple_clock.h"
+#include "httpd/config/staple_config.h"
 
 #define THREADS 4
 #define PUTS_MAX 1000 /* that wait; more are dropped */
@@ -20,11 +21,12 @@
 /* How long stopping httpd waits for threads that are at work. */
 #define GRACE apr_time_from_msec(300)
 
-typedef struct errand_t {
-    struct errand_t *next;
+typedef struct task_t {
+    struct task_t *next;
     const staple_cert_t *cert;
-    int is_look;                 /* or a put */
-    apr_time_t ends_at;          /* look: late from then on */
+    int is_query;                /* or a put */
+    apr_time_t began_at;         /* query */
+    apr_interval_time_t timeout; /* query: late after that */
     apr_interval_time_t note_life;
     apr_time_t use_until;        /* put */
     apr_status_t status;
@@ -33,23 +35,26 @@ typedef struct errand_t {
     char words[120];             /* about a failure */
     staple_exchange_t *exchange; /* under lock; NULL: nobody waits for it */
     apr_size_t len;
-    unsigned char value[]; /* look: of STAPLE_CODEC_MAX bytes */
-} errand_t;
+    unsigned char value[]; /* query: of STAPLE_CODEC_MAX bytes */
+} task_t;
 
 typedef struct list_t {
-    errand_t *first, *last;
+    task_t *first, *last;
 } list_t;
 
-typedef struct runner_t {
-    staple_shared_worker_t *errands;
-    apr_pool_t *pool; /* cleared after each errand */
+typedef struct thread_t {
+    staple_shared_worker_t *worker;
+    apr_pool_t *pool; /* cleared after each task */
     apr_thread_t *thread;
-} runner_t;
+} thread_t;
 
 struct staple_shared_worker_t {
-    staple_shared_worker_options_t options;
-    runner_t runners[THREADS];
-    staple_visits_t *visits;
+    const staple_generation_t *generation;
+    staple_fetch_t *fetch;
+    thread_t threads[THREADS];
+    server_rec *server;
+    const char *name; /* OCSPStapleShared */
+    staple_shared_t *shared;
     apr_thread_mutex_t *lock;
     apr_thread_cond_t *changed;
     /* under lock */
@@ -58,98 +63,97 @@ struct staple_shared_worker_t {
     unsigned running;
     int is_ending;
     /* the watchdog's thread only */
-    errand_t *looks[STAPLE_SHARE_QUERIES]; /* under way */
-    errand_t *taken;                     /* its value is the caller's */
+    task_t *queries[STAPLE_SHARE_QUERIES]; /* under way */
+    task_t *taken;                       /* its value is the caller's */
     unsigned failed_puts;
     apr_time_t told_at;
 };
 
-static void append(list_t *list, errand_t *errand)
+static void append(list_t *list, task_t *task)
 {
-    errand->next = NULL;
+    task->next = NULL;
     if (list->first == NULL) {
-        list->first = errand;
+        list->first = task;
     }
     else {
-        list->last->next = errand;
+        list->last->next = task;
     }
-    list->last = errand;
+    list->last = task;
 }
 
-static errand_t *take_first(list_t *list)
+static task_t *take_first(list_t *list)
 {
-    errand_t *errand = list->first;
+    task_t *task = list->first;
 
-    if (errand != NULL) {
-        list->first = errand->next;
+    if (task != NULL) {
+        list->first = task->next;
     }
-    return errand;
+    return task;
 }
 
 /* ---- in the threads ---- */
 
-static void run(staple_shared_worker_t *errands, errand_t *errand, apr_pool_t *p)
+static void run(staple_shared_worker_t *worker, task_t *task, apr_pool_t *p)
 {
-    const unsigned char *sha256 = errand->cert->sha256;
+    const unsigned char *sha256 = task->cert->sha256;
     apr_time_t began = apr_time_now();
 
-    if (errand->is_look) {
-        errand->status = staple_visit_look(errand->value, &errand->len,
-                                           &errand->is_asked, errands->visits,
-                                           sha256, errand->note_life, p);
+    if (task->is_query) {
+        task->status = staple_shared_query(task->value, &task->len,
+                                           &task->is_asked, worker->shared,
+                                           sha256, task->note_life, p);
     }
-    else if (errand->len > 0) {
-        errand->status = staple_visit_put(errands->visits, sha256,
-                                          errand->value, errand->len,
-                                          errand->use_until, p);
+    else if (task->len > 0) {
+        task->status = staple_shared_put(worker->shared, sha256, task->value,
+                                         task->len, task->use_until, p);
     }
     else {
-        staple_visit_give_up(errands->visits, sha256, p);
+        staple_shared_remove_note(worker->shared, sha256, p);
     }
-    errand->took = apr_time_now() - began;
-    if (errand->status != APR_SUCCESS) {
-        apr_strerror(errand->status, errand->words, sizeof(errand->words));
+    task->took = apr_time_now() - began;
+    if (task->status != APR_SUCCESS) {
+        apr_strerror(task->status, task->words, sizeof(task->words));
     }
     apr_pool_clear(p);
 }
 
-static void *APR_THREAD_FUNC run_all(apr_thread_t *thread, void *data)
+static void *APR_THREAD_FUNC run_all(apr_thread_t *own, void *data)
 {
-    runner_t *runner = data;
-    staple_shared_worker_t *errands = runner->errands;
+    thread_t *thread = data;
+    staple_shared_worker_t *worker = thread->worker;
 
-    (void)thread;
+    (void)own;
     apr_setup_signal_thread();
-    apr_thread_mutex_lock(errands->lock);
-    while (!errands->is_ending) {
-        errand_t *errand = take_first(&errands->waiting);
+    apr_thread_mutex_lock(worker->lock);
+    while (!worker->is_ending) {
+        task_t *task = take_first(&worker->waiting);
 
-        if (errand == NULL) {
-            apr_thread_cond_wait(errands->changed, errands->lock);
+        if (task == NULL) {
+            apr_thread_cond_wait(worker->changed, worker->lock);
             continue;
         }
-        errands->puts_waiting -= !errand->is_look;
-        if (!errand->is_look || errand->exchange != NULL) {
-            apr_thread_mutex_unlock(errands->lock);
-            run(errands, errand, runner->pool);
-            apr_thread_mutex_lock(errands->lock);
+        worker->puts_waiting -= !task->is_query;
+        if (!task->is_query || task->exchange != NULL) {
+            apr_thread_mutex_unlock(worker->lock);
+            run(worker, task, thread->pool);
+            apr_thread_mutex_lock(worker->lock);
         }
-        append(&errands->done, errand);
-        if (!errands->is_ending) {
-            errands->options.wake(errands->options.baton);
+        append(&worker->done, task);
+        if (!worker->is_ending) {
+            staple_fetch_wake(worker->fetch);
         }
     }
-    errands->running--;
-    apr_thread_cond_broadcast(errands->changed);
-    apr_thread_mutex_unlock(errands->lock);
+    worker->running--;
+    apr_thread_cond_broadcast(worker->changed);
+    apr_thread_mutex_unlock(worker->lock);
     return NULL;
 }
 
 /* ---- in the watchdog's thread ---- */
 
 /* A thread with a pool of its own, allocator and all. */
-static apr_status_t start_runner(staple_shared_worker_t *errands, runner_t *runner,
-                                 apr_pool_t *p)
+static apr_status_t start_thread(staple_shared_worker_t *worker,
+                                 thread_t *thread, apr_pool_t *p)
 {
     apr_allocator_t *allocator;
     apr_status_t status = apr_allocator_create(&allocator);
@@ -158,144 +162,154 @@ static apr_status_t start_runner(staple_shared_worker_t *errands, runner_t *runn
         return status;
     }
     apr_allocator_max_free_set(allocator, 1048576);
-    runner->errands = errands;
-    status = apr_pool_create_ex(&runner->pool, p, NULL, allocator);
+    thread->worker = worker;
+    status = apr_pool_create_ex(&thread->pool, p, NULL, allocator);
     if (status != APR_SUCCESS) {
         apr_allocator_destroy(allocator);
         return status;
     }
-    apr_allocator_owner_set(allocator, runner->pool);
-    apr_pool_tag(runner->pool, "ocspstaple_errand");
-    errands->running++;
-    status = apr_thread_create(&runner->thread, NULL, run_all, runner, p);
+    apr_allocator_owner_set(allocator, thread->pool);
+    apr_pool_tag(thread->pool, "ocspstaple_shared");
+    worker->running++;
+    status = apr_thread_create(&thread->thread, NULL, run_all, thread, p);
     if (status != APR_SUCCESS) {
-        errands->running--;
-        runner->thread = NULL;
+        worker->running--;
+        thread->thread = NULL;
     }
     return status;
 }
 
-staple_shared_worker_t *staple_shared_worker_make(apr_pool_t *p,
-                                      const staple_shared_worker_options_t *options)
+staple_shared_worker_t *
+staple_shared_worker_make(apr_pool_t *p, const staple_generation_t *generation,
+                          staple_fetch_t *fetch)
 {
-    staple_shared_worker_t *errands = apr_pcalloc(p, sizeof(*errands));
+    staple_shared_worker_t *worker = apr_pcalloc(p, sizeof(*worker));
     apr_status_t status = APR_SUCCESS;
     int i;
 
-    errands->options = *options;
-    if (apr_thread_mutex_create(&errands->lock, APR_THREAD_MUTEX_DEFAULT, p)
+    worker->generation = generation;
+    worker->fetch = fetch;
+    worker->server = generation->main_server;
+    worker->name = staple_config_get(worker->server)->shared;
+    worker->shared = generation->shared;
+    if (apr_thread_mutex_create(&worker->lock, APR_THREAD_MUTEX_DEFAULT, p)
             != APR_SUCCESS
-        || apr_thread_cond_create(&errands->changed, p) != APR_SUCCESS
-        || (errands->visits = staple_visit_make(p)) == NULL) {
+        || apr_thread_cond_create(&worker->changed, p) != APR_SUCCESS) {
         return NULL;
     }
-    apr_thread_mutex_lock(errands->lock);
+    apr_thread_mutex_lock(worker->lock);
     for (i = 0; i < THREADS && status == APR_SUCCESS; i++) {
-        status = start_runner(errands, &errands->runners[i], p);
+        status = start_thread(worker, &worker->threads[i], p);
     }
-    i = (int)errands->running;
-    apr_thread_mutex_unlock(errands->lock);
+    i = (int)worker->running;
+    apr_thread_mutex_unlock(worker->lock);
     if (i == 0) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, status, options->server,
+        ap_log_error(APLOG_MARK, APLOG_ERR, status, worker->server,
                      STAPLE_LOGNO(0082)
                      "OCSPStapleShared %s is not used: no thread can be "
-                     "started", staple_shared_name());
+                     "started", worker->name);
         return NULL;
     }
-    return errands;
+    return worker;
 }
 
-static void hand_over(staple_shared_worker_t *errands, errand_t *errand)
+static void hand_over(staple_shared_worker_t *worker, task_t *task)
 {
-    apr_thread_mutex_lock(errands->lock);
-    append(&errands->waiting, errand);
-    errands->puts_waiting += !errand->is_look;
-    apr_thread_cond_signal(errands->changed);
-    apr_thread_mutex_unlock(errands->lock);
+    apr_thread_mutex_lock(worker->lock);
+    append(&worker->waiting, task);
+    worker->puts_waiting += !task->is_query;
+    apr_thread_cond_signal(worker->changed);
+    apr_thread_mutex_unlock(worker->lock);
 }
 
-static errand_t *make_errand(const staple_cert_t *cert, apr_size_t room)
+static task_t *make_task(const staple_cert_t *cert, apr_size_t room)
 {
-    errand_t *errand = malloc(sizeof(*errand) + room);
+    task_t *task = malloc(sizeof(*task) + room);
 
-    if (errand != NULL) {
-        memset(errand, 0, sizeof(*errand));
-        errand->cert = cert;
-        errand->len = room;
+    if (task != NULL) {
+        memset(task, 0, sizeof(*task));
+        task->cert = cert;
+        task->len = room;
     }
-    return errand;
+    return task;
 }
 
-void staple_shared_worker_look(staple_shared_worker_t *errands, staple_exchange_t *exchange,
-                         const staple_refresh_cert_t *who, apr_time_t now)
+void staple_shared_worker_query(staple_shared_worker_t *worker,
+                                staple_exchange_t *exchange, apr_time_t now)
 {
-    errand_t *errand = make_errand(who->cert, STAPLE_CODEC_MAX);
+    const staple_refresh_cert_t *entry =
+        staple_generation_entry(worker->generation, exchange->index);
+    task_t *task = make_task(entry->cert, STAPLE_CODEC_MAX);
     int i = 0;
 
-    ap_assert(errand != NULL);
-    errand->is_look = 1;
-    errand->exchange = exchange;
-    errand->ends_at = now + exchange->timeout;
+    ap_assert(task != NULL);
+    task->is_query = 1;
+    task->exchange = exchange;
+    task->began_at = now;
+    task->timeout = exchange->timeout;
     /* Providers count in whole seconds. */
-    errand->note_life =
-        staple_share_wait_limit(who->policy) + apr_time_from_sec(1);
-    while (errands->looks[i] != NULL) {
+    task->note_life =
+        staple_share_wait_limit(entry->policy) + apr_time_from_sec(1);
+    while (worker->queries[i] != NULL) {
         i++;
     }
-    errands->looks[i] = errand;
-    hand_over(errands, errand);
+    worker->queries[i] = task;
+    hand_over(worker, task);
 }
 
-static void tell_failed_puts(staple_shared_worker_t *errands, apr_status_t status)
+static void tell_failed_puts(staple_shared_worker_t *worker,
+                             apr_status_t status)
 {
     apr_time_t now = apr_time_now();
 
-    errands->failed_puts++;
-    if (now < errands->told_at + TELL && now >= errands->told_at) {
+    worker->failed_puts++;
+    if (!staple_clock_is_over(worker->told_at, TELL, now)) {
         return;
     }
-    ap_log_error(APLOG_MARK, APLOG_WARNING, status, errands->options.server,
+    ap_log_error(APLOG_MARK, APLOG_WARNING, status, worker->server,
                  STAPLE_LOGNO(0083)
-                 "OCSPStapleShared %s: %u response%s could not be put there; "
-                 "machines that would find them ask the CA for themselves",
-                 staple_shared_name(), errands->failed_puts,
-                 errands->failed_puts == 1 ? "" : "s");
-    errands->failed_puts = 0;
-    errands->told_at = now;
+                 "OCSPStapleShared %s: %u response%s could not be stored; "
+                 "other machines will ask the CA themselves",
+                 worker->name, worker->failed_puts,
+                 worker->failed_puts == 1 ? "" : "s");
+    worker->failed_puts = 0;
+    worker->told_at = now;
 }
 
-void staple_shared_worker_put(staple_shared_worker_t *errands, const staple_cert_t *cert,
-                        const unsigned char *value, apr_size_t len,
-                        apr_time_t use_until)
+void staple_shared_worker_put(void *baton, apr_uint32_t index,
+                              const unsigned char *value, apr_size_t len,
+                              apr_time_t use_until)
 {
-    errand_t *errand = NULL;
+    staple_shared_worker_t *worker = baton;
+    task_t *task = NULL;
     int has_room;
 
-    apr_thread_mutex_lock(errands->lock);
-    has_room = errands->puts_waiting < PUTS_MAX;
-    apr_thread_mutex_unlock(errands->lock);
+    apr_thread_mutex_lock(worker->lock);
+    has_room = worker->puts_waiting < PUTS_MAX;
+    apr_thread_mutex_unlock(worker->lock);
     if (has_room) {
-        errand = make_errand(cert, len);
+        task = make_task(
+            staple_generation_entry(worker->generation, index)->cert, len);
     }
-    if (errand == NULL) {
-        tell_failed_puts(errands, APR_ENOMEM);
+    if (task == NULL) {
+        tell_failed_puts(worker, APR_ENOMEM);
         return;
     }
     if (len > 0) {
-        memcpy(errand->value, value, len);
+        memcpy(task->value, value, len);
     }
-    errand->use_until = use_until;
-    hand_over(errands, errand);
+    task->use_until = use_until;
+    hand_over(worker, task);
 }
 
-static errand_t *next_done(staple_shared_worker_t *errands)
+static task_t *next_done(staple_shared_worker_t *worker)
 {
-    errand_t *errand;
+    task_t *task;
 
-    apr_thread_mutex_lock(errands->lock);
-    errand = take_first(&errands->done);
-    apr_thread_mutex_unlock(errands->lock);
-    return errand;
+    apr_thread_mutex_lock(worker->lock);
+    task = take_first(&worker->done);
+    apr_thread_mutex_unlock(worker->lock);
+    return task;
 }
 
 static staple_reason_e reason_of(apr_status_t status)
@@ -313,25 +327,24 @@ static staple_reason_e reason_of(apr_status_t status)
                                               : STAPLE_NETWORK;
 }
 
-/* A look that is late: its exchange, or NULL.  The thread that has the errand
+/* A query that is late: its exchange, or NULL.  The thread that has the task
  * gives it back some day. */
-static staple_exchange_t *take_late(staple_shared_worker_t *errands,
+static staple_exchange_t *take_late(staple_shared_worker_t *worker,
                                     staple_answer_t *answer, apr_time_t now)
 {
     staple_exchange_t *exchange;
     int i;
 
     for (i = 0; i < STAPLE_SHARE_QUERIES; i++) {
-        errand_t *errand = errands->looks[i];
+        task_t *task = worker->queries[i];
 
-        if (errand != NULL
-            && (now >= errand->ends_at
-                || errand->ends_at > now + 2 * STAPLE_SHARE_TIMEOUT)) {
-            errands->looks[i] = NULL;
-            apr_thread_mutex_lock(errands->lock);
-            exchange = errand->exchange;
-            errand->exchange = NULL;
-            apr_thread_mutex_unlock(errands->lock);
+        if (task != NULL
+            && staple_clock_is_over(task->began_at, task->timeout, now)) {
+            worker->queries[i] = NULL;
+            apr_thread_mutex_lock(worker->lock);
+            exchange = task->exchange;
+            task->exchange = NULL;
+            apr_thread_mutex_unlock(worker->lock);
             answer->reason = STAPLE_TIMEOUT;
             answer->took = STAPLE_SHARE_TIMEOUT;
             return exchange;
@@ -340,59 +353,60 @@ static staple_exchange_t *take_late(staple_shared_worker_t *errands,
     return NULL;
 }
 
-staple_exchange_t *staple_shared_worker_take(staple_shared_worker_t *errands,
+staple_exchange_t *staple_shared_worker_take(staple_shared_worker_t *worker,
                                        staple_answer_t *answer, apr_time_t now)
 {
-    errand_t *errand;
+    task_t *task;
     int i;
 
     memset(answer, 0, sizeof(*answer));
     answer->detail = "";
-    free(errands->taken);
-    errands->taken = NULL;
-    while ((errand = next_done(errands)) != NULL && errand->exchange == NULL) {
-        if (!errand->is_look && errand->status != APR_SUCCESS) {
-            tell_failed_puts(errands, errand->status);
+    free(worker->taken);
+    worker->taken = NULL;
+    while ((task = next_done(worker)) != NULL && task->exchange == NULL) {
+        if (!task->is_query && task->status != APR_SUCCESS) {
+            tell_failed_puts(worker, task->status);
         }
-        free(errand);
+        free(task);
     }
-    if (errand == NULL) {
-        return take_late(errands, answer, now);
+    if (task == NULL) {
+        return take_late(worker, answer, now);
     }
     for (i = 0; i < STAPLE_SHARE_QUERIES; i++) {
-        if (errands->looks[i] == errand) {
-            errands->looks[i] = NULL;
+        if (worker->queries[i] == task) {
+            worker->queries[i] = NULL;
         }
     }
-    errands->taken = errand;
-    answer->reason = reason_of(errand->status);
-    answer->detail = errand->words;
-    answer->der = errand->value;
-    answer->der_len = errand->len;
-    answer->took = errand->took;
-    answer->is_asked = errand->is_asked;
-    return errand->exchange;
+    worker->taken = task;
+    answer->reason = reason_of(task->status);
+    answer->detail = task->words;
+    answer->der = task->value;
+    answer->der_len = task->len;
+    answer->took = task->took;
+    answer->is_asked = task->is_asked;
+    return task->exchange;
 }
 
-void staple_shared_worker_end(staple_shared_worker_t *errands)
+void staple_shared_worker_end(staple_shared_worker_t *worker)
 {
-    apr_time_t until = apr_time_now() + GRACE;
+    apr_time_t began = apr_time_now(), now = began;
     apr_status_t status;
     unsigned running;
     int i;
 
-    apr_thread_mutex_lock(errands->lock);
-    errands->is_ending = 1;
-    apr_thread_cond_broadcast(errands->changed);
-    while (errands->running > 0 && apr_time_now() < until) {
-        apr_thread_cond_timedwait(errands->changed, errands->lock,
-                                  until - apr_time_now());
+    apr_thread_mutex_lock(worker->lock);
+    worker->is_ending = 1;
+    apr_thread_cond_broadcast(worker->changed);
+    while (worker->running > 0 && !staple_clock_is_over(began, GRACE, now)) {
+        apr_thread_cond_timedwait(worker->changed, worker->lock,
+                                  GRACE - (now - began));
+        now = apr_time_now();
     }
-    running = errands->running;
-    apr_thread_mutex_unlock(errands->lock);
+    running = worker->running;
+    apr_thread_mutex_unlock(worker->lock);
     for (i = 0; i < THREADS && running == 0; i++) {
-        if (errands->runners[i].thread != NULL) {
-            apr_thread_join(&status, errands->runners[i].thread);
+        if (worker->threads[i].thread != NULL) {
+            apr_thread_join(&status, worker->threads[i].thread);
         }
     }
 }

@@ -1,56 +1,52 @@
-/* Threads that run errands to the shared store, so that nobody waits for it. */
+/* Threads that call the shared store's provider, which may block. */
 #ifndef STAPLE_SHARED_WORKER_H
 #define STAPLE_SHARED_WORKER_H
 
 #include "refresh/staple_refresh.h"
-#include "httpd/config/staple_log.h"
+#include "io/staple_fetch.h"
+#include "httpd/generation/staple_generation.h"
 
 /*
  *   watchdog's thread                          a few threads
- *   start, put ----> waiting errands --------> the provider's calls,
- *   take <---------- done errands <----------- which may take for ever
+ *   query, put ----> waiting tasks ----------> the provider's calls,
+ *   take <---------- done tasks <------------- which may take for ever
  *
- * A look that is not back in time is answered with STAPLE_TIMEOUT, and what it
+ * A query that is not back in time is answered with STAPLE_TIMEOUT, and what it
  * brings later is dropped.  The lock is held for steps in lists alone.
  *
- * A look reads the value and the note that somebody is asking; where there is
- * no note of somebody else, it leaves one.
+ * A query reads the value and the note that a machine is asking; where there is
+ * no note of another machine, it leaves one.
  */
 typedef struct staple_shared_worker_t staple_shared_worker_t;
 
-typedef struct staple_shared_worker_options_t {
-    server_rec *server;
-    /* Makes the watchdog's thread call staple_shared_worker_take() soon.  Any
-     * thread; never again after staple_shared_worker_end(). */
-    void (*wake)(void *baton);
-    void *baton;
-} staple_shared_worker_options_t;
-
 /*
- * Starts the threads, in a pool that outlives `pchild`'s cleanups: a thread
- * that hangs in the provider ends with the process.  NULL after an error line.
- * Runs in: one child, watchdog thread, like all that follows but _end.
+ * Starts the threads for a generation with a shared store, in a pool that
+ * outlives the child's cleanups: a thread that hangs in the provider ends with
+ * the process.  What is done wakes `fetch`, by which the watchdog's thread
+ * waits, never again after staple_shared_worker_end().  NULL after an error
+ * line.  Runs in: one child, watchdog thread, like all that follows but _end.
  */
-staple_shared_worker_t *staple_shared_worker_make(apr_pool_t *p,
-                                      const staple_shared_worker_options_t *options);
+staple_shared_worker_t *
+staple_shared_worker_make(apr_pool_t *p, const staple_generation_t *generation,
+                          staple_fetch_t *fetch);
 
-/* Begins a look about certificate `who`; its answer comes through
- * staple_shared_worker_take(). */
-void staple_shared_worker_look(staple_shared_worker_t *errands, staple_exchange_t *exchange,
-                         const staple_refresh_cert_t *who, apr_time_t now);
+/* Begins a query about the certificate of the exchange; its answer comes
+ * through staple_shared_worker_take(). */
+void staple_shared_worker_query(staple_shared_worker_t *worker,
+                                staple_exchange_t *exchange, apr_time_t now);
 
-/* Puts a value into the store, sooner or later, and says in the log when that
- * does not succeed.  NULL: takes away the note that we are asking. */
-void staple_shared_worker_put(staple_shared_worker_t *errands, const staple_cert_t *cert,
-                        const unsigned char *value, apr_size_t len,
-                        apr_time_t use_until);
+/* A staple_refresh_share_fn, the baton is the worker: puts the value into the
+ * store, sooner or later, and says in the log when that does not succeed. */
+void staple_shared_worker_put(void *worker, apr_uint32_t index,
+                              const unsigned char *value, apr_size_t len,
+                              apr_time_t use_until);
 
-/* The next look that is back, or late, and its answer; or NULL.  What *answer
+/* The next query that is back, or late, and its answer; or NULL.  What *answer
  * points to lives until the next call. */
-staple_exchange_t *staple_shared_worker_take(staple_shared_worker_t *errands,
+staple_exchange_t *staple_shared_worker_take(staple_shared_worker_t *worker,
                                        staple_answer_t *answer, apr_time_t now);
 
 /* Ends the threads; does not wait for one that hangs. */
-void staple_shared_worker_end(staple_shared_worker_t *errands);
+void staple_shared_worker_end(staple_shared_worker_t *worker);
 
 #endif

@@ -6,16 +6,14 @@
 #include <unistd.h>
 #include <unixd.h>
 
+#include "base/staple_clock.h"
 #include "refresh/staple_restore.h"
 #include "io/staple_store.h"
 #include "httpd/config/staple_config.h"
 #include "httpd/generation/staple_leader.h"
 
-/* How often a child that waits looks whether it is its turn. */
-#define LOOK apr_time_from_msec(5)
-
-/* Whose turn it is to restore; not in the store, which may be read-only. */
-static apr_proc_mutex_t *turn; /* set before fork */
+/* How often a child that waits tries to take the lock. */
+#define POLL_INTERVAL apr_time_from_msec(5)
 
 /* ---- trouble ---- */
 
@@ -37,28 +35,30 @@ static const char *advice(apr_status_t status)
     return "see to it, or name another directory";
 }
 
-void staple_store_reader_complain(const staple_generation_t *view, apr_status_t status,
-                           const char *why)
+void staple_store_reader_complain(const staple_generation_t *generation,
+                                  apr_status_t status, const char *why)
 {
-    ap_log_error(APLOG_MARK, APLOG_WARNING, status, view->main_server,
+    ap_log_error(APLOG_MARK, APLOG_WARNING, status, generation->main_server,
                  STAPLE_LOGNO(0091)
-                 "OCSPStapleStore %s cannot be used%s%s: %s; staples go on "
-                 "from memory until that is done",
-                 view->store, why != NULL ? ": " : "", why != NULL ? why : "",
-                 advice(status));
+                 "OCSPStapleStore %s cannot be used%s%s: %s; until then "
+                 "staples are kept in memory only",
+                 generation->store, why != NULL ? ": " : "",
+                 why != NULL ? why : "", advice(status));
 }
 
 /* ---- the parent ---- */
 
-const char *staple_store_reader_make(apr_pool_t *pconf, server_rec *s)
+void staple_store_reader_make(staple_generation_t *generation,
+                              apr_pool_t *pconf)
 {
+    server_rec *s = generation->main_server;
     const char *path = staple_config_store(s);
     int is_root = geteuid() == 0;
     apr_status_t status;
     const char *why;
 
     if (path == NULL) {
-        return NULL;
+        return;
     }
     status = staple_store_make(
         &why, path, is_root ? ap_unixd_config.user_id : geteuid(),
@@ -70,9 +70,10 @@ const char *staple_store_reader_make(apr_pool_t *pconf, server_rec *s)
                      "restart staples do not survive httpd",
                      path, why != NULL ? ": " : "", why != NULL ? why : "",
                      advice(status));
-        return NULL;
+        return;
     }
-    status = staple_leader_make_lock(&turn, pconf);
+    /* Not in the store, which may be read-only. */
+    status = staple_leader_make_lock(&generation->store_lock, pconf);
     if (status != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, status, s,
                      STAPLE_LOGNO(0134)
@@ -81,15 +82,15 @@ const char *staple_store_reader_make(apr_pool_t *pconf, server_rec *s)
                      "httpd's parent may write with DefaultRuntimeDir; until "
                      "the next restart staples do not survive httpd",
                      path, ap_runtime_dir_relative(pconf, ""));
-        return NULL;
+        return;
     }
-    return path;
+    generation->store = path;
 }
 
 /* ---- a child ---- */
 
 typedef struct restorer_t {
-    const staple_generation_t *view;
+    const staple_generation_t *generation;
     staple_store_t *store;
     staple_writer_t *writer;
     int restored;
@@ -108,11 +109,12 @@ static void set_aside(restorer_t *restorer, const staple_cert_t *cert,
     restorer->bad++;
     if (restorer->bad <= STAPLE_STORE_MAX_BAD) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, status,
-                     restorer->view->main_server,
+                     restorer->generation->main_server,
                      STAPLE_LOGNO(0092)
                      "OCSPStapleStore %s: the file of certificate \"%s\" "
                      "(serial %s) is not used: %s; it was %s",
-                     restorer->view->store, cert->subject, cert->serial, why,
+                     restorer->generation->store, cert->subject, cert->serial,
+                     why,
                      status == APR_SUCCESS ? "set aside as .bad"
                                            : "left where it is");
     }
@@ -120,9 +122,9 @@ static void set_aside(restorer_t *restorer, const staple_cert_t *cert,
 
 static void restore_one(restorer_t *restorer, apr_uint32_t index)
 {
-    const staple_generation_t *view = restorer->view;
+    const staple_generation_t *generation = restorer->generation;
     const staple_refresh_cert_t *entry =
-        &APR_ARRAY_IDX(view->certs, (int)index, staple_refresh_cert_t);
+        staple_generation_entry(generation, index);
     const unsigned char *sha256 = entry->cert->sha256;
     apr_time_t now = apr_time_now();
     staple_reason_e reason;
@@ -131,7 +133,7 @@ static void restore_one(restorer_t *restorer, apr_uint32_t index)
     const char *why;
     apr_size_t len;
 
-    if (!staple_cache_stamp(&stamp, view->cache, &entry->cert->key)
+    if (!staple_cache_stamp(&stamp, generation->cache, &entry->cert->key)
         || stamp.staple != 0 || stamp.record != 0) {
         return; /* the last generation's */
     }
@@ -156,14 +158,14 @@ static void restore_one(restorer_t *restorer, apr_uint32_t index)
     }
     restorer->restored += reason == STAPLE_OK;
     restorer->outdated += reason != STAPLE_OK;
-    staple_cache_stamp(&stamp, view->cache, &entry->cert->key);
-    staple_dirty_note(view->ledger, index, &stamp, now);
+    staple_cache_stamp(&stamp, generation->cache, &entry->cert->key);
+    staple_dirty_note(generation->dirty, index, &stamp, now);
 }
 
 /* What was known of responders; the last generation knows better. */
 static void restore_known(restorer_t *restorer, apr_pool_t *p)
 {
-    const staple_generation_t *view = restorer->view;
+    const staple_generation_t *generation = restorer->generation;
     unsigned char *buf = apr_palloc(p, STAPLE_KNOWN_BYTES);
     staple_known_row_t *rows =
         apr_palloc(p, STAPLE_KNOWN_MAX * sizeof(*rows));
@@ -172,7 +174,7 @@ static void restore_known(restorer_t *restorer, apr_pool_t *p)
     const char *why;
     apr_size_t len;
 
-    if (staple_known_turn(view->known) != 0) {
+    if (staple_known_turn(generation->known) != 0) {
         return;
     }
     status = staple_store_read_known(buf, &len, &why, restorer->store);
@@ -184,20 +186,20 @@ static void restore_known(restorer_t *restorer, apr_pool_t *p)
         why = "it is damaged";
     }
     if (status != APR_SUCCESS || why != NULL) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, status, view->main_server,
+        ap_log_error(APLOG_MARK, APLOG_WARNING, status, generation->main_server,
                      STAPLE_LOGNO(0120)
                      "OCSPStapleStore %s: the file \"responders\" is not "
-                     "used%s%s; it is written anew, and who is down will be "
-                     "found out again",
-                     view->store, why != NULL ? ": " : "",
+                     "used%s%s; it will be rewritten, and the health of "
+                     "responders will be learned again",
+                     generation->store, why != NULL ? ": " : "",
                      why != NULL ? why : "");
         return;
     }
-    staple_known_begin(view->known);
+    staple_known_begin(generation->known);
     for (i = 0; i < count; i++) {
-        staple_known_add(view->known, &rows[i]);
+        staple_known_add(generation->known, &rows[i]);
     }
-    staple_known_end(view->known);
+    staple_known_end(generation->known);
 }
 
 /* Says what came of it, in one line, and whether that is all. */
@@ -206,39 +208,40 @@ static void sum_up(const restorer_t *restorer, apr_interval_time_t took,
 {
     if (restorer->restored + restorer->outdated + restorer->bad > 0
         || !is_all) {
-        ap_log_error(APLOG_MARK, APLOG_INFO, 0, restorer->view->main_server,
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0,
+                     restorer->generation->main_server,
                      STAPLE_LOGNO(0096)
                      "OCSPStapleStore %s: %d staples restored in %d ms; %d "
                      "files out of date, %d not usable%s",
-                     restorer->view->store, restorer->restored,
+                     restorer->generation->store, restorer->restored,
                      (int)apr_time_as_msec(took), restorer->outdated,
                      restorer->bad,
                      is_all ? ""
                             : "; the refresher restores the others before it "
-                              "asks anybody");
+                              "sends any request");
     }
 }
 
 /* One certificate after the other.  Returns whether all are done. */
-static int restore_some(const staple_generation_t *view, staple_store_t *store,
-                        apr_pool_t *parent, staple_store_reader_go_on_fn *go_on,
-                        void *baton)
+static int restore_some(const staple_generation_t *generation,
+                        staple_store_t *store, apr_pool_t *parent,
+                        staple_store_reader_go_on_fn *go_on, void *baton)
 {
     apr_time_t began = apr_time_now();
     restorer_t *restorer;
-    apr_uint32_t count = (apr_uint32_t)view->certs->nelts, next = 0;
+    apr_uint32_t count = (apr_uint32_t)generation->certs->nelts, next = 0;
     apr_pool_t *p;
 
     if (apr_pool_create(&p, parent) != APR_SUCCESS) {
         return 0;
     }
     restorer = apr_pcalloc(p, sizeof(*restorer));
-    restorer->view = view;
+    restorer->generation = generation;
     restorer->store = store;
-    restorer->writer = staple_writer_make(p, view->cache);
+    restorer->writer = staple_writer_make(p, generation->cache);
     restore_known(restorer, p);
     while (go_on(baton)
-           && (next = staple_dirty_restore_next(view->ledger)) < count) {
+           && (next = staple_dirty_restore_next(generation->dirty)) < count) {
         restore_one(restorer, next);
     }
     sum_up(restorer, apr_time_now() - began, next == count);
@@ -247,64 +250,67 @@ static int restore_some(const staple_generation_t *view, staple_store_t *store,
 }
 
 /* For the holder of the mutex. */
-static void restore(const staple_generation_t *view, apr_pool_t *p,
+static void restore(const staple_generation_t *generation, apr_pool_t *p,
                     staple_store_reader_go_on_fn *go_on, void *baton)
 {
     staple_store_t store = STAPLE_STORE_CLOSED;
     int is_all = 1;
     const char *why;
 
-    if (staple_dirty_is_restored(view->ledger)) {
+    if (staple_dirty_is_restored(generation->dirty)) {
         return;
     }
-    /* Where it cannot be opened, the saver will complain. */
-    if (staple_store_open(&store, &why, view->store) == APR_SUCCESS) {
-        is_all = restore_some(view, &store, p, go_on, baton);
-        staple_dirty_bind(view->ledger, store.token);
+    /* Where it cannot be opened, the writer of the store will complain. */
+    if (staple_store_open(&store, &why, generation->store) == APR_SUCCESS) {
+        is_all = restore_some(generation, &store, p, go_on, baton);
+        staple_dirty_bind(generation->dirty, store.token);
     }
     staple_store_close(&store);
     if (is_all) {
-        staple_dirty_set_restored(view->ledger);
+        staple_dirty_set_restored(generation->dirty);
     }
 }
 
 /* Whatever the clock does meanwhile. */
 static int is_in_time(void *until)
 {
-    apr_interval_time_t left = *(apr_time_t *)until - apr_time_now();
-
-    return left > 0 && left <= STAPLE_STORE_READER_PATIENCE;
+    return !staple_clock_is_over(*(apr_time_t *)until
+                                     - STAPLE_STORE_READER_PATIENCE,
+                                 STAPLE_STORE_READER_PATIENCE, apr_time_now());
 }
 
-void staple_store_reader_restore(const staple_generation_t *view, apr_pool_t *p)
+void staple_store_reader_restore(const staple_generation_t *generation,
+                                 apr_pool_t *p)
 {
     apr_time_t until;
 
-    if (view->store == NULL) {
+    if (generation->store == NULL) {
         return;
     }
     until = staple_dirty_restore_until(
-        view->ledger, apr_time_now() + STAPLE_STORE_READER_PATIENCE);
-    while (!staple_dirty_is_restored(view->ledger) && is_in_time(&until)) {
-        if (apr_proc_mutex_trylock(turn) == APR_SUCCESS) {
-            restore(view, p, is_in_time, &until);
-            apr_proc_mutex_unlock(turn);
+        generation->dirty, apr_time_now() + STAPLE_STORE_READER_PATIENCE);
+    while (!staple_dirty_is_restored(generation->dirty) && is_in_time(&until)) {
+        if (apr_proc_mutex_trylock(generation->store_lock) == APR_SUCCESS) {
+            restore(generation, p, is_in_time, &until);
+            apr_proc_mutex_unlock(generation->store_lock);
         }
         else {
-            apr_sleep(LOOK);
+            apr_sleep(POLL_INTERVAL);
         }
     }
 }
 
-int staple_store_reader_finish(const staple_generation_t *view, apr_pool_t *p,
-                        staple_store_reader_go_on_fn *go_on, void *baton)
+int staple_store_reader_finish(const staple_generation_t *generation,
+                               apr_pool_t *p,
+                               staple_store_reader_go_on_fn *go_on, void *baton)
 {
-    if (view->store == NULL || staple_dirty_is_restored(view->ledger)) {
+    if (generation->store == NULL
+        || staple_dirty_is_restored(generation->dirty)) {
         return 1;
     }
-    if (apr_proc_mutex_trylock(turn) == APR_SUCCESS) {
-        restore(view, p, go_on, baton);
-        apr_proc_mutex_unlock(turn);
+    if (apr_proc_mutex_trylock(generation->store_lock) == APR_SUCCESS) {
+        restore(generation, p, go_on, baton);
+        apr_proc_mutex_unlock(generation->store_lock);
     }
-    return staple_dirty_is_restored(view->ledger);
+    return staple_dirty_is_restored(generation->dirty);
 }

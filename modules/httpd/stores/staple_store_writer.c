@@ -7,18 +7,19 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/staple_clock.h"
 #include "refresh/staple_schedule.h"
 #include "io/staple_store.h"
 #include "staple_store_reader.h"
 
-/* How often it looks at what is to be done. */
+/* How often there is a round: it writes what is due. */
 #define PAUSE 1 /* second */
 
-/* Records without a new staple that are written per look, at most. */
+/* Records without a new staple that are written per round, at most. */
 #define RECORDS 50
 
 /* How long it goes on when it is to end, and how long others wait for that. */
-#define LAST_LOOK apr_time_from_msec(800)
+#define LAST_ROUND apr_time_from_msec(800)
 #define LAST_WAIT apr_time_from_msec(1200)
 
 /* From one try after an error to the next. */
@@ -33,112 +34,111 @@
 
 /*
  * Its memory is nobody's pool: it may hang in the disk when the pools go.
- * What belongs to others (view, cache, log) it touches between enter() and
- * leave() only, never in a system call on the store.
+ * What belongs to others (generation, cache, log) it touches between enter()
+ * and leave() only, never in a system call on the store.
  */
-typedef struct saver_t {
+typedef struct staple_store_writer_t {
     pthread_mutex_t lock;
     pthread_cond_t wake; /* of everybody, when one of these changes */
     int is_to_end;
     int has_ended;
     int is_abandoned;
-    const staple_generation_t *view;
+    const staple_generation_t *generation;
     /* the thread only */
     char *path;
     apr_uint32_t count;
     unsigned char (*known)[32]; /* SHA-256 of all certificates, in order */
     staple_store_t store;
-    apr_uint32_t next; /* where the last look ended */
+    apr_uint32_t next; /* where the last round ended */
     unsigned failures; /* in a row */
-    apr_time_t retry_at;
-    apr_time_t sweep_at;
+    apr_time_t failed_at;
+    apr_interval_time_t retry_after;
+    apr_time_t swept_at;
     apr_uint64_t known_turn; /* as written last */
     apr_uint64_t known_token; /* of the store that was written to */
-    apr_time_t known_at;      /* when it may be written again */
+    apr_time_t known_at;      /* when it was written */
     staple_known_row_t rows[STAPLE_KNOWN_MAX];
     unsigned char bytes[STAPLE_KNOWN_BYTES];
     unsigned char der[STAPLE_MAX_RESPONSE];
     unsigned char stored[STAPLE_CODEC_MAX];
-} saver_t;
+} staple_store_writer_t;
 
-/* Of this process; NULL: none was started.  The watchdog's thread sets it, any
- * thread may ask it to end. */
-static saver_t *the_saver;
-
-static saver_t *get_saver(void)
+static staple_store_writer_t *get_writer(const staple_generation_t *generation)
 {
-    return __atomic_load_n(&the_saver, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&generation->store_writer, __ATOMIC_ACQUIRE);
 }
 
-static void enter(saver_t *saver)
+static void enter(staple_store_writer_t *writer)
 {
-    pthread_mutex_lock(&saver->lock);
-    if (saver->is_abandoned) {
-        pthread_mutex_unlock(&saver->lock);
+    pthread_mutex_lock(&writer->lock);
+    if (writer->is_abandoned) {
+        pthread_mutex_unlock(&writer->lock);
         for (;;) {
             pause(); /* the process is about to end */
         }
     }
 }
 
-static void leave(saver_t *saver)
+static void leave(staple_store_writer_t *writer)
 {
-    pthread_mutex_unlock(&saver->lock);
+    pthread_mutex_unlock(&writer->lock);
 }
 
 /* ---- trouble ---- */
 
-static void failed(saver_t *saver, apr_status_t status, const char *why)
+static void failed(staple_store_writer_t *writer, apr_status_t status,
+                   const char *why)
 {
-    enter(saver);
-    if (staple_dirty_is_news(saver->view->ledger, 0)) {
-        staple_store_reader_complain(saver->view, status, why);
+    enter(writer);
+    if (staple_dirty_is_news(writer->generation->dirty, 0)) {
+        staple_store_reader_complain(writer->generation, status, why);
     }
-    leave(saver);
-    saver->retry_at = apr_time_now()
-                      + staple_schedule_back_off(RETRY_FIRST, RETRY_LAST,
-                                                 saver->failures);
-    saver->failures++;
+    leave(writer);
+    writer->failed_at = apr_time_now();
+    writer->retry_after = staple_schedule_back_off(RETRY_FIRST, RETRY_LAST,
+                                                   writer->failures);
+    writer->failures++;
 }
 
-static void succeeded(saver_t *saver)
+static void succeeded(staple_store_writer_t *writer)
 {
-    enter(saver);
-    if (staple_dirty_is_news(saver->view->ledger, 1)) {
-        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, saver->view->main_server,
+    enter(writer);
+    if (staple_dirty_is_news(writer->generation->dirty, 1)) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0,
+                     writer->generation->main_server,
                      STAPLE_LOGNO(0094)
-                     "OCSPStapleStore %s: writing works again", saver->path);
+                     "OCSPStapleStore %s: writing works again", writer->path);
     }
-    leave(saver);
-    saver->failures = 0;
+    leave(writer);
+    writer->failures = 0;
 }
 
 /* ---- one certificate ---- */
 
-/* Copies what is to be written of certificate `index` to saver->stored, and
+/* Copies what is to be written of certificate `index` to writer->stored, and
  * its stamp.  0: nothing is. */
-static apr_size_t take(saver_t *saver, staple_stamp_t *stamp,
+static apr_size_t take(staple_store_writer_t *writer, staple_stamp_t *stamp,
                        apr_uint32_t index, unsigned *records)
 {
-    const staple_generation_t *view = saver->view;
+    const staple_generation_t *generation = writer->generation;
     const staple_cert_t *cert =
-        APR_ARRAY_IDX(view->certs, (int)index, staple_refresh_cert_t).cert;
-    apr_size_t len = sizeof(saver->der);
+        staple_generation_entry(generation, index)->cert;
+    apr_size_t len = sizeof(writer->der);
     staple_record_t record;
 
-    if (!staple_cache_stamp(stamp, view->cache, &cert->key)) {
+    if (!staple_cache_stamp(stamp, generation->cache, &cert->key)) {
         return 0;
     }
-    switch (staple_dirty_due(view->ledger, index, stamp, apr_time_now())) {
+    switch (staple_dirty_due(generation->dirty, index, stamp, apr_time_now())) {
     case STAPLE_DIRTY_STORED:
         return 0;
     case STAPLE_DIRTY_TOO_SOON:
-        if (!saver->is_to_end) {
+        if (!writer->is_to_end) {
             return 0;
         }
         break;
     case STAPLE_DIRTY_RECORD:
-        if (*records == 0 && !saver->is_to_end) {
+        if (*records == 0 && !writer->is_to_end) {
             return 0;
         }
         *records -= *records > 0;
@@ -146,92 +146,95 @@ static apr_size_t take(saver_t *saver, staple_stamp_t *stamp,
     case STAPLE_DIRTY_STAPLE:
         break;
     }
-    if (!staple_cache_snapshot(stamp, &record, saver->der, &len, view->cache,
-                               &cert->key)
+    if (!staple_cache_snapshot(stamp, &record, writer->der, &len,
+                               generation->cache, &cert->key)
         || (len == 0 && record.attempted_at == 0)) {
         return 0;
     }
-    return staple_codec_encode(saver->stored, cert->sha256, &record,
-                                saver->der, len);
+    return staple_codec_encode(writer->stored, cert->sha256, &record,
+                                writer->der, len);
 }
 
 /* Writes one certificate, if that is due.  Returns 1 if it wrote it, 0 if not,
  * -1 where that failed. */
-static int save(saver_t *saver, apr_uint32_t index, unsigned *records)
+static int save(staple_store_writer_t *writer, apr_uint32_t index,
+                unsigned *records)
 {
     unsigned char sha256[32];
     staple_stamp_t stamp;
     apr_status_t status;
     apr_size_t len;
 
-    enter(saver);
-    len = take(saver, &stamp, index, records);
+    enter(writer);
+    len = take(writer, &stamp, index, records);
     memcpy(sha256,
-           APR_ARRAY_IDX(saver->view->certs, (int)index, staple_refresh_cert_t)
-               .cert->sha256,
+           staple_generation_entry(writer->generation, index)->cert->sha256,
            sizeof(sha256));
-    leave(saver);
+    leave(writer);
     if (len == 0) {
         return 0;
     }
-    status = staple_store_write(&saver->store, sha256, saver->stored, len);
+    status = staple_store_write(&writer->store, sha256, writer->stored, len);
     if (status != APR_SUCCESS) {
-        failed(saver, status, NULL);
+        failed(writer, status, NULL);
         return -1;
     }
-    enter(saver);
-    staple_dirty_note(saver->view->ledger, index, &stamp, apr_time_now());
-    leave(saver);
+    enter(writer);
+    staple_dirty_note(writer->generation->dirty, index, &stamp, apr_time_now());
+    leave(writer);
     return 1;
 }
 
 /* ---- all of them ---- */
 
-/* Writes what is due, until the deadline if there is one. */
-static void save_all(saver_t *saver, apr_time_t deadline)
+/* Writes what is due; for LAST_ROUND at most, if this round is the last one and
+ * began at `last_at`. */
+static void save_all(staple_store_writer_t *writer, apr_time_t last_at)
 {
     unsigned records = RECORDS;
     apr_status_t status;
     apr_uint32_t i;
     int saved = 0, result = 0;
 
-    for (i = 0; i < saver->count && result >= 0; i++) {
+    for (i = 0; i < writer->count && result >= 0; i++) {
         /* In turn, so that a limit never leaves out the same ones. */
-        if (saver->next >= saver->count) {
-            saver->next = 0;
+        if (writer->next >= writer->count) {
+            writer->next = 0;
         }
-        result = save(saver, saver->next++, &records);
+        result = save(writer, writer->next++, &records);
         saved += result > 0;
-        if (deadline != 0 && apr_time_now() >= deadline) {
+        if (last_at != 0
+            && staple_clock_is_over(last_at, LAST_ROUND, apr_time_now())) {
             break;
         }
     }
     if (saved == 0) {
         return;
     }
-    status = staple_store_sync(&saver->store);
+    status = staple_store_sync(&writer->store);
     if (status != APR_SUCCESS) {
-        failed(saver, status, NULL);
+        failed(writer, status, NULL);
     }
     else if (result >= 0) {
-        succeeded(saver);
+        succeeded(writer);
     }
 }
 
 /* Is there something new to know of responders, and is it time to write it? */
-static int is_known_due(saver_t *saver, apr_time_t now, int is_last)
+static int is_known_due(staple_store_writer_t *writer, apr_time_t now,
+                        int is_last)
 {
-    apr_uint64_t turn = staple_known_turn(saver->view->known);
-    int is_new = turn != saver->known_turn
-                 || saver->known_token != saver->store.token;
+    apr_uint64_t turn = staple_known_turn(writer->generation->known);
+    int is_new = turn != writer->known_turn
+                 || writer->known_token != writer->store.token;
 
     return turn != 0 && is_new
-           && (is_last || now >= saver->known_at
-               || saver->known_at > now + KNOWN_PAUSE);
+           && (is_last
+               || staple_clock_is_over(writer->known_at, KNOWN_PAUSE, now));
 }
 
 /* Writes what is known of responders, with what others have written there. */
-static void save_known(saver_t *saver, int is_last)
+static void save_known(staple_store_writer_t *writer, int is_last)
 {
     apr_time_t now = apr_time_now();
     apr_uint64_t turn;
@@ -241,32 +244,33 @@ static void save_known(saver_t *saver, int is_last)
     const char *why;
     int is_due;
 
-    enter(saver);
-    is_due = is_known_due(saver, now, is_last);
-    turn = staple_known_turn(saver->view->known);
+    enter(writer);
+    is_due = is_known_due(writer, now, is_last);
+    turn = staple_known_turn(writer->generation->known);
     if (is_due) {
-        count = staple_known_get(saver->rows, saver->view->known);
+        count = staple_known_get(writer->rows, writer->generation->known);
     }
-    leave(saver);
+    leave(writer);
     if (!is_due) {
         return;
     }
-    if (staple_store_read_known(saver->bytes, &len, &why, &saver->store)
+    if (staple_store_read_known(writer->bytes, &len, &why, &writer->store)
         == APR_SUCCESS) {
-        count = staple_known_merge(saver->rows, count, saver->bytes, len, now);
+        count =
+            staple_known_merge(writer->rows, count, writer->bytes, len, now);
     }
-    len = staple_known_encode(saver->bytes, saver->rows, count);
-    status = staple_store_write_known(&saver->store, saver->bytes, len);
+    len = staple_known_encode(writer->bytes, writer->rows, count);
+    status = staple_store_write_known(&writer->store, writer->bytes, len);
     if (status == APR_SUCCESS) {
-        status = staple_store_sync(&saver->store);
+        status = staple_store_sync(&writer->store);
     }
     if (status != APR_SUCCESS) {
-        failed(saver, status, NULL);
+        failed(writer, status, NULL);
         return;
     }
-    saver->known_turn = turn;
-    saver->known_token = saver->store.token;
-    saver->known_at = now + KNOWN_PAUSE;
+    writer->known_turn = turn;
+    writer->known_token = writer->store.token;
+    writer->known_at = now;
 }
 
 static int compare(const void *a, const void *b)
@@ -276,202 +280,201 @@ static int compare(const void *a, const void *b)
 
 static int is_known(void *baton, const unsigned char sha256[32])
 {
-    const saver_t *saver = baton;
+    const staple_store_writer_t *writer = baton;
 
-    return bsearch(sha256, saver->known, saver->count, 32, compare) != NULL;
+    return bsearch(sha256, writer->known, writer->count, 32, compare) != NULL;
 }
 
-static void sweep(saver_t *saver)
+static void sweep(staple_store_writer_t *writer)
 {
     apr_time_t now = apr_time_now();
     int removed;
 
-    if (now < saver->sweep_at && saver->sweep_at <= now + SWEEP) {
+    if (!staple_clock_is_over(writer->swept_at, SWEEP, now)) {
         return;
     }
-    saver->sweep_at = now + SWEEP;
-    removed = staple_store_sweep(&saver->store, is_known, saver, now);
+    writer->swept_at = now;
+    removed = staple_store_sweep(&writer->store, is_known, writer, now);
     if (removed > 0) {
-        enter(saver);
-        ap_log_error(APLOG_MARK, APLOG_INFO, 0, saver->view->main_server,
+        enter(writer);
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, writer->generation->main_server,
                      STAPLE_LOGNO(0095)
-                     "OCSPStapleStore %s: %d files that nobody used for 30 "
-                     "days were removed",
-                     saver->path, removed);
-        leave(saver);
+                     "OCSPStapleStore %s: %d files that were not used for "
+                     "30 days were removed",
+                     writer->path, removed);
+        leave(writer);
     }
 }
 
 /* Opens and locks the directory; one that is gone is made again. */
-static apr_status_t open_store(saver_t *saver, const char **why)
+static apr_status_t open_store(staple_store_writer_t *writer, const char **why)
 {
-    staple_store_t *store = &saver->store;
-    apr_status_t status = staple_store_open(store, why, saver->path);
+    staple_store_t *store = &writer->store;
+    apr_status_t status = staple_store_open(store, why, writer->path);
 
     if (status == ENOENT
-        && staple_store_make(why, saver->path, geteuid(), getegid())
+        && staple_store_make(why, writer->path, geteuid(), getegid())
                == APR_SUCCESS) {
-        status = staple_store_open(store, why, saver->path);
+        status = staple_store_open(store, why, writer->path);
     }
     if (status == APR_SUCCESS) {
         status = staple_store_lock(store);
     }
     if (status == APR_SUCCESS) {
-        enter(saver);
-        staple_dirty_bind(saver->view->ledger, store->token);
-        leave(saver);
+        enter(writer);
+        staple_dirty_bind(writer->generation->dirty, store->token);
+        leave(writer);
     }
     return status;
 }
 
-/* One look at what is to be done. */
-static void look(saver_t *saver, int is_last)
+/* One round: writes what is due. */
+static void do_round(staple_store_writer_t *writer, int is_last)
 {
     apr_time_t now = apr_time_now();
     apr_status_t status;
     const char *why;
 
-    if (now < saver->retry_at && saver->retry_at <= now + RETRY_LAST
+    if (!staple_clock_is_over(writer->failed_at, writer->retry_after, now)
         && !is_last) {
         return;
     }
-    status = open_store(saver, &why);
+    status = open_store(writer, &why);
     if (status == APR_SUCCESS) {
-        save_all(saver, is_last ? now + LAST_LOOK : 0);
-        save_known(saver, is_last);
+        save_all(writer, is_last ? now : 0);
+        save_known(writer, is_last);
         if (!is_last) {
-            sweep(saver);
+            sweep(writer);
         }
     }
     else if (status != APR_EAGAIN) {
-        failed(saver, status, why);
+        failed(writer, status, why);
     }
-    staple_store_close(&saver->store);
+    staple_store_close(&writer->store);
 }
 
 static void *run(void *data)
 {
-    saver_t *saver = data;
+    staple_store_writer_t *writer = data;
     struct timespec until;
     int is_last = 0;
 
     while (!is_last) {
-        enter(saver);
+        enter(writer);
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += PAUSE;
-        while (!saver->is_to_end
-               && pthread_cond_timedwait(&saver->wake, &saver->lock, &until)
+        while (!writer->is_to_end
+               && pthread_cond_timedwait(&writer->wake, &writer->lock, &until)
                       == 0) {
         }
-        is_last = saver->is_to_end;
-        leave(saver);
-        look(saver, is_last);
+        is_last = writer->is_to_end;
+        leave(writer);
+        do_round(writer, is_last);
     }
     /* Whoever waits for this may go on to exit(), where OpenSSL cleans up: what
      * it has of this thread must be gone by then, and not freed by both. */
     OPENSSL_thread_stop();
-    enter(saver);
-    saver->has_ended = 1;
-    pthread_cond_broadcast(&saver->wake);
-    leave(saver);
+    enter(writer);
+    writer->has_ended = 1;
+    pthread_cond_broadcast(&writer->wake);
+    leave(writer);
     return NULL;
 }
 
 /* ---- life ---- */
 
-static saver_t *make(const staple_generation_t *view)
+static staple_store_writer_t *make(const staple_generation_t *generation)
 {
-    saver_t *saver = calloc(1, sizeof(*saver));
+    staple_store_writer_t *writer = calloc(1, sizeof(*writer));
     pthread_condattr_t attributes;
     apr_uint32_t i;
 
-    if (saver == NULL) {
+    if (writer == NULL) {
         return NULL;
     }
-    saver->view = view;
-    saver->count = (apr_uint32_t)view->certs->nelts;
-    saver->store.directory = saver->store.lock = -1;
-    saver->path = strdup(view->store);
-    saver->known = malloc((saver->count + 1) * sizeof(*saver->known));
-    if (saver->path == NULL || saver->known == NULL) {
-        free(saver->path);
-        free(saver->known);
-        free(saver);
+    writer->generation = generation;
+    writer->count = (apr_uint32_t)generation->certs->nelts;
+    writer->store.directory = writer->store.lock = -1;
+    writer->path = strdup(generation->store);
+    writer->known = malloc((writer->count + 1) * sizeof(*writer->known));
+    if (writer->path == NULL || writer->known == NULL) {
+        free(writer->path);
+        free(writer->known);
+        free(writer);
         return NULL;
     }
-    for (i = 0; i < saver->count; i++) {
-        memcpy(saver->known[i],
-               APR_ARRAY_IDX(view->certs, (int)i, staple_refresh_cert_t)
-                   .cert->sha256,
-               32);
+    for (i = 0; i < writer->count; i++) {
+        memcpy(writer->known[i],
+               staple_generation_entry(generation, i)->cert->sha256, 32);
     }
-    qsort(saver->known, saver->count, 32, compare);
-    pthread_mutex_init(&saver->lock, NULL);
+    qsort(writer->known, writer->count, 32, compare);
+    pthread_mutex_init(&writer->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&saver->wake, &attributes);
+    pthread_cond_init(&writer->wake, &attributes);
     pthread_condattr_destroy(&attributes);
-    return saver;
+    return writer;
 }
 
-void staple_store_writer_start(const staple_generation_t *view)
+void staple_store_writer_start(staple_generation_t *generation)
 {
-    saver_t *saver = view->store != NULL ? make(view) : NULL;
+    staple_store_writer_t *writer =
+        generation->store != NULL ? make(generation) : NULL;
     sigset_t all, before;
     pthread_t thread;
     int failure;
 
-    if (view->store == NULL) {
+    if (generation->store == NULL) {
         return;
     }
     /* Signals are for httpd's own threads. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    failure = saver != NULL ? pthread_create(&thread, NULL, run, saver)
+    failure = writer != NULL ? pthread_create(&thread, NULL, run, writer)
                             : APR_ENOMEM;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failure) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, failure, view->main_server,
+        ap_log_error(APLOG_MARK, APLOG_ERR, failure, generation->main_server,
                      STAPLE_LOGNO(0093)
-                     "OCSPStapleStore %s: nothing is written: there is no "
-                     "thread for it",
-                     view->store);
+                     "OCSPStapleStore %s: nothing is written: the thread "
+                     "for it cannot be started",
+                     generation->store);
         return;
     }
     pthread_detach(thread);
-    __atomic_store_n(&the_saver, saver, __ATOMIC_RELEASE);
+    __atomic_store_n(&generation->store_writer, writer, __ATOMIC_RELEASE);
 }
 
-void staple_store_writer_end(void)
+void staple_store_writer_end(const staple_generation_t *generation)
 {
-    saver_t *saver = get_saver();
+    staple_store_writer_t *writer = get_writer(generation);
 
-    if (saver != NULL) {
-        pthread_mutex_lock(&saver->lock);
-        saver->is_to_end = 1;
-        pthread_cond_broadcast(&saver->wake);
-        pthread_mutex_unlock(&saver->lock);
+    if (writer != NULL) {
+        pthread_mutex_lock(&writer->lock);
+        writer->is_to_end = 1;
+        pthread_cond_broadcast(&writer->wake);
+        pthread_mutex_unlock(&writer->lock);
     }
 }
 
-void staple_store_writer_stop(void)
+void staple_store_writer_stop(const staple_generation_t *generation)
 {
-    saver_t *saver = get_saver();
+    staple_store_writer_t *writer = get_writer(generation);
     struct timespec until;
 
-    if (saver == NULL) {
+    if (writer == NULL) {
         return;
     }
-    staple_store_writer_end();
+    staple_store_writer_end(generation);
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += (long)(LAST_WAIT % APR_USEC_PER_SEC) * 1000;
     until.tv_sec += LAST_WAIT / APR_USEC_PER_SEC + until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
-    pthread_mutex_lock(&saver->lock);
-    while (!saver->has_ended
-           && pthread_cond_timedwait(&saver->wake, &saver->lock, &until)
+    pthread_mutex_lock(&writer->lock);
+    while (!writer->has_ended
+           && pthread_cond_timedwait(&writer->wake, &writer->lock, &until)
                   == 0) {
     }
-    saver->is_abandoned = 1;
-    pthread_mutex_unlock(&saver->lock);
+    writer->is_abandoned = 1;
+    pthread_mutex_unlock(&writer->lock);
 }

@@ -12,14 +12,14 @@
 
 /* Starts it, unless there is no store.  Runs in: the refreshing child,
  * watchdog thread. */
-void staple_store_writer_start(const staple_generation_t *view);
+void staple_store_writer_start(staple_generation_t *generation);
 
 /* Lets it write what is left, as far as a second reaches, and end; waits for
  * nothing.  Runs in: the same child, any thread. */
-void staple_store_writer_end(void);
+void staple_store_writer_end(const staple_generation_t *generation);
 
 /* The same, and waits about that long for it.  A thread that hangs in the disk
  * beyond that touches nothing any more.  Runs in: any child, at its exit. */
-void staple_store_writer_stop(void);
+void staple_store_writer_stop(const staple_generation_t *generation);
 
 #endif
