@@ -11,8 +11,8 @@
  *   sha256           32     of the certificate's DER
  *   times          3 x 8    next_at, attempted_at, succeeded_at (microseconds)
  *   state_since       8
- *   numbers        4 x 4    failures, attempts_hash, and the codes of reason and
- *                         state_reason (staple_reason.h)
+ *   numbers        4 x 4    failures, attempts_hash, and the codes of reason
+ *                         and state_reason (staple_reason.h)
  *   state             1
  *   told              1
  *   said_unknown      1

@@ -16,21 +16,6 @@ int staple_cert_key(staple_key_t *key, X509 *x509)
     return X509_digest(x509, EVP_sha1(), key->bytes, NULL);
 }
 
-const char *staple_cert_hex(apr_pool_t *p, const unsigned char *bytes,
-                            apr_size_t len)
-{
-    static const char digit[] = "0123456789abcdef";
-    char *hex = apr_palloc(p, 2 * len + 1);
-    apr_size_t i;
-
-    for (i = 0; i < len; i++) {
-        hex[2 * i] = digit[bytes[i] >> 4];
-        hex[2 * i + 1] = digit[bytes[i] & 15];
-    }
-    hex[2 * len] = '\0';
-    return hex;
-}
-
 const char *staple_cert_name(apr_pool_t *p, const X509_NAME *name)
 {
     const char *text = "";
