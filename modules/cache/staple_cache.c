@@ -246,24 +246,14 @@ staple_reason_e staple_cache_get(unsigned char *buf, apr_size_t *len,
 int staple_cache_get_record(staple_record_t *record,
                             const staple_cache_t *cache, apr_uint32_t index)
 {
-    staple_cache_pair_t *pair;
-    apr_uint64_t turn;
-    int i;
+    const staple_cache_pair_t *pair;
 
     if (index >= cache->count) {
         return 0;
     }
     pair = staple_cache_pair(cache, index);
-    for (i = 0; i < STAPLE_CACHE_MAX_TURNS; i++) {
-        turn = __atomic_load_n(&pair->turn, __ATOMIC_ACQUIRE);
-        staple_cache_copy_out(record,
-                              (const apr_uint64_t *)&pair->records[turn & 1],
-                              sizeof(*record));
-        __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        if (staple_cache_load(&pair->turn) == turn) {
-            break;
-        }
-    }
+    staple_cache_copy_half(record, &pair->turn, pair->records,
+                           sizeof(*record));
     return 1;
 }
 

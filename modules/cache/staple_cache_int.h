@@ -121,6 +121,38 @@ static inline void staple_cache_copy_in(apr_uint64_t *to, const void *from,
 #endif
 }
 
+/* ---- two halves, of which that of the last turn counts ---- */
+
+/* Writes the other half, then says that it counts.  One writer at a time. */
+static inline void staple_cache_publish(apr_uint64_t *turn, void *halves,
+                                        const void *from, apr_size_t len)
+{
+    apr_uint64_t next = *turn + 1;
+
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    staple_cache_copy_in((apr_uint64_t *)halves + (next & 1) * (len / 8), from,
+                         len);
+    __atomic_store_n(turn, next, __ATOMIC_RELEASE);
+}
+
+/* Copies the half that counts, once more where it was written meanwhile. */
+static inline void staple_cache_copy_half(void *to, const apr_uint64_t *turn,
+                                          const void *halves, apr_size_t len)
+{
+    apr_uint64_t now;
+    int i;
+
+    for (i = 0; i < STAPLE_CACHE_MAX_TURNS; i++) {
+        now = __atomic_load_n(turn, __ATOMIC_ACQUIRE);
+        staple_cache_copy_out(
+            to, (const apr_uint64_t *)halves + (now & 1) * (len / 8), len);
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (staple_cache_load(turn) == now) {
+            break;
+        }
+    }
+}
+
 /* ---- places ---- */
 
 static inline void *staple_cache_at(const staple_cache_t *cache,

@@ -32,31 +32,16 @@ staple_scoreboard_block_t *staple_scoreboard_format(void *block, apr_uint32_t co
     return made;
 }
 
-void staple_scoreboard_put(staple_scoreboard_block_t *block, const staple_scoreboard_t *board)
+void staple_scoreboard_put(staple_scoreboard_block_t *block,
+                           const staple_scoreboard_t *board)
 {
-    apr_uint64_t turn = block->turn + 1;
-
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-    staple_cache_copy_in((apr_uint64_t *)&block->boards[turn & 1], board,
-                         sizeof(*board));
-    __atomic_store_n(&block->turn, turn, __ATOMIC_RELEASE);
+    staple_cache_publish(&block->turn, block->boards, board, sizeof(*board));
 }
 
-void staple_scoreboard_get(staple_scoreboard_t *board, const staple_scoreboard_block_t *block)
+void staple_scoreboard_get(staple_scoreboard_t *board,
+                           const staple_scoreboard_block_t *block)
 {
-    apr_uint64_t turn;
-    int i;
-
-    for (i = 0; i < STAPLE_CACHE_MAX_TURNS; i++) {
-        turn = __atomic_load_n(&block->turn, __ATOMIC_ACQUIRE);
-        staple_cache_copy_out(board,
-                              (const apr_uint64_t *)&block->boards[turn & 1],
-                              sizeof(*board));
-        __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        if (staple_cache_load(&block->turn) == turn) {
-            break;
-        }
-    }
+    staple_cache_copy_half(board, &block->turn, block->boards, sizeof(*board));
 }
 
 apr_uint64_t staple_scoreboard_beat(const staple_scoreboard_block_t *block)

@@ -178,17 +178,12 @@ void staple_writer_put_record(staple_writer_t *writer, apr_uint32_t index,
                               const staple_record_t *record)
 {
     staple_cache_pair_t *pair;
-    apr_uint64_t turn;
 
     if (index >= writer->cache->count) {
         return;
     }
     pair = staple_cache_pair(writer->cache, index);
-    turn = pair->turn + 1;
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-    staple_cache_copy_in((apr_uint64_t *)&pair->records[turn & 1], record,
-                         sizeof(*record));
-    __atomic_store_n(&pair->turn, turn, __ATOMIC_RELEASE);
+    staple_cache_publish(&pair->turn, pair->records, record, sizeof(*record));
 }
 
 /* As if it had never been asked about, which is done at once then; but that it

@@ -88,6 +88,20 @@ static void save_der(const unsigned char *der, long len)
     }
 }
 
+/* Judges a staple unless it is the one that this name had last; its digest is
+ * left in `digest`. */
+static const char *judge(conn_t *conn, unsigned char *digest,
+                         const unsigned char *der, long len)
+{
+    SHA1(der, (size_t)len, digest);
+    if (conn->name->judgement == NULL
+        || memcmp(digest, conn->name->judged, SHA_DIGEST_LENGTH) != 0) {
+        conn->name->judgement = hs_judge(conn->ssl, der, len, run.trusted);
+        memcpy(conn->name->judged, digest, SHA_DIGEST_LENGTH);
+    }
+    return conn->name->judgement;
+}
+
 static void tell(conn_t *conn, const char *failure)
 {
     double ms = (now() - conn->began_at) * 1000;
@@ -95,14 +109,15 @@ static void tell(conn_t *conn, const char *failure)
     const unsigned char *der = NULL;
     const char *judgement = "none";
     long len = -1;
-    int i;
+    int is_stapled, i;
 
     if (failure == NULL) {
         len = SSL_get_tlsext_status_ocsp_resp(conn->ssl, &der);
         run.took[run.ok++ % TOOK_ROOM] = ms;
     }
-    hs_names_ended(conn->name, der != NULL && len > 0, now());
-    if (der != NULL && len > 0) {
+    is_stapled = der != NULL && len > 0;
+    hs_names_ended(conn->name, is_stapled, now());
+    if (is_stapled) {
         run.stapled++;
         if (run.der != NULL) {
             save_der(der, len);
@@ -111,14 +126,8 @@ static void tell(conn_t *conn, const char *failure)
     if (run.quiet) {
         return;
     }
-    if (der != NULL && len > 0) {
-        SHA1(der, (size_t)len, digest);
-        if (conn->name->judgement == NULL
-            || memcmp(digest, conn->name->judged, sizeof(digest)) != 0) {
-            conn->name->judgement = hs_judge(conn->ssl, der, len, run.trusted);
-            memcpy(conn->name->judged, digest, sizeof(digest));
-        }
-        judgement = conn->name->judgement;
+    if (is_stapled) {
+        judgement = judge(conn, digest, der, len);
     }
     printf("%s\t%s\t%.3f\t%ld\t%s\t", conn->name->name,
            failure == NULL ? "ok" : "failed", ms, len > 0 ? len : 0, judgement);
