@@ -1,4 +1,4 @@
-/* Reads DER and certificates in it strictly, undecoded, and puts DER together. */
+/* Reads DER, also of certificates, strictly and undecoded, and writes it. */
 #include "staple_der.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Reads DER and certificates in it strictly, undecoded, and puts DER together. */
+/* Reads DER, also of certificates, strictly and undecoded, and writes it. */
 #ifndef STAPLE_DER_H
 #define STAPLE_DER_H
 
