@@ -12,8 +12,8 @@
 /*
  * A certificate has to be stored as long as the cache's stamp of it differs
  * from the one noted here; there is no flag.  So a process that takes over
- * from one that was killed misses nothing.  One process
- * writes at a time: the one that holds the store's lock, or the only one.
+ * from one that was killed misses nothing.  One process writes at a time: the
+ * one that holds the store's lock, or the only one.
  */
 typedef struct staple_dirty_t staple_dirty_t;
 
