@@ -84,7 +84,7 @@ staple_reason_e staple_cache_look_up(unsigned char *buf, apr_size_t *len,
                                      const staple_cache_t *cache,
                                      const staple_key_t *key, apr_time_t now);
 
-/* The same for whom the index is nothing. */
+/* The same, for callers that do not need the index. */
 staple_reason_e staple_cache_get(unsigned char *buf, apr_size_t *len,
                                  const staple_cache_t *cache,
                                  const staple_key_t *key, apr_time_t now);
@@ -109,8 +109,8 @@ int staple_cache_stamp(staple_stamp_t *stamp, const staple_cache_t *cache,
 /*
  * Copies record and staple of `key`, expired or not, and the stamp that they
  * have; *len comes in as the room in buf and is 0 where no staple is held.
- * Returns 1; 0 where they do not belong together, because somebody is
- * publishing them right now or was killed between the two, or no such key.
+ * Returns 1; 0 where they do not belong together, because they are
+ * being published, or their writer was killed between the two; or no such key.
  * Any process, any time.
  */
 int staple_cache_snapshot(staple_stamp_t *stamp, staple_record_t *record,

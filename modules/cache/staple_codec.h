@@ -22,7 +22,7 @@
  *   sha256           32     of everything before
  *
  * The digest finds damage; against forgery there is the response's signature,
- * which whoever reads it verifies again.
+ * which is verified again when it is read.
  */
 #define STAPLE_CODEC_HEAD 96
 #define STAPLE_CODEC_TAIL 32

@@ -10,10 +10,10 @@
 #define STAPLE_DIRTY_RECORD_PAUSE apr_time_from_sec(60)
 
 /*
- * Nobody says that something has to be stored: it has to be as long as the
- * cache's stamp of a certificate differs from the one noted here.  So whoever
- * takes over from a process that was killed misses nothing.  One process
- * writes at a time: the one that holds the store's lock, or the only one.
+ * A certificate has to be stored as long as the cache's stamp of it differs
+ * from the one noted here; there is no flag.  So a process that takes over
+ * from one that was killed misses nothing.  One process writes at a time: the
+ * one that holds the store's lock, or the only one.
  */
 typedef struct staple_dirty_t staple_dirty_t;
 

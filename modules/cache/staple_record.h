@@ -15,7 +15,7 @@
 
 /*
  * Plain data of fixed size: it lies in shared memory and is copied whole.
- * All zero is a certificate that nobody asked about yet.  Times are instants,
+ * All zero is a certificate that was never asked about.  Times are instants,
  * 0 = never.
  */
 typedef struct staple_record_t {

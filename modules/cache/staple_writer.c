@@ -153,8 +153,8 @@ staple_reason_e staple_writer_put(staple_writer_t *writer, apr_uint32_t index,
         return STAPLE_NO_MEMORY; /* the slots were overwritten */
     }
     extent = staple_cache_extent(cache, unit);
-    /* Whoever reads a word written below sees that the slot which led here
-     * before leads elsewhere now. */
+    /* A reader that sees a word written below also sees that the slot which
+     * led here before leads elsewhere now. */
     __atomic_thread_fence(__ATOMIC_RELEASE);
     staple_cache_store((apr_uint64_t *)&extent->use_until,
                        (apr_uint64_t)use_until);

@@ -357,7 +357,7 @@ static int run(job_t *job, const cli_command_t *command,
             take_answers(job);
         }
         else if (!job->has_ended) {
-            apr_sleep(LOOK); /* somebody has just set the clock back */
+            apr_sleep(LOOK); /* the clock was just set back */
         }
     }
     return CLI_GO_ON;

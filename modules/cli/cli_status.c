@@ -69,7 +69,7 @@ static int read_time(apr_time_t *at, const char *text)
     return apr_time_exp_gmt_get(at, &t) == APR_SUCCESS;
 }
 
-/* Has it what is looked at, in the types that it should have? */
+/* The first member that is not there, or is of another type; NULL: none. */
 static const char *what_is_missing(const json_t *document)
 {
     static const char *const lists[] = {"certificates", "responders",

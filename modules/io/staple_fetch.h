@@ -42,8 +42,8 @@ staple_fetch_t *staple_fetch_make(apr_pool_t *p,
  * it could not even begin.  At most `concurrency` at a time. */
 void staple_fetch_start(staple_fetch_t *fetch, staple_exchange_t *exchange);
 
-/* Lets exchanges proceed; returns when one has ended, somebody called
- * staple_fetch_wake(), or `timeout` is over. */
+/* Lets exchanges proceed; returns when one has ended, when
+ * staple_fetch_wake() is called, or after `timeout`. */
 void staple_fetch_run(staple_fetch_t *fetch, apr_interval_time_t timeout);
 
 /* The next exchange that has ended and its answer, or NULL.  What *answer

@@ -14,7 +14,7 @@
  *     <SHA-256>.bad         what could not be used and was set aside
  *     responders            what is known of responders (staple_known.h)
  *     new                   a file that is being written
- *     lock                  whoever writes has it locked; the token is in it
+ *     lock                  locked by the process that writes; has the token
  *
  * No function here follows a link, waits for a pipe, or needs a pool: one
  * object is for one thread, and lives where the caller likes.
@@ -30,7 +30,7 @@ typedef struct staple_store_t {
 /* Files that were set aside, at most; further ones are removed. */
 #define STAPLE_STORE_MAX_BAD 16
 
-/* A file that nobody used for so long is removed.  Use is noted once a day at
+/* A file that was not used for so long is removed.  Use is noted once a day at
  * least, so none goes sooner than 30 days after it was used. */
 #define STAPLE_STORE_KEEP apr_time_from_sec(31 * 86400)
 
@@ -42,8 +42,8 @@ typedef struct staple_store_t {
 apr_status_t staple_store_make(const char **why, const char *path, uid_t user,
                                gid_t group);
 
-/* Opens the directory, which must be this process's user's and nobody else's
- * to write to, and sets the token if there is one.  *why is NULL or says in
+/* Opens the directory, which must belong to this process's user and be writable
+ * by no other, and sets the token if there is one.  *why is NULL or says in
  * words what is wrong with it. */
 apr_status_t staple_store_open(staple_store_t *store, const char **why,
                                const char *path);
@@ -80,16 +80,16 @@ apr_status_t staple_store_read_known(unsigned char *buf, apr_size_t *len,
 apr_status_t staple_store_write_known(const staple_store_t *store,
                                       const unsigned char *buf, apr_size_t len);
 
-/* Gives a certificate's file another name, so that nobody reads it again but
- * people can. */
+/* Gives a certificate's file another name, so that it is not read again but
+ * can be examined. */
 apr_status_t staple_store_set_aside(const staple_store_t *store,
                                     const unsigned char sha256[32]);
 
 /* Says whether a certificate is configured. */
 typedef int staple_store_known_fn(void *baton, const unsigned char sha256[32]);
 
-/* Notes the use of files of known certificates, and removes those that nobody
- * used for STAPLE_STORE_KEEP; returns how many it removed.  Nothing that is
+/* Notes the use of files of known certificates, and removes those that were
+ * not used for STAPLE_STORE_KEEP; returns how many it removed.  Nothing that is
  * not named as above is touched. */
 int staple_store_sweep(const staple_store_t *store,
                        staple_store_known_fn *is_known, void *baton,

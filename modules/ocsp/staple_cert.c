@@ -16,7 +16,7 @@
 /*
  * What OpenSSL's X509 has (RFC 5280 4.1), but the public key stays undecoded:
  * OpenSSL 3.0 takes five times as long for it as for all else, and of ten
- * thousand certificates that httpd starts with nobody here uses any.
+ * thousand certificates that httpd starts with no key is needed here.
  */
 typedef struct bare_t {
     ASN1_INTEGER *version;

@@ -100,8 +100,8 @@ staple_reason_e staple_cert_from_x509(staple_cert_t **cert, apr_pool_t *p,
                                       X509 *issuer, int url_needed);
 
 /*
- * What a certificate that nobody will ever be asked about says of itself: to
- * be shown, not to be refreshed.  It has no CertID and no URLs, and its issuer
+ * What a certificate says of itself that is never refreshed, for the status
+ * page.  It has no CertID and no URLs, and its issuer
  * is a name without certificate.
  */
 staple_reason_e staple_cert_describe(staple_cert_t **cert, apr_pool_t *p,
@@ -110,8 +110,8 @@ staple_reason_e staple_cert_describe(staple_cert_t **cert, apr_pool_t *p,
 /* The certificate's key: SHA-1 of its DER.  Returns 1, or 0 without memory. */
 int staple_cert_key(staple_key_t *key, X509 *x509);
 
-/* Has it the TLS feature status_request (RFC 7633)?  Its clients then refuse
- * handshakes without a staple. */
+/* Does it have the TLS feature status_request (RFC 7633)?  Its clients then
+ * refuse handshakes without a staple. */
 int staple_cert_must_staple(X509 *x509);
 
 /* A name on one line, RFC 2253, everything but printable ASCII escaped. */

@@ -26,8 +26,8 @@ int staple_der_is_next(const staple_der_t *rest, unsigned char identifier);
  * Takes the next element off *rest: its contents, and, where `whole` is not
  * NULL, all of it.  Returns 1; 0, and nothing is changed, where there is none,
  * or it is of another identifier, or not DER: its length indefinite, not the
- * shortest form, or beyond the end of *rest.  Looks at nothing inside of the
- * element.  May add to OpenSSL's error queue.
+ * shortest form, or beyond the end of *rest.  The contents are not
+ * looked at.  May add to OpenSSL's error queue.
  */
 int staple_der_take(staple_der_t *contents, staple_der_t *whole,
                     staple_der_t *rest, unsigned char identifier);
