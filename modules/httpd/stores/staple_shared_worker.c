@@ -33,7 +33,7 @@ typedef struct task_t {
     apr_interval_time_t took;
     int is_asked;
     char words[120];             /* about a failure */
-    staple_exchange_t *exchange; /* under lock; NULL: nobody waits for it */
+    staple_exchange_t *exchange; /* under lock; NULL: no longer awaited */
     apr_size_t len;
     unsigned char value[]; /* query: of STAPLE_CODEC_MAX bytes */
 } task_t;
