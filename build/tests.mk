@@ -23,6 +23,7 @@ unit_tests = \
 	t/unit/refresh/t_many \
 	t/unit/refresh/t_no_memory \
 	t/unit/refresh/t_refresh_neighbours \
+	t/unit/refresh/t_refresh_source \
 	t/unit/refresh/t_refresh_time \
 	t/unit/refresh/t_refresh_trouble \
 	t/unit/ocsp/t_processor_time \
@@ -33,15 +34,15 @@ unit_tests = \
 	t/unit/ocsp/t_staple_cert \
 	t/unit/ocsp/t_staple_der \
 	t/unit/refresh/t_staple_timers \
-	t/unit/refresh/t_staple_exchange \
+	t/unit/refresh/t_staple_source_ocsp \
 	t/unit/refresh/t_staple_chain_state \
-	t/unit/refresh/t_staple_health \
+	t/unit/refresh/t_responder_health \
 	t/unit/refresh/t_staple_known \
 	t/unit/cache/t_staple_dirty \
-	t/unit/refresh/t_staple_look \
-	t/unit/refresh/t_staple_lookout \
+	t/unit/refresh/t_staple_source_shared \
+	t/unit/cache/t_scoreboard_still \
 	t/unit/base/t_staple_parse \
-	t/unit/refresh/t_staple_queue \
+	t/unit/refresh/t_responder_queue \
 	t/unit/base/t_staple_reason \
 	t/unit/refresh/t_staple_refresh \
 	t/unit/ocsp/t_staple_request \
@@ -49,7 +50,7 @@ unit_tests = \
 	t/unit/ocsp/t_staple_response \
 	t/unit/refresh/t_staple_restore \
 	t/unit/refresh/t_staple_schedule \
-	t/unit/refresh/t_staple_share \
+	t/unit/refresh/t_shared_value \
 	t/unit/ocsp/t_staple_signature \
 	t/unit/ocsp/t_staple_signer \
 	t/unit/cache/t_staple_codec \

@@ -19,8 +19,9 @@ my $other = Staple::Responder->new(pki => $pki);
 my ($url, $list) = ($responder->url, $other->url);
 my $file_of_root = $pki->ca_file;
 
-# Each directive: what both hosts say, what the second one says as well; how the
-# responder answers; and what is seen of a host, the first's and the second's.
+# Each directive: what both hosts say, what the first one and the second one say
+# as well; how the responder answers; and what is seen of a host, the first's and
+# the second's.
 # 'ca': both certificates have an intermediate of their own.
 my @rows = (
     { what => 'OCSPStaple', lines => 'OCSPStaple Off',
@@ -42,6 +43,15 @@ my @rows = (
       want => ['soon', 'later'] },
     { what => 'OCSPStapleResponder', lines => "OCSPStapleResponder $list",
       answer => ['http=404'], see => \&is_stapled, want => [0, 1] },
+    # No row is beside one with the same list, which it could be given by mistake.
+    { what => 'OCSPStapleResponder, another URL',
+      first => "OCSPStapleResponder ${url}first/\n",
+      lines => "OCSPStapleResponder $list", answer => ['http=404'],
+      see => \&asks_other, want => [0, 1] },
+    { what => 'OCSPStapleResponder, one URL more',
+      both => "OCSPStapleResponder ${url}first/\n",
+      lines => "OCSPStapleResponder $list", answer => ['http=404'],
+      see => \&asks_other, want => [0, 1] },
     { what => 'OCSPStapleResponderAction',
       both => "OCSPStapleResponder $list\n",
       lines => 'OCSPStapleResponderAction override',
@@ -88,6 +98,8 @@ plan tests => 3 + 3 * @rows;
 my ($server, $port);
 
 sub is_stapled { return staple($server, $_[0])->{sent} }
+
+sub asks_other { return $other->count(name => $_[0]) }
 
 sub shown {
     my ($name) = @_;
@@ -146,9 +158,9 @@ sub host {
 
 for my $row (@rows) {
     $row->{names} = [map { "$_$number.example" } 'first', 'second'];
-    host($row->{names}[0], $row, '');
+    host($row->{names}[0], $row, $row->{first} // '');
     host($row->{names}[1], $row, $row->{lines});
-    host("third$number.example", $row, '');
+    host("third$number.example", $row, $row->{first} // '');
     $number++;
 }
 $_->clear_log for $responder, $other;

@@ -30,6 +30,9 @@
 #define STAPLE_MAX_GET 255        /* RFC 5019 5: encoded request in a GET */
 #define STAPLE_NONCE_LEN 32       /* RFC 9654 2.1 */
 
+/* No index: of no certificate. */
+#define STAPLE_NONE 0xffffffffU
+
 /* SHA-1 of the certificate's DER: the id by which mod_ssl asks. */
 #define STAPLE_KEY_LEN 20
 typedef struct staple_key_t {

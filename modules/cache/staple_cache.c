@@ -25,7 +25,7 @@ static apr_size_t lay_out(staple_cache_t *header, apr_uint32_t count,
 {
     apr_uint64_t slots = slots_for(count);
 
-    if (count >= STAPLE_CACHE_NONE / 4 || max_len == 0
+    if (count >= STAPLE_NONE / 4 || max_len == 0
         || max_len > STAPLE_MAX_RESPONSE
         || units_for(count, max_len) >= 1U << STAPLE_CACHE_UNIT_BITS) {
         return 0;

@@ -35,9 +35,6 @@
  */
 typedef struct staple_cache_t staple_cache_t;
 
-/* The index that staple_cache_find() gives for a key that is not there. */
-#define STAPLE_CACHE_NONE 0xffffffffU
-
 /*
  * Bytes of a block for `count` certificates with staples of at most `max_len`
  * bytes, 1 to STAPLE_MAX_RESPONSE; 0 where there is no such block, because it
@@ -73,14 +70,14 @@ apr_uint32_t staple_cache_count(const staple_cache_t *cache);
 /* Bytes of the longest staple that it takes. */
 apr_size_t staple_cache_max_len(const staple_cache_t *cache);
 
-/* The certificate's index, or STAPLE_CACHE_NONE.  Any process, any time. */
+/* The certificate's index, or STAPLE_NONE.  Any process, any time. */
 apr_uint32_t staple_cache_find(const staple_cache_t *cache,
                                const staple_key_t *key);
 
 /*
  * Copies the staple of `key` to buf, which has *len bytes, and sets *len to
  * its length and *index to that of the certificate.  STAPLE_NOT_FOUND: none
- * held, or no such key, which *index == STAPLE_CACHE_NONE tells;
+ * held, or no such key, which *index == STAPLE_NONE tells;
  * STAPLE_EXPIRED: it must no longer be used at `now`; STAPLE_TOO_LARGE: buf is
  * too small, *len says how much is needed.  Any process, also in the handshake:
  * no lock, no system call, no allocation, writes nothing but these three.

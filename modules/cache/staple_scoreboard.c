@@ -10,8 +10,8 @@ struct staple_scoreboard_block_t {
     apr_uint64_t turn;
     apr_uint64_t count;
     apr_uint64_t block_size; /* without tallies; another version's differs */
-    apr_uint64_t still_at; /* the turn at which it was said that the refresher
-                              stands still, and 1; 0: it does not */
+    apr_uint64_t still_at;   /* the turn at which it was said that the refresher
+                                stands still, and 1; 0: it does not */
     staple_scoreboard_t boards[2]; /* the one of the last turn counts */
     staple_tally_t tallies[];
 };
@@ -23,7 +23,8 @@ apr_size_t staple_scoreboard_size(apr_uint32_t count)
     return sizeof(staple_scoreboard_block_t) + count * sizeof(staple_tally_t);
 }
 
-staple_scoreboard_block_t *staple_scoreboard_format(void *block, apr_uint32_t count)
+staple_scoreboard_block_t *staple_scoreboard_format(void *block,
+                                                    apr_uint32_t count)
 {
     staple_scoreboard_block_t *made = block;
 
@@ -49,7 +50,8 @@ apr_uint64_t staple_scoreboard_beat(const staple_scoreboard_block_t *block)
     return staple_cache_load(&block->turn);
 }
 
-int staple_scoreboard_claim_still(staple_scoreboard_block_t *block, apr_uint64_t beat)
+int staple_scoreboard_claim_still(staple_scoreboard_block_t *block,
+                                  apr_uint64_t beat)
 {
     apr_uint64_t said = __atomic_load_n(&block->still_at, __ATOMIC_RELAXED);
 
@@ -65,7 +67,7 @@ int staple_scoreboard_end_still(staple_scoreboard_block_t *block)
 }
 
 void staple_scoreboard_adopt(staple_scoreboard_block_t *block,
-                        const staple_scoreboard_block_t *older)
+                             const staple_scoreboard_block_t *older)
 {
     staple_scoreboard_t theirs, ours;
 
@@ -82,8 +84,8 @@ void staple_scoreboard_adopt(staple_scoreboard_block_t *block,
     }
 }
 
-void staple_scoreboard_count(staple_scoreboard_block_t *block, apr_uint32_t index,
-                        int is_served)
+void staple_scoreboard_count(staple_scoreboard_block_t *block,
+                             apr_uint32_t index, int is_served)
 {
     if (index < block->count) {
         __atomic_fetch_add(is_served ? &block->tallies[index].served
@@ -93,7 +95,7 @@ void staple_scoreboard_count(staple_scoreboard_block_t *block, apr_uint32_t inde
 }
 
 staple_tally_t staple_scoreboard_tally(const staple_scoreboard_block_t *block,
-                                  apr_uint32_t index)
+                                       apr_uint32_t index)
 {
     staple_tally_t tally = {0, 0};
 
@@ -102,4 +104,23 @@ staple_tally_t staple_scoreboard_tally(const staple_scoreboard_block_t *block,
         tally.unserved = staple_cache_load(&block->tallies[index].unserved);
     }
     return tally;
+}
+
+/* What may lie between two looks, at most. */
+#define BLINK apr_time_from_sec(1)
+
+apr_interval_time_t staple_scoreboard_watch(staple_scoreboard_watch_t *lookout,
+                                            apr_uint64_t beat, apr_time_t now)
+{
+    apr_interval_time_t since = now - lookout->looked_at;
+
+    if (lookout->looked_at == 0 || beat != lookout->beat) {
+        lookout->still_for = 0;
+    }
+    else if (since > 0) {
+        lookout->still_for += since < BLINK ? since : BLINK;
+    }
+    lookout->beat = beat;
+    lookout->looked_at = now;
+    return lookout->still_for;
 }

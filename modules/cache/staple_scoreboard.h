@@ -12,7 +12,7 @@ typedef enum {
     STAPLE_SCOREBOARD_PENDING, /* nothing came of any request yet */
     STAPLE_SCOREBOARD_ANSWERS, /* its last answer was of use */
     STAPLE_SCOREBOARD_FAILING, /* it was not, or there was none */
-    STAPLE_SCOREBOARD_DOWN     /* it, or its server: left alone but for probes */
+    STAPLE_SCOREBOARD_DOWN /* it, or its server: left alone but for probes */
 } staple_scoreboard_health_e;
 
 /* One responder, as all certificates that name it see it. */
@@ -21,8 +21,8 @@ typedef struct staple_scoreboard_responder_t {
     apr_uint64_t requests;
     apr_uint64_t failures;
     apr_interval_time_t latency; /* of the last answer */
-    apr_time_t probe_at; /* when it is asked next, if it is down */
-    apr_uint32_t health; /* staple_scoreboard_health_e */
+    apr_time_t probe_at;         /* when it is asked next, if it is down */
+    apr_uint32_t health;         /* staple_scoreboard_health_e */
     apr_uint32_t is_healthy; /* not down, and not one that only ever failed */
     apr_uint32_t last_error; /* staple_reason_e; STAPLE_OK: none yet */
     apr_uint32_t reserved;
@@ -54,13 +54,16 @@ typedef struct staple_scoreboard_block_t staple_scoreboard_block_t;
 apr_size_t staple_scoreboard_size(apr_uint32_t count);
 
 /* Makes it in `block`, zeroed bytes of that size, 8-byte aligned. */
-staple_scoreboard_block_t *staple_scoreboard_format(void *block, apr_uint32_t count);
+staple_scoreboard_block_t *staple_scoreboard_format(void *block,
+                                                    apr_uint32_t count);
 
 /* Publishes the board.  One writer at a time: the refresher. */
-void staple_scoreboard_put(staple_scoreboard_block_t *block, const staple_scoreboard_t *board);
+void staple_scoreboard_put(staple_scoreboard_block_t *block,
+                           const staple_scoreboard_t *board);
 
 /* Copies the board.  Any process, any time, without a lock. */
-void staple_scoreboard_get(staple_scoreboard_t *board, const staple_scoreboard_block_t *block);
+void staple_scoreboard_get(staple_scoreboard_t *board,
+                           const staple_scoreboard_block_t *block);
 
 /* How often a board was published: what does not change stands still. */
 apr_uint64_t staple_scoreboard_beat(const staple_scoreboard_block_t *block);
@@ -70,7 +73,8 @@ apr_uint64_t staple_scoreboard_beat(const staple_scoreboard_block_t *block);
  * one has to say so.  A process that died before it did leaves nothing behind
  * that would silence the others at another beat.
  */
-int staple_scoreboard_claim_still(staple_scoreboard_block_t *block, apr_uint64_t beat);
+int staple_scoreboard_claim_still(staple_scoreboard_block_t *block,
+                                  apr_uint64_t beat);
 
 /* The refresher goes on.  Returns 1 where it was claimed that it stands still,
  * so that this has to be taken back. */
@@ -79,15 +83,37 @@ int staple_scoreboard_end_still(staple_scoreboard_block_t *block);
 /* Takes the responders over from the board of an earlier generation, if it is
  * of this version, and that its refresher stood still. */
 void staple_scoreboard_adopt(staple_scoreboard_block_t *block,
-                        const staple_scoreboard_block_t *older);
+                             const staple_scoreboard_block_t *older);
 
 /* Counts one handshake of certificate `index`.  Any process, handshake: one
  * addition in shared memory. */
-void staple_scoreboard_count(staple_scoreboard_block_t *block, apr_uint32_t index,
-                        int is_served);
+void staple_scoreboard_count(staple_scoreboard_block_t *block,
+                             apr_uint32_t index, int is_served);
 
 /* The tally of certificate `index`; zeros for a bad index. */
 staple_tally_t staple_scoreboard_tally(const staple_scoreboard_block_t *block,
-                                  apr_uint32_t index);
+                                       apr_uint32_t index);
+
+/* ---- does the refresher stand still?  How the other children find out ---- */
+
+/* It shows itself twice a second; a refresher that has not for so long is
+ * stopped, or hangs. */
+#define STAPLE_SCOREBOARD_STILL apr_time_from_sec(30)
+
+/* What one child has seen so far.  All zero: nothing. */
+typedef struct staple_scoreboard_watch_t {
+    apr_uint64_t beat; /* staple_scoreboard_beat(), as seen last */
+    apr_time_t looked_at;
+    apr_interval_time_t still_for;
+} staple_scoreboard_watch_t;
+
+/*
+ * One look, of some ten a second.  `now` is of a monotonic clock.
+ * Returns for how long the beat has not changed before the eyes of this child:
+ * where its own looks are far apart, because the machine is busy or slept or
+ * all of httpd was stopped, that is no time in which it looked.
+ */
+apr_interval_time_t staple_scoreboard_watch(staple_scoreboard_watch_t *lookout,
+                                            apr_uint64_t beat, apr_time_t now);
 
 #endif

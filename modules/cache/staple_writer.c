@@ -65,7 +65,7 @@ static void mark(staple_writer_t *writer, apr_size_t unit, apr_size_t count,
 }
 
 /* The lowest run of `count` free units: low ones first, so that memory that
- * was never needed is never touched.  STAPLE_CACHE_NONE: there is none. */
+ * was never needed is never touched.  STAPLE_NONE: there is none. */
 static apr_size_t find_free(staple_writer_t *writer, apr_size_t count)
 {
     apr_size_t known = writer->taken_words * 64;
@@ -89,7 +89,7 @@ static apr_size_t find_free(staple_writer_t *writer, apr_size_t count)
     }
     /* Where the known ones came to their end, all others are free. */
     return unit - run + count <= writer->cache->units ? unit - run
-                                                      : STAPLE_CACHE_NONE;
+                                                      : STAPLE_NONE;
 }
 
 staple_writer_t *staple_writer_make(apr_pool_t *p, staple_cache_t *cache)
@@ -149,7 +149,7 @@ staple_reason_e staple_writer_put(staple_writer_t *writer, apr_uint32_t index,
         return der_len == 0 ? STAPLE_EMPTY : STAPLE_STAPLE_TOO_LARGE;
     }
     unit = find_free(writer, staple_cache_units(der_len));
-    if (unit == STAPLE_CACHE_NONE) {
+    if (unit == STAPLE_NONE) {
         return STAPLE_NO_MEMORY; /* the slots were overwritten */
     }
     extent = staple_cache_extent(cache, unit);

@@ -15,7 +15,7 @@
 typedef struct ask_t {
     const staple_cache_t *cache;
     staple_key_t key;
-    apr_uint32_t index; /* STAPLE_CACHE_NONE: it is not ours */
+    apr_uint32_t index; /* STAPLE_NONE: it is not ours */
     ap_ssl_ocsp_copy_resp *copy;
     void *userdata;
 } ask_t;
@@ -111,7 +111,7 @@ serve(ask_t *ask, unsigned char *der, apr_size_t room)
     if (reason == STAPLE_OK) {
         ask->copy(der, len, ask->userdata);
     }
-    else if (reason != STAPLE_TOO_LARGE && ask->index != STAPLE_CACHE_NONE) {
+    else if (reason != STAPLE_TOO_LARGE && ask->index != STAPLE_NONE) {
         ask->copy(NULL, 0, ask->userdata);
     }
     return reason;
@@ -167,7 +167,7 @@ int staple_serve_response(server_rec *s, conn_rec *c, const char *id,
     if (reason == STAPLE_TOO_LARGE) {
         reason = serve_large(&ask);
     }
-    if (ask.index == STAPLE_CACHE_NONE) {
+    if (ask.index == STAPLE_NONE) {
         return DECLINED;
     }
     staple_scoreboard_count(generation->scoreboard, ask.index,

@@ -9,9 +9,8 @@
 #include <scoreboard.h>
 
 #include "base/staple_clock.h"
-#include "refresh/staple_lookout.h"
+#include "cache/staple_scoreboard.h"
 #include "refresh/staple_refresh.h"
-#include "refresh/staple_show.h"
 #include "io/staple_fetch.h"
 #include "io/staple_files.h"
 #include "httpd/config/staple_config.h"
@@ -59,7 +58,7 @@ typedef struct staple_watchdog_t {
     char *unserved; /* by index: a file was refused, no responder is asked */
     staple_scoreboard_t board;  /* as published last */
     apr_time_t shown_at;
-    staple_lookout_t lookout; /* where another child refreshes */
+    staple_scoreboard_watch_t lookout; /* where another child refreshes */
     /* any thread */
     int is_stopping;
     int is_inside; /* the watchdog's thread runs code of ours */
@@ -188,9 +187,9 @@ static void show(staple_watchdog_t *w, apr_time_t now)
     }
     w->shown_at = now;
     w->board.last_round_at = now;
-    staple_show_put(&w->board, w->refresh);
+    staple_refresh_show(&w->board, w->refresh);
     staple_scoreboard_put(w->generation->scoreboard, &w->board);
-    staple_show_keep(w->generation->known, w->refresh, now);
+    staple_refresh_keep(w->generation->known, w->refresh, now);
     if (staple_scoreboard_end_still(w->generation->scoreboard)) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, w->generation->main_server,
                      STAPLE_LOGNO(0144)
@@ -264,7 +263,7 @@ static void start(staple_watchdog_t *w)
         staple_refresh_make(pool, staple_generation_entry(w->generation, 0),
                             (apr_uint32_t)w->generation->certs->nelts,
                             w->generation->cache, &refresh, now);
-    staple_show_take_over(w->refresh, w->generation->known, now);
+    staple_refresh_take_over(w->refresh, w->generation->known, now);
     staple_store_writer_start(w->generation);
     ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, s,
                  "refresher of %d certificates runs in this process",
@@ -273,7 +272,7 @@ static void start(staple_watchdog_t *w)
 
 static void begin(staple_watchdog_t *w, staple_exchange_t *exchange)
 {
-    if (exchange->is_look) {
+    if (exchange->transport == STAPLE_TRANSPORT_SHARED) {
         staple_shared_worker_query(w->worker, exchange, apr_time_now());
     }
     else {
@@ -358,10 +357,10 @@ static void watch_leader(staple_watchdog_t *w, apr_pool_t *p)
 {
     apr_uint64_t beat = staple_scoreboard_beat(w->generation->scoreboard);
     apr_interval_time_t still_for =
-        staple_lookout_look(&w->lookout, beat, steady_now());
+        staple_scoreboard_watch(&w->lookout, beat, steady_now());
     staple_scoreboard_t *board;
 
-    if (still_for < STAPLE_LOOKOUT_STILL
+    if (still_for < STAPLE_SCOREBOARD_STILL
         || !staple_scoreboard_claim_still(w->generation->scoreboard, beat)) {
         return;
     }

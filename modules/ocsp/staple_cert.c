@@ -310,6 +310,7 @@ staple_reason_e staple_cert_from_x509(staple_cert_t **cert, apr_pool_t *p,
 {
     staple_reason_e reason = STAPLE_NO_MEMORY;
     const staple_issuer_t *known;
+    staple_cert_t *made = NULL;
     unsigned char *der = NULL;
     int len;
 
@@ -317,11 +318,14 @@ staple_reason_e staple_cert_from_x509(staple_cert_t **cert, apr_pool_t *p,
     known = find_issuer(issuers, issuer);
     len = i2d_X509(leaf, &der);
     if (known != NULL && len > 0) {
-        reason = from_der(cert, p, known, der, (apr_size_t)len, url_needed);
+        reason = from_der(&made, p, known, der, (apr_size_t)len, url_needed);
     }
     if (reason == STAPLE_OK
         && X509_verify(leaf, X509_get0_pubkey(issuer)) != 1) {
         reason = STAPLE_CERT_WRONG_ISSUER;
+    }
+    if (reason == STAPLE_OK) {
+        *cert = made;
     }
     OPENSSL_free(der);
     STAPLE_OPENSSL_LEAVE();

@@ -53,7 +53,8 @@ static staple_reason_e decide(const staple_record_t *held,
     if (offered->use_until <= now) {
         return STAPLE_EXPIRED;
     }
-    if (order > 0 && staple_record_is_usable(held, now)
+    if ((order > 0 || offered->next_update != held->next_update)
+        && staple_record_is_usable(held, now)
         && offered->status == held->status
         && offered->use_until < held->use_until
         && ends_soon(offered->use_until, policy, now)) {

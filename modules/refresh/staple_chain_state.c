@@ -17,71 +17,85 @@ typedef struct followed_t {
 struct staple_chain_state_t {
     followed_t *certs;
     apr_uint32_t count;
+    staple_cache_t *cache;
+    staple_writer_t *writer;
     staple_timers_t *moments; /* when there is something to tell */
     staple_chain_state_hooks_t hooks;
 };
 
-staple_chain_state_t *staple_chain_state_make(apr_pool_t *p, apr_uint32_t count,
-                                    const staple_chain_state_hooks_t *hooks)
+staple_chain_state_t *
+staple_chain_state_make(apr_pool_t *p, apr_uint32_t count,
+                        staple_cache_t *cache, staple_writer_t *writer,
+                        const staple_chain_state_hooks_t *hooks)
 {
-    staple_chain_state_t *follow = apr_pcalloc(p, sizeof(*follow));
+    staple_chain_state_t *states = apr_pcalloc(p, sizeof(*states));
     apr_uint32_t i;
 
-    follow->certs = apr_pcalloc(p, (count + 1) * sizeof(followed_t));
-    follow->count = count;
-    follow->moments = staple_timers_make(p, count);
-    follow->hooks = *hooks;
+    states->certs = apr_pcalloc(p, (count + 1) * sizeof(followed_t));
+    states->count = count;
+    states->cache = cache;
+    states->writer = writer;
+    states->moments = staple_timers_make(p, count);
+    states->hooks = *hooks;
     for (i = 0; i < count; i++) {
-        follow->certs[i].issuer = STAPLE_CHAIN_STATE_NONE;
+        states->certs[i].issuer = STAPLE_NONE;
     }
-    return follow;
+    return states;
 }
 
-void staple_chain_state_set(staple_chain_state_t *follow, apr_uint32_t index,
-                       apr_uint32_t issuer, int may_ask)
+void staple_chain_state_set(staple_chain_state_t *states, apr_uint32_t index,
+                            apr_uint32_t issuer, int may_ask)
 {
-    follow->certs[index].issuer = issuer;
-    follow->certs[index].may_ask = may_ask != 0;
-    if (issuer != STAPLE_CHAIN_STATE_NONE) {
-        follow->certs[issuer].has_below = 1;
+    states->certs[index].issuer = issuer;
+    states->certs[index].may_ask = may_ask != 0;
+    if (issuer != STAPLE_NONE) {
+        states->certs[issuer].has_below = 1;
     }
 }
 
-void staple_chain_state_set_new(staple_chain_state_t *follow, apr_uint32_t index,
-                           apr_time_t until)
+void staple_chain_state_set_new(staple_chain_state_t *states,
+                                apr_uint32_t index, apr_time_t until)
 {
-    follow->certs[index].new_until = until;
+    states->certs[index].new_until = until;
 }
 
-int staple_chain_state_is_stopped(const staple_chain_state_t *follow, apr_uint32_t index)
+int staple_chain_state_is_stopped(const staple_chain_state_t *states,
+                                  apr_uint32_t index)
 {
-    return follow->certs[index].is_stopped;
+    return states->certs[index].is_stopped;
 }
 
-static int is_one_above_revoked(const staple_chain_state_t *follow,
+static int is_one_above_revoked(const staple_chain_state_t *states,
                                 apr_uint32_t index)
 {
-    apr_uint32_t i = follow->certs[index].issuer;
+    apr_uint32_t i = states->certs[index].issuer;
     int depth;
 
     /* Cross-signed issuers may stand above each other: none above itself. */
-    for (depth = 0; i != STAPLE_CHAIN_STATE_NONE && i != index && depth < MAX_DEPTH;
+    for (depth = 0; i != STAPLE_NONE && i != index && depth < MAX_DEPTH;
          depth++) {
-        if (follow->certs[i].is_revoked) {
+        if (states->certs[i].is_revoked) {
             return 1;
         }
-        i = follow->certs[i].issuer;
+        i = states->certs[i].issuer;
     }
     return 0;
 }
 
-static void tell(staple_chain_state_t *follow, staple_event_e event,
+static void tell(staple_chain_state_t *states, staple_event_e event,
                  apr_uint32_t index, staple_state_e before,
                  const staple_record_t *record, apr_time_t now)
 {
-    const staple_chain_state_event_t happened = {event, index, before, record, now};
-
-    follow->hooks.tell(follow->hooks.baton, &happened);
+    states->hooks.tell(
+        states->hooks.baton,
+        (staple_report_t){.what = STAPLE_REPORT_EVENT,
+                          .event = event,
+                          .index = index,
+                          .before = before,
+                          .at = now,
+                          .reason = (staple_reason_e)record->reason,
+                          .detail = record->detail,
+                          .record = record});
 }
 
 /* ---- moments: a quarter of the life left, an hour left, the end; no longer
@@ -91,8 +105,8 @@ static void tell(staple_chain_state_t *follow, staple_event_e event,
  * that is old already. */
 static apr_time_t moment_of(const staple_record_t *record, unsigned told)
 {
-    apr_interval_time_t quarter = (record->use_until - record->succeeded_at)
-                                  / 4;
+    apr_interval_time_t quarter =
+        (record->use_until - record->succeeded_at) / 4;
 
     if (told == STAPLE_NOTIFIED_QUARTER) {
         return record->use_until - quarter;
@@ -134,20 +148,20 @@ static apr_time_t when_new_ends(const followed_t *cert,
                : STAPLE_TIMERS_NEVER;
 }
 
-static void plan_moment(staple_chain_state_t *follow, apr_uint32_t index,
+static void plan_moment(staple_chain_state_t *states, apr_uint32_t index,
                         const staple_record_t *record)
 {
-    apr_time_t at = when_new_ends(&follow->certs[index], record);
+    apr_time_t at = when_new_ends(&states->certs[index], record);
     unsigned next = next_to_tell(record);
 
     if (next != 0 && moment_of(record, next) < at) {
         at = moment_of(record, next);
     }
     if (at == STAPLE_TIMERS_NEVER) {
-        staple_timers_remove(follow->moments, index);
+        staple_timers_remove(states->moments, index);
     }
     else {
-        staple_timers_set(follow->moments, index, at);
+        staple_timers_set(states->moments, index, at);
     }
 }
 
@@ -166,11 +180,10 @@ static int is_told(staple_state_e after, staple_state_e before, int was_stale)
 }
 
 /* `was_stale`: that the response held until now had run out was told. */
-static void update_state(staple_chain_state_t *follow, apr_uint32_t index,
-                         staple_record_t *record, int was_stale,
-                         apr_time_t now)
+static void update_state(staple_chain_state_t *states, apr_uint32_t index,
+                         staple_record_t *record, int was_stale, apr_time_t now)
 {
-    const followed_t *cert = &follow->certs[index];
+    const followed_t *cert = &states->certs[index];
     const staple_facts_t facts = {.is_issuer_revoked = cert->is_stopped,
                                   .may_ask = cert->may_ask,
                                   .has_failed = record->failures > 0,
@@ -189,19 +202,19 @@ static void update_state(staple_chain_state_t *follow, apr_uint32_t index,
     record->state_since = now;
     record->state_reason = record->reason;
     if (is_told(after, before, was_stale)) {
-        tell(follow, staple_event_of(after), index, before, record, now);
+        tell(states, staple_event_of(after), index, before, record, now);
     }
 }
 
-void staple_chain_state_begin(staple_chain_state_t *follow, apr_uint32_t index,
-                         apr_time_t now)
+void staple_chain_state_begin(staple_chain_state_t *states, apr_uint32_t index,
+                              apr_time_t now)
 {
-    followed_t *cert = &follow->certs[index];
-    staple_state_e first = cert->may_ask ? STAPLE_STATE_PENDING
-                                         : STAPLE_STATE_DISABLED;
+    followed_t *cert = &states->certs[index];
+    staple_state_e first =
+        cert->may_ask ? STAPLE_STATE_PENDING : STAPLE_STATE_DISABLED;
     staple_record_t record;
 
-    follow->hooks.get(follow->hooks.baton, index, &record);
+    staple_cache_get_record(&record, states->cache, index);
     /* Whatever its state: a revoked issuer may itself be below a revoked
      * one. */
     cert->is_revoked = staple_record_says_revoked(&record) != 0;
@@ -214,14 +227,14 @@ void staple_chain_state_begin(staple_chain_state_t *follow, apr_uint32_t index,
                 || record.state == STAPLE_STATE_DISABLED))) {
         record.state = (unsigned char)first;
         record.state_since = now;
-        follow->hooks.put(follow->hooks.baton, index, &record);
+        staple_writer_put_record(states->writer, index, &record);
     }
-    plan_moment(follow, index, &record);
+    plan_moment(states, index, &record);
 }
 
-void staple_chain_state_job_ended(staple_chain_state_t *follow, apr_uint32_t index,
-                             staple_record_t *record, int has_new_response,
-                             apr_time_t now)
+void staple_chain_state_job_ended(staple_chain_state_t *states,
+                                  apr_uint32_t index, staple_record_t *record,
+                                  int has_new_response, apr_time_t now)
 {
     staple_state_e before = (staple_state_e)record->state;
     int was_failing = record->told & STAPLE_NOTIFIED_FAILING;
@@ -230,75 +243,78 @@ void staple_chain_state_job_ended(staple_chain_state_t *follow, apr_uint32_t ind
     if (has_new_response) {
         record->told = 0;
         if (was_failing) {
-            tell(follow, STAPLE_EVENT_REFRESH_RECOVERED, index, before, record,
+            tell(states, STAPLE_EVENT_REFRESH_RECOVERED, index, before, record,
                  now);
         }
     }
     else if (!was_failing) {
         record->told |= STAPLE_NOTIFIED_FAILING;
-        tell(follow, STAPLE_EVENT_REFRESH_FAILING, index, before, record, now);
+        tell(states, STAPLE_EVENT_REFRESH_FAILING, index, before, record, now);
     }
-    update_state(follow, index, record, was_stale, now);
-    plan_moment(follow, index, record);
+    update_state(states, index, record, was_stale, now);
+    plan_moment(states, index, record);
 }
 
-void staple_chain_state_learned(staple_chain_state_t *follow, apr_uint32_t index,
-                           staple_record_t *record, apr_time_t now)
+void staple_chain_state_learned(staple_chain_state_t *states,
+                                apr_uint32_t index, staple_record_t *record,
+                                apr_time_t now)
 {
-    update_state(follow, index, record, record->told & STAPLE_NOTIFIED_STALE, now);
-    plan_moment(follow, index, record);
+    update_state(states, index, record, record->told & STAPLE_NOTIFIED_STALE,
+                 now);
+    plan_moment(states, index, record);
 }
 
 /* Certificate `index` came under a revoked issuer, or out from under one. */
-static void stop_or_go_on(staple_chain_state_t *follow, apr_uint32_t index,
+static void stop_or_go_on(staple_chain_state_t *states, apr_uint32_t index,
                           int is_stopped, apr_time_t now)
 {
     staple_record_t record;
 
-    follow->certs[index].is_stopped = is_stopped != 0;
-    follow->hooks.get(follow->hooks.baton, index, &record);
-    update_state(follow, index, &record, record.told & STAPLE_NOTIFIED_STALE, now);
-    plan_moment(follow, index, &record);
-    follow->hooks.put(follow->hooks.baton, index, &record);
-    follow->hooks.stop(follow->hooks.baton, index, is_stopped, now);
+    states->certs[index].is_stopped = is_stopped != 0;
+    staple_cache_get_record(&record, states->cache, index);
+    update_state(states, index, &record, record.told & STAPLE_NOTIFIED_STALE,
+                 now);
+    plan_moment(states, index, &record);
+    staple_writer_put_record(states->writer, index, &record);
+    states->hooks.stop(states->hooks.baton, index, is_stopped, now);
 }
 
-void staple_chain_state_settle(staple_chain_state_t *follow, apr_time_t now)
+void staple_chain_state_settle(staple_chain_state_t *states, apr_time_t now)
 {
     apr_uint32_t i;
 
-    for (i = 0; i < follow->count; i++) {
-        int is_stopped = is_one_above_revoked(follow, i);
+    for (i = 0; i < states->count; i++) {
+        int is_stopped = is_one_above_revoked(states, i);
 
-        if (is_stopped != follow->certs[i].is_stopped) {
-            stop_or_go_on(follow, i, is_stopped, now);
+        if (is_stopped != states->certs[i].is_stopped) {
+            stop_or_go_on(states, i, is_stopped, now);
         }
     }
 }
 
-void staple_chain_state_spread(staple_chain_state_t *follow, apr_uint32_t index,
-                          const staple_record_t *record, apr_time_t now)
+void staple_chain_state_spread(staple_chain_state_t *states, apr_uint32_t index,
+                               const staple_record_t *record, apr_time_t now)
 {
-    followed_t *cert = &follow->certs[index];
+    followed_t *cert = &states->certs[index];
     int is_revoked = staple_record_says_revoked(record);
 
     if (cert->has_below && is_revoked != cert->is_revoked) {
         cert->is_revoked = is_revoked != 0;
-        staple_chain_state_settle(follow, now);
+        staple_chain_state_settle(states, now);
     }
 }
 
 /* It is no longer new, and unknown: that is another matter now. */
-static void new_ended(staple_chain_state_t *follow, apr_uint32_t index,
+static void new_ended(staple_chain_state_t *states, apr_uint32_t index,
                       staple_record_t *record, apr_time_t now)
 {
     record->told |= STAPLE_NOTIFIED_UNKNOWN;
-    tell(follow, STAPLE_EVENT_UNKNOWN, index, (staple_state_e)record->state,
+    tell(states, STAPLE_EVENT_UNKNOWN, index, (staple_state_e)record->state,
          record, now);
 }
 
 /* The response held nears or meets its end. */
-static void end_nears(staple_chain_state_t *follow, apr_uint32_t index,
+static void end_nears(staple_chain_state_t *states, apr_uint32_t index,
                       staple_record_t *record, unsigned now_told,
                       apr_time_t now)
 {
@@ -306,48 +322,48 @@ static void end_nears(staple_chain_state_t *follow, apr_uint32_t index,
         now_told = STAPLE_NOTIFIED_STALE; /* slept through the others */
     }
     record->told |= (unsigned char)now_told;
-    tell(follow,
+    tell(states,
          now_told == STAPLE_NOTIFIED_STALE ? STAPLE_EVENT_STALE
-                                       : STAPLE_EVENT_ENDING_SOON,
+                                           : STAPLE_EVENT_ENDING_SOON,
          index, (staple_state_e)record->state, record, now);
-    update_state(follow, index, record, 0, now);
+    update_state(states, index, record, 0, now);
 }
 
 /* The moment of one certificate has come. */
-static void moment_came(staple_chain_state_t *follow, apr_uint32_t index,
+static void moment_came(staple_chain_state_t *states, apr_uint32_t index,
                         apr_time_t now)
 {
     staple_record_t record;
     unsigned next;
 
-    follow->hooks.get(follow->hooks.baton, index, &record);
+    staple_cache_get_record(&record, states->cache, index);
     next = next_to_tell(&record);
-    if (when_new_ends(&follow->certs[index], &record) <= now) {
-        new_ended(follow, index, &record, now);
-        follow->hooks.put(follow->hooks.baton, index, &record);
+    if (when_new_ends(&states->certs[index], &record) <= now) {
+        new_ended(states, index, &record, now);
+        staple_writer_put_record(states->writer, index, &record);
     }
     else if (next != 0 && moment_of(&record, next) <= now) {
-        end_nears(follow, index, &record, next, now);
-        follow->hooks.put(follow->hooks.baton, index, &record);
+        end_nears(states, index, &record, next, now);
+        staple_writer_put_record(states->writer, index, &record);
     }
-    plan_moment(follow, index, &record);
+    plan_moment(states, index, &record);
 }
 
-void staple_chain_state_time(staple_chain_state_t *follow, apr_time_t now)
+void staple_chain_state_time(staple_chain_state_t *states, apr_time_t now)
 {
     apr_uint32_t index;
     apr_time_t at;
 
-    while ((index = staple_timers_first(follow->moments, &at)) != STAPLE_TIMERS_NOBODY
+    while ((index = staple_timers_first(states->moments, &at)) != STAPLE_NONE
            && at <= now) {
-        moment_came(follow, index, now);
+        moment_came(states, index, now);
     }
 }
 
-apr_time_t staple_chain_state_next_at(const staple_chain_state_t *follow)
+apr_time_t staple_chain_state_next_at(const staple_chain_state_t *states)
 {
     apr_time_t at;
 
-    staple_timers_first(follow->moments, &at);
+    staple_timers_first(states->moments, &at);
     return at;
 }

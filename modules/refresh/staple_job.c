@@ -4,7 +4,6 @@
 #include <apr_strings.h>
 
 #include "staple_adopt.h"
-#include "staple_look.h"
 #include "staple_schedule.h"
 
 /* The jitter that makes a retry as late as it may be. */
@@ -31,7 +30,7 @@ void staple_job_schedule(staple_refresh_t *refresh, apr_uint32_t index,
     const staple_entry_t *entry = &refresh->entries[index];
 
     if (entry->may_ask && !entry->at_work
-        && !staple_chain_state_is_stopped(refresh->follow, index)) {
+        && !staple_chain_state_is_stopped(refresh->states, index)) {
         staple_timers_set(refresh->due, index, at);
     }
 }
@@ -57,7 +56,8 @@ static apr_time_t latest_retry(const staple_entry_t *entry,
 apr_time_t staple_job_first_at(const staple_entry_t *entry,
                                const staple_record_t *record, apr_time_t now)
 {
-    if (record->attempted_at == 0 || record->attempts_hash != entry->whom
+    if (record->attempted_at == 0
+        || record->attempts_hash != entry->attempts_hash
         || (record->failures == 0 && !staple_record_is_usable(record, now))) {
         return now;
     }
@@ -74,13 +74,13 @@ static void end_job(staple_refresh_t *refresh, apr_uint32_t index,
                     apr_time_t now)
 {
     record->attempted_at = now;
-    record->attempts_hash = refresh->entries[index].whom;
+    record->attempts_hash = refresh->entries[index].attempts_hash;
     refresh->entries[index].waits_since = 0;
-    staple_chain_state_job_ended(refresh->follow, index, record, has_new_response,
-                            now);
+    staple_chain_state_job_ended(refresh->states, index, record,
+                                 has_new_response, now);
     staple_writer_put_record(refresh->writer, index, record);
     staple_job_schedule(refresh, index, record->next_at);
-    staple_chain_state_spread(refresh->follow, index, record, now);
+    staple_chain_state_spread(refresh->states, index, record, now);
 }
 
 /* When to ask again after this failure; *is_hastened: not when the policy would
@@ -106,6 +106,7 @@ static void job_failed(staple_refresh_t *refresh, apr_uint32_t index,
                        apr_time_t now)
 {
     staple_entry_t *entry = &refresh->entries[index];
+    const staple_source_t *const *source;
     staple_record_t record;
     int is_hastened;
 
@@ -122,7 +123,11 @@ static void job_failed(staple_refresh_t *refresh, apr_uint32_t index,
         entry->skipped->prober = index;
     }
     end_job(refresh, index, &record, 0, now);
-    staple_look_give_up(refresh, index);
+    for (source = refresh->sources; *source != NULL; source++) {
+        if ((*source)->gave_up != NULL) {
+            (*source)->gave_up(refresh, index);
+        }
+    }
     staple_job_tell(
         refresh,
         (staple_report_t){.what = STAPLE_REPORT_JOB_FAILED,
@@ -130,48 +135,42 @@ static void job_failed(staple_refresh_t *refresh, apr_uint32_t index,
                           .reason = entry->reason,
                           .detail = entry->detail,
                           .record = &record,
-                          .gave_up = record.failures
-                                         == entry->policy->max_tries
+                          .gave_up = record.failures == entry->policy->max_tries
                                      && !is_hastened});
 }
 
-/* The URL of the job's next attempt, or NULL: all were made.  Those that were
- * cut short come after the others, and again. */
-static const char *next_url(staple_entry_t *entry)
+/* Whom the job asks next, or NULL: all attempts of all sources were made. */
+static staple_responder_t *next_responder(staple_refresh_t *refresh,
+                                          apr_uint32_t index)
 {
-    int by_get;
-    const char *url = staple_responder_attempt(&by_get, entry->cert,
-                                                entry->policy, entry->attempt);
+    staple_entry_t *entry = &refresh->entries[index];
+    staple_responder_t *r = NULL;
 
-    if (url == NULL && entry->cut > 0) {
-        entry->attempt = entry->cut - 1;
-        entry->cut = 0;
-        url = staple_responder_attempt(&by_get, entry->cert, entry->policy,
-                                        entry->attempt);
+    while (refresh->sources[entry->source] != NULL
+           && (r = refresh->sources[entry->source]->whom(refresh, index))
+                  == NULL) {
+        entry->source++;
+        entry->attempt = 0;
     }
-    return url;
+    return r;
 }
 
-/* Puts the job's next attempt into its responder's queue, or ends it. */
 void staple_job_go_on(staple_refresh_t *refresh, apr_uint32_t index,
                       apr_time_t now)
 {
     staple_entry_t *entry = &refresh->entries[index];
-    const char *url = next_url(entry);
 
     entry->at_work = 0;
-    if (staple_chain_state_is_stopped(refresh->follow, index)) {
+    if (staple_chain_state_is_stopped(refresh->states, index)) {
         return;
     }
-    if (url == NULL) {
+    entry->responder = next_responder(refresh, index);
+    if (entry->responder == NULL) {
         job_failed(refresh, index, now);
         return;
     }
     entry->at_work = 1;
     staple_timers_remove(refresh->due, index);
-    entry->responder = staple_look_comes_first(refresh, index)
-                           ? refresh->shared
-                           : staple_queue_responder(refresh->queue, url);
     staple_queue_push(refresh->queue, entry->responder->origin, index,
                       staple_job_draw(refresh));
 }
@@ -182,13 +181,13 @@ void staple_job_start(staple_refresh_t *refresh, apr_uint32_t index,
     staple_entry_t *entry = &refresh->entries[index];
 
     staple_timers_remove(refresh->due, index);
+    entry->source = 0;
     entry->attempt = 0;
     entry->cut = 0;
     entry->said_unknown = 0;
     entry->not_known = 0;
     entry->retry_after = 0;
     entry->skipped = NULL;
-    entry->has_looked = 0;
     entry->detail[0] = '\0';
     staple_job_go_on(refresh, index, now);
 }
@@ -217,6 +216,18 @@ apr_time_t staple_job_next_at(staple_refresh_t *refresh, apr_uint32_t index,
     return staple_schedule_after_success(refresh->entries[index].policy,
                                          use_until, fresh_for,
                                          staple_job_draw(refresh), now);
+}
+
+void staple_job_learned(staple_refresh_t *refresh, apr_uint32_t index,
+                        const staple_source_t *source, apr_time_t now)
+{
+    const staple_source_t *const *other;
+
+    for (other = refresh->sources; *other != NULL; other++) {
+        if (*other != source && (*other)->learned != NULL) {
+            (*other)->learned(refresh, index, now);
+        }
+    }
 }
 
 void staple_job_succeeded(staple_refresh_t *refresh, apr_uint32_t index,
@@ -248,20 +259,18 @@ staple_reason_e staple_job_adopt(staple_refresh_t *refresh,
                           entry->policy, der, der_len, nonce, now);
     if (reason != STAPLE_OK && !was_revoked
         && staple_record_says_revoked(record)) {
-        staple_chain_state_learned(refresh->follow, index, record, now);
+        staple_chain_state_learned(refresh->states, index, record, now);
         staple_writer_put_record(refresh->writer, index, record);
-        staple_chain_state_spread(refresh->follow, index, record, now);
+        staple_chain_state_spread(refresh->states, index, record, now);
     }
     return reason;
 }
 
 /* Uses a response if it is to be used, and says when to ask again. */
-staple_reason_e staple_job_take_response(char *detail,
-                                         staple_refresh_t *refresh,
-                                         apr_uint32_t index,
-                                         const staple_answer_t *answer,
-                                         const unsigned char *nonce,
-                                         apr_time_t now)
+staple_reason_e
+staple_job_take_response(char *detail, staple_refresh_t *refresh,
+                         apr_uint32_t index, const staple_answer_t *answer,
+                         const unsigned char *nonce, apr_time_t now)
 {
     staple_record_t record;
     staple_reason_e reason;

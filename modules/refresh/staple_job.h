@@ -2,7 +2,53 @@
 #ifndef STAPLE_JOB_H
 #define STAPLE_JOB_H
 
-#include "staple_refresh_int.h"
+#include "cache/staple_writer.h"
+#include "staple_chain_state.h"
+#include "staple_source.h"
+#include "staple_timers.h"
+
+/* What the refresher knows of one certificate beyond its record. */
+typedef struct staple_entry_t {
+    const staple_cert_t *cert;
+    const staple_policy_t *policy;
+    apr_uint32_t attempts_hash;    /* staple_responder_hash() */
+    const char *asked;             /* the responder asked last, or NULL */
+    staple_responder_t *responder; /* whom it waits for */
+    staple_health_t *skipped;      /* of what was down at its turn; no responder
+                                      had a response so far */
+    unsigned source;               /* that the job at work asks, by number */
+    unsigned attempt;              /* of the job, at this source */
+    unsigned cut;                  /* the first attempt that was cut short and
+                                      is to be made again, + 1 */
+    staple_reason_e reason;        /* why the job's last attempt failed */
+    int may_ask;                   /* a source can be asked about it */
+    int insists;                   /* its clients do, on a staple */
+    int at_work;                   /* waiting for a responder, or asking */
+    int said_unknown;              /* a verified response did, this job */
+    int not_known;                 /* an answer said so, this job */
+    int seen;                      /* a response came since the start */
+    apr_time_t waits_since;        /* for another machine's; 0: it does not */
+    apr_interval_time_t retry_after; /* the longest asked for, this job */
+    char detail[STAPLE_RECORD_DETAIL];
+} staple_entry_t;
+
+struct staple_refresh_t {
+    staple_entry_t *entries;
+    apr_uint32_t count;
+    const staple_source_t *const *sources; /* NULL at the end */
+    staple_timers_t *due; /* who is neither waiting nor in flight */
+    staple_cache_t *cache;
+    staple_writer_t *writer;
+    staple_chain_state_t *states;
+    staple_queue_t *queue;      /* who waits for which responder */
+    staple_responder_t *shared; /* of staple_source_shared, or NULL */
+    unsigned char *value;       /* room for one value of it */
+    staple_exchange_t *free;
+    unsigned in_flight;
+    apr_uint32_t random;
+    apr_time_t last_now;
+    staple_refresh_options_t options;
+};
 
 /* All of these are steps of the refresher: same thread, same `now`. */
 
@@ -23,8 +69,8 @@ apr_time_t staple_job_first_at(const staple_entry_t *entry,
 void staple_job_start(staple_refresh_t *refresh, apr_uint32_t index,
                       apr_time_t now);
 
-/* Puts the job's next attempt (entry->attempt) into the queue of its
- * responder, or ends the job: all attempts failed. */
+/* Puts the job's next attempt (entry->source, entry->attempt) into the queue of
+ * its responder, or ends the job: all attempts of all sources failed. */
 void staple_job_go_on(staple_refresh_t *refresh, apr_uint32_t index,
                       apr_time_t now);
 
@@ -40,6 +86,10 @@ apr_uint32_t staple_job_draw(staple_refresh_t *refresh);
 apr_time_t staple_job_next_at(staple_refresh_t *refresh, apr_uint32_t index,
                               apr_time_t use_until,
                               apr_interval_time_t fresh_for, apr_time_t now);
+
+/* A response of this source was published: what others make of it. */
+void staple_job_learned(staple_refresh_t *refresh, apr_uint32_t index,
+                        const staple_source_t *source, apr_time_t now);
 
 /* The job ends with a new response, of which *record says all. */
 void staple_job_succeeded(staple_refresh_t *refresh, apr_uint32_t index,

@@ -4,116 +4,12 @@
 #include <apr_strings.h>
 
 #include "staple_job.h"
-#include "staple_look.h"
+#include "staple_outage.h"
 
 /* A clock set back by more than this moves all due times along. */
 #define CLOCK_TOLERANCE apr_time_from_sec(2)
 
-/* The responder, or its origin, is down: not even tried, and remembered for
- * its return. */
-static void pass_over(staple_refresh_t *refresh, apr_uint32_t index,
-                      staple_health_t *down, apr_time_t now)
-{
-    staple_entry_t *entry = &refresh->entries[index];
-    const staple_responder_t *r = entry->responder;
-
-    if (r == refresh->shared) {
-        staple_look_skip(refresh, index, now);
-        return;
-    }
-    entry->skipped = down;
-    entry->reason = STAPLE_RESPONDER_DOWN;
-    apr_cpystrn(entry->detail, r->url, sizeof(entry->detail));
-    entry->attempt = staple_responder_next_url(entry->policy, entry->attempt);
-    staple_job_go_on(refresh, index, now);
-}
-
-static void send_prober(staple_refresh_t *refresh, staple_health_t *health,
-                        apr_time_t now)
-{
-    apr_uint32_t index = staple_health_prober(health, now);
-
-    if (index != STAPLE_HEALTH_NOBODY) {
-        staple_job_schedule(refresh, index, now);
-    }
-}
-
-/* A certificate that passed over a responder or origin that is down probes it
- * when that is due: its own next job may be far off. */
-static void send_probers(staple_refresh_t *refresh, apr_time_t now)
-{
-    staple_responder_t *r = staple_queue_responders(refresh->queue);
-    staple_origin_t *origin = staple_queue_origins(refresh->queue);
-
-    for (; origin != NULL; origin = origin->next) {
-        send_prober(refresh, &origin->health, now);
-    }
-    for (; r != NULL; r = r->next) {
-        send_prober(refresh, &r->health, now);
-    }
-}
-
-/* A responder or origin is back, for all that passed it over. */
-static void welcome_back(staple_refresh_t *refresh,
-                         const staple_health_t *health, apr_time_t now)
-{
-    apr_uint32_t i;
-
-    for (i = 0; i < refresh->count; i++) {
-        staple_entry_t *entry = &refresh->entries[i];
-
-        if (entry->skipped == health) {
-            entry->skipped = NULL;
-            staple_job_schedule(refresh, i, now);
-        }
-    }
-}
-
 /* ---- handing out exchanges ---- */
-
-/* No certificate waits for an origin that is down, but for the one that may ask
- * it.  Returns 1 where any other did. */
-static int send_away(staple_refresh_t *refresh, staple_origin_t *origin,
-                     apr_time_t now)
-{
-    apr_uint32_t waiting = origin->waiting;
-    int is_kept = 0, is_any = 0;
-
-    for (; waiting > 0; waiting--) {
-        apr_uint32_t index = staple_queue_pop(refresh->queue, origin);
-        staple_health_t *down;
-
-        if (!is_kept
-            && staple_responder_may_ask(
-                &down, refresh->entries[index].responder, now)) {
-            is_kept = 1;
-            staple_queue_push(refresh->queue, origin, index, 0);
-        }
-        else {
-            is_any = 1;
-            pass_over(refresh, index, &origin->health, now);
-        }
-    }
-    return is_any;
-}
-
-/* A certificate that is sent away may wait for the next origin that is down:
- * until none does. */
-static void leave_who_is_down(staple_refresh_t *refresh, apr_time_t now)
-{
-    staple_origin_t *origin;
-    int is_any;
-
-    do {
-        is_any = 0;
-        for (origin = staple_queue_origins(refresh->queue); origin != NULL;
-             origin = origin->next) {
-            if (origin->health.is_down && origin->waiting > 0) {
-                is_any |= send_away(refresh, origin, now);
-            }
-        }
-    } while (is_any);
-}
 
 /* The exchange for the first certificate in an origin's queue, or NULL where
  * that attempt cannot be made at all, or no longer is to be. */
@@ -124,26 +20,25 @@ static staple_exchange_t *hand_out(staple_refresh_t *refresh,
     apr_uint32_t index = staple_queue_pop(refresh->queue, origin);
     staple_entry_t *entry = &refresh->entries[index];
     staple_responder_t *r = entry->responder;
+    const staple_source_t *source = refresh->sources[entry->source];
     staple_exchange_t *exchange = refresh->free;
     staple_health_t *down;
     staple_reason_e reason;
 
-    if (staple_chain_state_is_stopped(refresh->follow, index)) {
+    if (staple_chain_state_is_stopped(refresh->states, index)) {
         entry->at_work = 0; /* its issuer was revoked while it waited */
         return NULL;
     }
     if (!staple_responder_may_ask(&down, r, now)) {
-        pass_over(refresh, index, down, now);
+        staple_outage_pass_over(refresh, index, down, now);
         return NULL;
     }
     exchange->index = index;
     exchange->responder = r;
-    exchange->is_look = r == refresh->shared;
-    exchange->timeout = STAPLE_SHARE_TIMEOUT;
-    reason = exchange->is_look
-                 ? STAPLE_OK
-                 : staple_exchange_fill(exchange, entry->cert, entry->policy,
-                                        entry->attempt);
+    exchange->source = source;
+    exchange->transport = source->transport;
+    exchange->attempt = entry->attempt;
+    reason = source->fill(refresh, exchange);
     if (reason != STAPLE_OK) {
         staple_job_attempt_failed(refresh, index, exchange, reason, "");
         entry->attempt++;
@@ -153,7 +48,6 @@ static staple_exchange_t *hand_out(staple_refresh_t *refresh,
     staple_queue_enter(&exchange->place, refresh->queue, origin,
                        exchange->timeout, is_crowded, now);
     exchange->timeout = exchange->place.granted;
-    entry->asked = exchange->is_look ? entry->asked : r->url;
     refresh->free = exchange->next_free;
     refresh->in_flight++;
     staple_responder_started(r);
@@ -169,7 +63,7 @@ static staple_exchange_t *next_in_turn(staple_refresh_t *refresh,
     int is_crowded;
 
     while (exchange == NULL && staple_queue_waiting(refresh->queue) > 0) {
-        leave_who_is_down(refresh, now);
+        staple_outage_send_away(refresh, now);
         origin = staple_queue_next(&is_crowded, refresh->queue);
         if (origin == NULL) {
             return NULL;
@@ -207,9 +101,9 @@ staple_exchange_t *staple_refresh_next(staple_refresh_t *refresh,
     apr_time_t at;
 
     follow_clock(refresh, now);
-    staple_chain_state_time(refresh->follow, now);
-    send_probers(refresh, now);
-    while ((index = staple_timers_first(refresh->due, &at)) != STAPLE_TIMERS_NOBODY
+    staple_chain_state_time(refresh->states, now);
+    staple_outage_probe(refresh, now);
+    while ((index = staple_timers_first(refresh->due, &at)) != STAPLE_NONE
            && at <= now) {
         staple_job_start(refresh, index, now);
     }
@@ -217,146 +111,6 @@ staple_exchange_t *staple_refresh_next(staple_refresh_t *refresh,
 }
 
 /* ---- taking answers ---- */
-
-static void tell_change(staple_refresh_t *refresh,
-                        staple_health_change_e change, const char *url,
-                        const staple_exchange_t *exchange,
-                        staple_reason_e reason, const char *detail,
-                        apr_time_t now)
-{
-    staple_event_e event = change == STAPLE_HEALTH_WENT_DOWN
-                               ? STAPLE_EVENT_RESPONDER_DOWN
-                               : STAPLE_EVENT_RESPONDER_UP;
-
-    if (change != STAPLE_HEALTH_SAME) {
-        staple_job_tell(refresh,
-                        (staple_report_t){.what = STAPLE_REPORT_EVENT,
-                                          .event = event,
-                                          .at = now,
-                                          .index = exchange->index,
-                                          .reason = reason,
-                                          .detail = detail,
-                                          .url = url});
-    }
-}
-
-/* The certificates that found out that it is down failed before it was. */
-static void remember_suspects(staple_refresh_t *refresh,
-                              staple_health_t *health)
-{
-    staple_record_t record;
-    unsigned i;
-
-    for (i = 0; i < health->suspect_count; i++) {
-        staple_entry_t *entry = &refresh->entries[health->suspects[i]];
-
-        staple_cache_get_record(&record, refresh->cache, health->suspects[i]);
-        if (record.failures > 0 && !entry->at_work && entry->skipped == NULL) {
-            entry->skipped = health;
-            health->prober = health->suspects[i];
-        }
-    }
-}
-
-static void follow_change(staple_refresh_t *refresh,
-                          staple_health_change_e change,
-                          staple_health_t *health, apr_time_t now)
-{
-    switch (change) {
-    case STAPLE_HEALTH_SAME:
-        break;
-    case STAPLE_HEALTH_WENT_DOWN:
-        remember_suspects(refresh, health);
-        break;
-    case STAPLE_HEALTH_CAME_UP:
-        welcome_back(refresh, health, now);
-        break;
-    }
-}
-
-/* A server that was out of reach is back: what of its URLs is down may be so
- * for no other reason. */
-static void probe_urls(staple_refresh_t *refresh, const staple_origin_t *origin,
-                       apr_time_t now)
-{
-    staple_responder_t *r = staple_queue_responders(refresh->queue);
-
-    for (; r != NULL; r = r->next) {
-        if (r->origin == origin && r->health.probe_at > now) {
-            r->health.probe_at = now;
-        }
-    }
-}
-
-static int asks(const staple_entry_t *entry, const char *url)
-{
-    const char *own;
-    unsigned attempt = 0;
-    int by_get;
-
-    while ((own = staple_responder_attempt(&by_get, entry->cert,
-                                            entry->policy, attempt))
-           != NULL) {
-        if (strcmp(own, url) == 0) {
-            return 1;
-        }
-        attempt = staple_responder_next_url(entry->policy, attempt);
-    }
-    return 0;
-}
-
-/* How long a responder that is down is left alone because it asked for that:
- * not for longer than a certificate that it is asked about can wait. */
-static apr_interval_time_t left_alone_for(const staple_refresh_t *refresh,
-                                          const staple_responder_t *r,
-                                          apr_interval_time_t retry_after,
-                                          apr_time_t now)
-{
-    staple_record_t record;
-    apr_uint32_t i;
-
-    if (!r->health.is_down || retry_after <= STAPLE_SCHEDULE_MUST_STAPLE) {
-        return retry_after;
-    }
-    for (i = 0; i < refresh->count; i++) {
-        const staple_entry_t *entry = &refresh->entries[i];
-
-        if (entry->insists && asks(entry, r->url)
-            && staple_cache_get_record(&record, refresh->cache, i)
-            && !staple_record_is_usable(&record, now)) {
-            return STAPLE_SCHEDULE_MUST_STAPLE;
-        }
-    }
-    return retry_after;
-}
-
-/* The health of the responder and its origin after this exchange, and what
- * follows from it. */
-static void judge_responder(staple_refresh_t *refresh,
-                            const staple_exchange_t *exchange,
-                            staple_reason_e reason,
-                            const staple_answer_t *answer, apr_time_t now)
-{
-    staple_responder_t *r = exchange->responder;
-    staple_origin_t *origin = r->origin;
-    int was_proven = origin->is_proven;
-    staple_responder_change_t change = staple_responder_ended(
-        r, exchange->index, reason, answer->http_status, answer->took, now);
-
-    staple_queue_leave(refresh->queue, origin, &exchange->place, was_proven,
-                       now);
-    staple_health_leave_alone(
-        &r->health, left_alone_for(refresh, r, answer->retry_after, now), now);
-    tell_change(refresh, change.origin, origin->name, exchange, reason,
-                answer->detail, now);
-    tell_change(refresh, change.url, r->url, exchange, reason, answer->detail,
-                now);
-    if (change.origin == STAPLE_HEALTH_CAME_UP) {
-        probe_urls(refresh, origin, now);
-    }
-    follow_change(refresh, change.origin, &origin->health, now);
-    follow_change(refresh, change.url, &r->health, now);
-}
 
 /* Others wait, and this one has had its time: it gets more of it at its next
  * turn, after theirs. */
@@ -384,78 +138,17 @@ static void cut_short(staple_refresh_t *refresh,
     staple_job_go_on(refresh, exchange->index, now);
 }
 
-static void take_look(staple_refresh_t *refresh,
-                      const staple_exchange_t *exchange,
-                      const staple_answer_t *answer, apr_time_t now)
-{
-    judge_responder(refresh, exchange, answer->reason, answer, now);
-    staple_look_take(refresh, exchange->index, answer, now);
-}
-
-/* After a failure by one method: by the other one, unless that would say the
- * same, or the answer was one, if not the last word. */
-static unsigned next_attempt(const staple_entry_t *entry,
-                             const staple_exchange_t *exchange,
-                             staple_reason_e reason)
-{
-    return reason == STAPLE_UNKNOWN || staple_responder_is_out_of_reach(reason)
-               ? staple_responder_next_url(entry->policy, exchange->attempt)
-               : exchange->attempt + 1;
-}
-
-static void take_response(staple_refresh_t *refresh,
-                          const staple_exchange_t *exchange,
-                          const staple_answer_t *answer, apr_time_t now)
-{
-    apr_uint32_t index = exchange->index;
-    staple_entry_t *entry = &refresh->entries[index];
-    staple_reason_e reason = answer->reason;
-    char detail[STAPLE_RECORD_DETAIL];
-    staple_health_t *down;
-
-    apr_cpystrn(detail, answer->detail, sizeof(detail));
-    if (reason == STAPLE_OK
-        && !staple_chain_state_is_stopped(refresh->follow, index)) {
-        reason = staple_job_take_response(
-            detail, refresh, index, answer,
-            exchange->has_nonce ? exchange->nonce : NULL, now);
-        if (reason == STAPLE_OK) {
-            staple_look_share(refresh, index, now);
-        }
-    }
-    staple_job_count(refresh, index, reason != STAPLE_OK);
-    judge_responder(refresh, exchange, reason, answer, now);
-    down = staple_responder_what_is_down(exchange->responder);
-    if (reason != STAPLE_OK) {
-        entry->not_known |= reason == STAPLE_UNKNOWN
-                            || reason == STAPLE_STATUS_UNAUTHORIZED;
-        if (answer->retry_after > entry->retry_after) {
-            entry->retry_after = answer->retry_after;
-        }
-        if (down != NULL) {
-            entry->skipped = down;
-        }
-        staple_job_attempt_failed(refresh, index, exchange, reason, detail);
-        entry->said_unknown |= reason == STAPLE_UNKNOWN;
-        entry->attempt = next_attempt(entry, exchange, reason);
-        staple_job_go_on(refresh, index, now);
-    }
-}
-
 void staple_refresh_done(staple_refresh_t *refresh, staple_exchange_t *exchange,
                          const staple_answer_t *answer, apr_time_t now)
 {
     /* What ran out before the answer came did so before what it brings. */
-    staple_chain_state_time(refresh->follow, now);
+    staple_chain_state_time(refresh->states, now);
     refresh->entries[exchange->index].at_work = 0;
-    if (exchange->is_look) {
-        take_look(refresh, exchange, answer, now);
-    }
-    else if (exchange->place.is_leashed && answer->reason == STAPLE_TIMEOUT) {
+    if (exchange->place.is_leashed && answer->reason == STAPLE_TIMEOUT) {
         cut_short(refresh, exchange, now);
     }
     else {
-        take_response(refresh, exchange, answer, now);
+        exchange->source->take(refresh, exchange, answer, now);
     }
     exchange->next_free = refresh->free;
     refresh->free = exchange;
@@ -471,8 +164,7 @@ staple_reason_e staple_refresh_offer(staple_refresh_t *refresh,
         .der = der, .der_len = der_len, .detail = ""};
     char detail[STAPLE_RECORD_DETAIL];
 
-    return staple_job_take_response(detail, refresh, index, &answer, NULL,
-                                    now);
+    return staple_job_take_response(detail, refresh, index, &answer, NULL, now);
 }
 
 int staple_refresh_refused(staple_refresh_t *refresh, apr_uint32_t index,
@@ -508,36 +200,12 @@ static apr_time_t in_any_order(staple_refresh_t *refresh, apr_time_t at)
                : at;
 }
 
-static void get_record(void *baton, apr_uint32_t index, staple_record_t *record)
-{
-    const staple_refresh_t *refresh = baton;
-
-    staple_cache_get_record(record, refresh->cache, index);
-}
-
-static void put_record(void *baton, apr_uint32_t index,
-                       const staple_record_t *record)
+static void tell_event(void *baton, staple_report_t event)
 {
     staple_refresh_t *refresh = baton;
 
-    staple_writer_put_record(refresh->writer, index, record);
-}
-
-static void tell_event(void *baton, const staple_chain_state_event_t *event)
-{
-    staple_refresh_t *refresh = baton;
-
-    staple_job_tell(
-        refresh,
-        (staple_report_t){.what = STAPLE_REPORT_EVENT,
-                          .event = event->event,
-                          .index = event->index,
-                          .before = event->before,
-                          .at = event->at,
-                          .reason = (staple_reason_e)event->record->reason,
-                          .detail = event->record->detail,
-                          .url = refresh->entries[event->index].asked,
-                          .record = event->record});
+    event.url = refresh->entries[event.index].asked;
+    staple_job_tell(refresh, event);
 }
 
 static void stop_requests(void *baton, apr_uint32_t index, int is_stopped,
@@ -553,29 +221,55 @@ static void stop_requests(void *baton, apr_uint32_t index, int is_stopped,
     }
 }
 
-static staple_chain_state_t *make_follow(staple_refresh_t *refresh, apr_pool_t *p)
+/* Certificate `index` enters: what it is, and who can be asked about it. */
+static void enter(staple_refresh_t *refresh, apr_uint32_t index,
+                  const staple_refresh_cert_t *cert)
 {
-    const staple_chain_state_hooks_t hooks = {refresh, get_record, put_record,
-                                         tell_event, stop_requests};
+    staple_entry_t *entry = &refresh->entries[index];
+    const staple_source_t *const *source;
 
-    return staple_chain_state_make(p, refresh->count, &hooks);
+    entry->cert = cert->cert;
+    entry->policy = cert->policy;
+    entry->attempts_hash = staple_responder_hash(entry->cert, entry->policy);
+    entry->insists = staple_refresh_insists(cert);
+    for (source = refresh->sources; *source != NULL; source++) {
+        if ((*source)->meet != NULL) {
+            entry->may_ask |= (*source)->meet(refresh, index);
+        }
+    }
+    staple_chain_state_set(refresh->states, index,
+                           cert->above > 0 ? cert->above - 1 : STAPLE_NONE,
+                           entry->may_ask);
+    if (!entry->insists) {
+        staple_chain_state_set_new(refresh->states, index,
+                                   entry->cert->not_before + STAPLE_CERT_NEW);
+    }
 }
 
-/* Meets all responders that a certificate names. */
-static void meet(staple_refresh_t *refresh, apr_uint32_t index)
+/* Takes up where its record says that it was left. */
+static void take_up(staple_refresh_t *refresh, apr_uint32_t index,
+                    apr_time_t now)
 {
-    const staple_entry_t *entry = &refresh->entries[index];
-    const char *url;
-    unsigned attempt = 0;
-    int by_get;
+    staple_entry_t *entry = &refresh->entries[index];
+    staple_record_t record;
 
-    while ((url = staple_responder_attempt(&by_get, entry->cert,
-                                            entry->policy, attempt))
-           != NULL) {
-        staple_queue_count_in(staple_queue_responder(refresh->queue, url),
-                              index);
-        attempt = staple_responder_next_url(entry->policy, attempt);
+    staple_chain_state_begin(refresh->states, index, now);
+    staple_cache_get_record(&record, refresh->cache, index);
+    entry->seen = staple_record_is_usable(&record, now);
+    staple_job_schedule(
+        refresh, index,
+        in_any_order(refresh, staple_job_first_at(entry, &record, now)));
+}
+
+static staple_exchange_t *make_exchanges(apr_pool_t *p, unsigned count)
+{
+    staple_exchange_t *all = apr_pcalloc(p, count * sizeof(*all));
+    unsigned i;
+
+    for (i = 0; i + 1 < count; i++) {
+        all[i].next_free = &all[i + 1];
     }
+    return all;
 }
 
 staple_refresh_t *staple_refresh_make(apr_pool_t *p,
@@ -584,84 +278,54 @@ staple_refresh_t *staple_refresh_make(apr_pool_t *p,
                                       const staple_refresh_options_t *options,
                                       apr_time_t now)
 {
+    static const staple_source_t *const usual[] = {&staple_source_shared,
+                                                   &staple_source_ocsp, NULL};
     staple_refresh_t *refresh = apr_pcalloc(p, sizeof(*refresh));
-    staple_record_t record;
+    const staple_chain_state_hooks_t hooks = {refresh, tell_event,
+                                              stop_requests};
+    const staple_source_t *const *source;
     apr_uint32_t i;
 
     refresh->count = count;
     refresh->cache = cache;
     refresh->options = *options;
+    refresh->sources = options->sources != NULL ? options->sources : usual;
     refresh->random = options->seed | 1;
     refresh->last_now = now;
     refresh->writer = staple_writer_make(p, cache);
     refresh->queue = staple_queue_make(p, count, options->concurrency);
-    if (options->shared != NULL) {
-        refresh->shared = staple_queue_own(refresh->queue, options->shared,
-                                           STAPLE_SHARE_LOOKS);
-        refresh->value = apr_palloc(p, STAPLE_CODEC_MAX);
-    }
     refresh->due = staple_timers_make(p, count);
     refresh->entries = apr_pcalloc(p, (count + 1) * sizeof(staple_entry_t));
-    refresh->follow = make_follow(refresh, p);
-    for (i = 0; i < count; i++) {
-        staple_entry_t *entry = &refresh->entries[i];
-
-        entry->cert = certs[i].cert;
-        entry->policy = certs[i].policy;
-        entry->whom = staple_responder_hash(entry->cert, entry->policy);
-        entry->insists = staple_refresh_insists(&certs[i]);
-        entry->may_ask =
-            staple_responder_attempts(entry->cert, entry->policy) > 0;
-        meet(refresh, i);
-        staple_chain_state_set(refresh->follow, i,
-                          certs[i].above > 0 ? certs[i].above - 1
-                                             : STAPLE_CHAIN_STATE_NONE,
-                          entry->may_ask);
-        if (!entry->insists) {
-            staple_chain_state_set_new(refresh->follow, i,
-                                  entry->cert->not_before + STAPLE_CERT_NEW);
+    refresh->states =
+        staple_chain_state_make(p, count, cache, refresh->writer, &hooks);
+    refresh->free = make_exchanges(p, options->concurrency);
+    for (source = refresh->sources; *source != NULL; source++) {
+        if ((*source)->begin != NULL) {
+            (*source)->begin(refresh, p);
         }
     }
     for (i = 0; i < count; i++) {
-        staple_entry_t *entry = &refresh->entries[i];
-
-        staple_chain_state_begin(refresh->follow, i, now);
-        staple_cache_get_record(&record, cache, i);
-        entry->seen = staple_record_is_usable(&record, now);
-        staple_job_schedule(
-            refresh, i, in_any_order(refresh,
-                                     staple_job_first_at(entry, &record, now)));
+        enter(refresh, i, &certs[i]);
     }
-    staple_chain_state_settle(refresh->follow, now);
-    refresh->free = staple_exchange_make(p, options->concurrency);
+    for (i = 0; i < count; i++) {
+        take_up(refresh, i, now);
+    }
+    staple_chain_state_settle(refresh->states, now);
     return refresh;
 }
 
-/* When this one is to be probed, if that is before `at`. */
-static apr_time_t sooner(apr_time_t at, const staple_health_t *health)
+static apr_time_t least(apr_time_t a, apr_time_t b)
 {
-    return health->is_down && health->prober != STAPLE_HEALTH_NOBODY
-                   && health->probe_at < at
-               ? health->probe_at
-               : at;
+    return a < b ? a : b;
 }
 
 apr_time_t staple_refresh_due_at(const staple_refresh_t *refresh)
 {
-    const staple_responder_t *r = staple_queue_responders(refresh->queue);
-    const staple_origin_t *origin = staple_queue_origins(refresh->queue);
     apr_time_t at;
 
     staple_timers_first(refresh->due, &at);
-    for (; origin != NULL; origin = origin->next) {
-        at = sooner(at, &origin->health);
-    }
-    for (; r != NULL; r = r->next) {
-        at = sooner(at, &r->health);
-    }
-    return at < staple_chain_state_next_at(refresh->follow)
-               ? at
-               : staple_chain_state_next_at(refresh->follow);
+    return least(least(at, staple_outage_probe_at(refresh)),
+                 staple_chain_state_next_at(refresh->states));
 }
 
 unsigned staple_refresh_in_flight(const staple_refresh_t *refresh)
@@ -669,8 +333,179 @@ unsigned staple_refresh_in_flight(const staple_refresh_t *refresh)
     return refresh->in_flight;
 }
 
-const staple_responder_t *
-staple_refresh_responders(const staple_refresh_t *refresh)
+/* ---- the board ---- */
+
+static staple_scoreboard_health_e health_of(const staple_responder_t *r)
 {
-    return staple_queue_responders(refresh->queue);
+    if (r->origin->health.is_down || r->health.is_down) {
+        return STAPLE_SCOREBOARD_DOWN;
+    }
+    if (r->is_good) {
+        return STAPLE_SCOREBOARD_ANSWERS;
+    }
+    return r->failures > 0 ? STAPLE_SCOREBOARD_FAILING
+                           : STAPLE_SCOREBOARD_PENDING;
+}
+
+static void show_responder(staple_scoreboard_responder_t *shown,
+                           const staple_responder_t *r,
+                           staple_scoreboard_health_e health)
+{
+    const staple_health_t *down =
+        r->origin->health.is_down ? &r->origin->health : &r->health;
+
+    apr_cpystrn(shown->url, r->url, sizeof(shown->url));
+    shown->requests = r->requests;
+    shown->failures = r->failures;
+    shown->latency = r->latency;
+    shown->probe_at = down->is_down ? down->probe_at : 0;
+    shown->health = (apr_uint32_t)health;
+    shown->is_healthy = health != STAPLE_SCOREBOARD_DOWN
+                        && (health != STAPLE_SCOREBOARD_FAILING || r->was_good);
+    shown->last_error = (apr_uint32_t)r->last_error;
+}
+
+/* Adds those that are doing so; those that were never asked are left out. */
+static void add_responders(staple_scoreboard_t *board,
+                           const staple_refresh_t *refresh,
+                           staple_scoreboard_health_e health)
+{
+    const staple_responder_t *r;
+
+    for (r = staple_queue_responders(refresh->queue);
+         r != NULL && board->responder_count < STAPLE_SCOREBOARD_RESPONDERS;
+         r = r->next) {
+        if (health_of(r) == health
+            && (health == STAPLE_SCOREBOARD_DOWN || r->requests > 0)) {
+            show_responder(&board->responders[board->responder_count++], r,
+                           health);
+        }
+    }
+}
+
+void staple_refresh_show(staple_scoreboard_t *board,
+                         const staple_refresh_t *refresh)
+{
+    board->next_due_at = staple_refresh_due_at(refresh);
+    board->in_flight = staple_refresh_in_flight(refresh);
+    board->responder_count = 0;
+    add_responders(board, refresh, STAPLE_SCOREBOARD_DOWN);
+    add_responders(board, refresh, STAPLE_SCOREBOARD_FAILING);
+    add_responders(board, refresh, STAPLE_SCOREBOARD_ANSWERS);
+    add_responders(board, refresh, STAPLE_SCOREBOARD_PENDING);
+}
+
+/* ---- for the next refresher ---- */
+
+static void keep(staple_known_t *known, const staple_responder_id_t *id,
+                 const staple_health_t *health, unsigned flags, apr_time_t now)
+{
+    staple_known_row_t row = {.id = *id};
+
+    row.known_at = now - now % apr_time_from_sec(86400);
+    row.flags = flags | (health->has_answered ? STAPLE_KNOWN_ANSWERED : 0);
+    if (health->is_down) {
+        row.flags |= STAPLE_KNOWN_DOWN;
+        row.probe_at = health->probe_at;
+        row.probes = health->probes;
+    }
+    if (row.flags != 0) {
+        staple_known_add(known, &row);
+    }
+}
+
+void staple_refresh_keep(staple_known_t *known, const staple_refresh_t *refresh,
+                         apr_time_t now)
+{
+    const staple_origin_t *origin = staple_queue_origins(refresh->queue);
+    const staple_responder_t *r = staple_queue_responders(refresh->queue);
+
+    staple_known_begin(known);
+    for (; origin != NULL; origin = origin->next) {
+        keep(known, &origin->id, &origin->health,
+             origin->is_proven ? STAPLE_KNOWN_PROVEN : 0, now);
+    }
+    for (; r != NULL; r = r->next) {
+        if (r->health.is_down || r->was_good) {
+            keep(known, &r->id, &r->health,
+                 r->was_good ? STAPLE_KNOWN_PROVEN : 0, now);
+        }
+    }
+    staple_known_end(known);
+}
+
+static void recall(staple_health_t *health, const staple_known_row_t *row,
+                   apr_time_t now)
+{
+    health->has_answered |= (row->flags & STAPLE_KNOWN_ANSWERED) != 0;
+    if (row->flags & STAPLE_KNOWN_DOWN) {
+        staple_health_was_down(health, row->probes, row->probe_at, now);
+    }
+}
+
+/* A certificate that failed since a responder or origin of its went down asks
+ * when that is to be probed, or is back. */
+static void find_prober(staple_refresh_t *refresh, apr_uint32_t index)
+{
+    staple_entry_t *entry = &refresh->entries[index];
+    const char *url;
+    unsigned attempt = 0;
+    int by_get;
+
+    while (entry->skipped == NULL
+           && (url = staple_responder_attempt(&by_get, entry->cert,
+                                              entry->policy, attempt))
+                  != NULL) {
+        staple_responder_t *r = staple_queue_responder(refresh->queue, url);
+
+        if (r->origin->health.is_down) {
+            entry->skipped = &r->origin->health;
+        }
+        else if (r->health.is_down) {
+            entry->skipped = &r->health;
+        }
+        attempt = staple_responder_next_url(entry->policy, attempt);
+    }
+    if (entry->skipped != NULL) {
+        entry->skipped->prober = index;
+    }
+}
+
+/* Tells origins and URLs what was known of them. */
+static void recall_all(staple_refresh_t *refresh, const staple_known_t *known,
+                       apr_time_t now)
+{
+    const staple_known_row_t *row;
+    staple_origin_t *origin;
+    staple_responder_t *r;
+    apr_uint32_t i;
+
+    for (i = 0; (row = staple_known_row(known, i)) != NULL; i++) {
+        origin = staple_queue_find_origin(refresh->queue, &row->id);
+        if (origin != NULL) {
+            recall(&origin->health, row, now);
+            origin->is_proven =
+                origin->is_own || (row->flags & STAPLE_KNOWN_PROVEN) != 0;
+        }
+        r = staple_queue_find(refresh->queue, &row->id);
+        if (r != NULL) {
+            recall(&r->health, row, now);
+            r->was_good = (row->flags & STAPLE_KNOWN_PROVEN) != 0;
+        }
+    }
+}
+
+void staple_refresh_take_over(staple_refresh_t *refresh,
+                              const staple_known_t *known, apr_time_t now)
+{
+    staple_record_t record;
+    apr_uint32_t i;
+
+    recall_all(refresh, known, now);
+    for (i = 0; i < refresh->count; i++) {
+        staple_cache_get_record(&record, refresh->cache, i);
+        if (record.failures > 0) {
+            find_prober(refresh, i);
+        }
+    }
 }

@@ -1,9 +1,129 @@
-/* The responders to ask in order, and the health that certificates share. */
+/* Responders and their origins: whom to ask, who waits, who is next. */
 #include "staple_responder.h"
 
+#include <apr_hash.h>
 #include <apr_strings.h>
 #include <openssl/sha.h>
 #include <string.h>
+
+#include "base/staple_parse.h"
+#include "staple_schedule.h"
+
+/* ---- health ---- */
+
+void staple_health_begin(staple_health_t *health)
+{
+    memset(health, 0, sizeof(*health));
+    health->prober = STAPLE_NONE;
+}
+
+int staple_health_may_ask(const staple_health_t *health, apr_time_t now)
+{
+    return !health->is_down
+           || (health->in_flight == 0 && now >= health->probe_at);
+}
+
+staple_health_change_e staple_health_came_well(staple_health_t *health)
+{
+    int was_down = health->is_down;
+
+    health->is_down = 0;
+    health->answers = health->has_answered = 1;
+    health->failures = health->suspect_count = health->probes = 0;
+    return was_down ? STAPLE_HEALTH_CAME_UP : STAPLE_HEALTH_SAME;
+}
+
+/* Remembers for whom it failed. */
+static void suspect(staple_health_t *health, apr_uint32_t index)
+{
+    unsigned i;
+
+    for (i = 0; i < health->suspect_count; i++) {
+        if (health->suspects[i] == index) {
+            return;
+        }
+    }
+    if (health->suspect_count < STAPLE_HEALTH_SUSPECTS) {
+        health->suspects[health->suspect_count++] = index;
+    }
+}
+
+/* Did it fail for enough of them? */
+static int is_enough(const staple_health_t *health)
+{
+    unsigned wanted =
+        health->named_by > 0 && health->named_by < STAPLE_HEALTH_SUSPECTS
+            ? health->named_by
+            : STAPLE_HEALTH_SUSPECTS;
+
+    return health->failures >= STAPLE_HEALTH_SUSPECTS
+           && (health->suspect_count >= wanted || !health->has_answered);
+}
+
+void staple_health_put_off(staple_health_t *health, apr_time_t now)
+{
+    health->probe_at =
+        now
+        + staple_schedule_back_off(STAPLE_HEALTH_PROBE_FIRST,
+                                   STAPLE_HEALTH_PROBE_LAST, health->probes);
+}
+
+staple_health_change_e staple_health_failed(staple_health_t *health,
+                                            apr_uint32_t index, int may_go_down,
+                                            apr_time_t now)
+{
+    health->answers = 0;
+    health->failures += health->failures < STAPLE_HEALTH_SUSPECTS;
+    suspect(health, index);
+    if (health->is_down) {
+        if (now >= health->probe_at) { /* else in flight when others failed */
+            health->probes++;
+            staple_health_put_off(health, now);
+        }
+        return STAPLE_HEALTH_SAME;
+    }
+    if (!may_go_down || !is_enough(health)) {
+        return STAPLE_HEALTH_SAME;
+    }
+    health->is_down = 1;
+    staple_health_put_off(health, now);
+    return STAPLE_HEALTH_WENT_DOWN;
+}
+
+void staple_health_leave_alone(staple_health_t *health,
+                               apr_interval_time_t time, apr_time_t now)
+{
+    if (time > STAPLE_SCHEDULE_RETRY_AFTER) {
+        time = STAPLE_SCHEDULE_RETRY_AFTER;
+    }
+    if (health->is_down && health->probe_at < now + time) {
+        health->probe_at = now + time;
+    }
+}
+
+void staple_health_was_down(staple_health_t *health, unsigned probes,
+                            apr_time_t probe_at, apr_time_t now)
+{
+    health->is_down = 1;
+    health->probes = probes;
+    /* The clock may have been set back since. */
+    health->probe_at = probe_at < now + STAPLE_SCHEDULE_RETRY_AFTER
+                           ? probe_at
+                           : now + STAPLE_SCHEDULE_RETRY_AFTER;
+}
+
+apr_uint32_t staple_health_prober(staple_health_t *health, apr_time_t now)
+{
+    apr_uint32_t index = STAPLE_NONE;
+
+    if (health->is_down && health->in_flight == 0 && now >= health->probe_at) {
+        index = health->prober;
+        health->prober = STAPLE_NONE;
+    }
+    return index;
+}
+
+/* ---- responders ---- */
 
 /* An origin may have the same text as a URL of it. */
 static staple_responder_id_t id_of(apr_pool_t *p, const char *kind,
@@ -28,7 +148,7 @@ staple_origin_t *staple_responder_make_origin(apr_pool_t *p, const char *name)
     origin->window = STAPLE_RESPONDER_WINDOW_FIRST;
     origin->window_last = STAPLE_RESPONDER_WINDOW_LAST;
     origin->leash = STAPLE_RESPONDER_LEASH;
-    origin->first_waiting = origin->last_waiting = STAPLE_RESPONDER_NOBODY;
+    origin->first_waiting = origin->last_waiting = STAPLE_NONE;
     return origin;
 }
 
@@ -119,16 +239,15 @@ static staple_health_change_e origin_answered(staple_origin_t *origin,
     origin->accused = NULL;
     origin->has_several_accused = 0;
     origin->took = took;
-    origin->leash = 4 * took > STAPLE_RESPONDER_LEASH ? 4 * took
-                                                      : STAPLE_RESPONDER_LEASH;
+    origin->leash =
+        4 * took > STAPLE_RESPONDER_LEASH ? 4 * took : STAPLE_RESPONDER_LEASH;
     return staple_health_came_well(&origin->health);
 }
 
 /* There was none.  Where one URL fails alone, and another one answered the last
  * time, it is to blame itself; that one is down already says nothing new. */
-static staple_responder_change_t out_of_reach(staple_responder_t *r,
-                                              apr_uint32_t index,
-                                              apr_time_t now)
+static staple_responder_change_t
+out_of_reach(staple_responder_t *r, apr_uint32_t index, apr_time_t now)
 {
     staple_responder_change_t change = {STAPLE_HEALTH_SAME, STAPLE_HEALTH_SAME};
     staple_origin_t *origin = r->origin;
@@ -139,8 +258,8 @@ static staple_responder_change_t out_of_reach(staple_responder_t *r,
             origin->accused != NULL && origin->accused != r;
         origin->accused = r;
         change.origin = staple_health_failed(
-            &origin->health, index,
-            origin->has_several_accused || others == 0, now);
+            &origin->health, index, origin->has_several_accused || others == 0,
+            now);
     }
     if (!origin->health.is_down) {
         change.url = staple_health_failed(&r->health, index, 1, now);
@@ -258,7 +377,7 @@ static unsigned listed_urls(const staple_policy_t *policy)
 }
 
 unsigned staple_responder_attempts(const staple_cert_t *cert,
-                                    const staple_policy_t *policy)
+                                   const staple_policy_t *policy)
 {
     if (policy->no_network) {
         return 0;
@@ -267,8 +386,8 @@ unsigned staple_responder_attempts(const staple_cert_t *cert,
 }
 
 const char *staple_responder_attempt(int *by_get, const staple_cert_t *cert,
-                                      const staple_policy_t *policy,
-                                      unsigned attempt)
+                                     const staple_policy_t *policy,
+                                     unsigned attempt)
 {
     unsigned methods = methods_of(policy);
     unsigned url = attempt / methods;
@@ -284,15 +403,32 @@ const char *staple_responder_attempt(int *by_get, const staple_cert_t *cert,
 }
 
 unsigned staple_responder_next_url(const staple_policy_t *policy,
-                                    unsigned attempt)
+                                   unsigned attempt)
 {
     unsigned methods = methods_of(policy);
 
     return (attempt / methods + 1) * methods;
 }
 
+int staple_responder_is_named(const staple_cert_t *cert,
+                              const staple_policy_t *policy, const char *url)
+{
+    const char *named;
+    unsigned attempt = 0;
+    int by_get;
+
+    while ((named = staple_responder_attempt(&by_get, cert, policy, attempt))
+           != NULL) {
+        if (strcmp(named, url) == 0) {
+            return 1;
+        }
+        attempt = staple_responder_next_url(policy, attempt);
+    }
+    return 0;
+}
+
 apr_uint32_t staple_responder_hash(const staple_cert_t *cert,
-                                    const staple_policy_t *policy)
+                                   const staple_policy_t *policy)
 {
     apr_uint32_t hash = 2166136261U; /* FNV-1a */
     const char *url;
@@ -308,4 +444,267 @@ apr_uint32_t staple_responder_hash(const staple_cert_t *cert,
         hash = (hash ^ (unsigned)by_get) * 16777619U;
     }
     return hash;
+}
+
+/* ---- who waits for which, and who is next ---- */
+
+struct staple_queue_t {
+    apr_pool_t *pool;
+    apr_hash_t *by_url;
+    apr_hash_t *by_name;
+    apr_hash_t *by_id;        /* responders */
+    apr_hash_t *origin_by_id; /* origins */
+    staple_responder_t *responders;
+    staple_origin_t *origins;
+    apr_uint32_t waiting;
+    apr_uint32_t *next_waiting; /* by certificate */
+    unsigned places;
+    unsigned taken;
+    unsigned taken_unproven;
+    apr_interval_time_t had[2]; /* by who got a place last, unproven and proven:
+                                   where newcomers begin */
+};
+
+staple_queue_t *staple_queue_make(apr_pool_t *p, apr_uint32_t count,
+                                  unsigned places)
+{
+    staple_queue_t *queue = apr_pcalloc(p, sizeof(*queue));
+
+    queue->pool = p;
+    queue->by_url = apr_hash_make(p);
+    queue->by_name = apr_hash_make(p);
+    queue->by_id = apr_hash_make(p);
+    queue->origin_by_id = apr_hash_make(p);
+    queue->places = places;
+    queue->next_waiting =
+        apr_pcalloc(p, (count + 1) * sizeof(queue->next_waiting[0]));
+    return queue;
+}
+
+/* ---- who there is ---- */
+
+static staple_origin_t *add_origin(staple_queue_t *queue, const char *name)
+{
+    staple_origin_t *origin = staple_responder_make_origin(queue->pool, name);
+
+    origin->next = queue->origins;
+    queue->origins = origin;
+    apr_hash_set(queue->origin_by_id, &origin->id, sizeof(origin->id), origin);
+    return origin;
+}
+
+static staple_responder_t *add_responder(staple_queue_t *queue, const char *url,
+                                         staple_origin_t *origin)
+{
+    staple_responder_t *r = staple_responder_make(queue->pool, url, origin);
+
+    r->next = queue->responders;
+    queue->responders = r;
+    apr_hash_set(queue->by_id, &r->id, sizeof(r->id), r);
+    return r;
+}
+
+static staple_origin_t *origin_of(staple_queue_t *queue, const char *url)
+{
+    char name[STAPLE_MAX_URL + 1];
+    staple_origin_t *origin;
+
+    staple_parse_origin(name, sizeof(name), url);
+    origin = apr_hash_get(queue->by_name, name, APR_HASH_KEY_STRING);
+    if (origin == NULL) {
+        origin = add_origin(queue, apr_pstrdup(queue->pool, name));
+        apr_hash_set(queue->by_name, origin->name, APR_HASH_KEY_STRING, origin);
+    }
+    return origin;
+}
+
+staple_responder_t *staple_queue_responder(staple_queue_t *queue,
+                                           const char *url)
+{
+    staple_responder_t *r =
+        apr_hash_get(queue->by_url, url, APR_HASH_KEY_STRING);
+
+    if (r == NULL) {
+        r = add_responder(queue, url, origin_of(queue, url));
+        apr_hash_set(queue->by_url, r->url, APR_HASH_KEY_STRING, r);
+    }
+    return r;
+}
+
+staple_responder_t *staple_queue_own(staple_queue_t *queue, const char *name,
+                                     unsigned window_last)
+{
+    staple_origin_t *origin = add_origin(queue, name);
+
+    origin->is_own = origin->is_proven = 1;
+    origin->window_last = window_last;
+    return add_responder(queue, name, origin);
+}
+
+void staple_queue_count_in(staple_responder_t *r, apr_uint32_t index)
+{
+    if (r->counted != index + 1) {
+        r->counted = index + 1;
+        r->health.named_by++;
+    }
+    if (r->origin->counted != index + 1) {
+        r->origin->counted = index + 1;
+        r->origin->health.named_by++;
+    }
+}
+
+staple_responder_t *staple_queue_responders(const staple_queue_t *queue)
+{
+    return queue->responders;
+}
+
+staple_origin_t *staple_queue_origins(const staple_queue_t *queue)
+{
+    return queue->origins;
+}
+
+staple_responder_t *staple_queue_find(const staple_queue_t *queue,
+                                      const staple_responder_id_t *id)
+{
+    return apr_hash_get(queue->by_id, id, sizeof(*id));
+}
+
+staple_origin_t *staple_queue_find_origin(const staple_queue_t *queue,
+                                          const staple_responder_id_t *id)
+{
+    return apr_hash_get(queue->origin_by_id, id, sizeof(*id));
+}
+
+/* ---- who waits ---- */
+
+void staple_queue_push(staple_queue_t *queue, staple_origin_t *origin,
+                       apr_uint32_t index, apr_uint32_t jitter)
+{
+    apr_interval_time_t first = queue->had[origin->is_proven] + jitter % 1024;
+
+    /* An origin saves up no time while no certificate waits for it. */
+    if (origin->waiting == 0 && origin->health.in_flight == 0
+        && origin->had < first) {
+        origin->had = first;
+    }
+    queue->next_waiting[index] = STAPLE_NONE;
+    if (origin->first_waiting == STAPLE_NONE) {
+        origin->first_waiting = index;
+    }
+    else {
+        queue->next_waiting[origin->last_waiting] = index;
+    }
+    origin->last_waiting = index;
+    origin->waiting++;
+    queue->waiting++;
+}
+
+apr_uint32_t staple_queue_pop(staple_queue_t *queue, staple_origin_t *origin)
+{
+    apr_uint32_t index = origin->first_waiting;
+
+    if (index != STAPLE_NONE) {
+        origin->first_waiting = queue->next_waiting[index];
+        origin->waiting--;
+        queue->waiting--;
+    }
+    return index;
+}
+
+apr_uint32_t staple_queue_waiting(const staple_queue_t *queue)
+{
+    return queue->waiting;
+}
+
+/* ---- places ---- */
+
+/* Those of one kind that wait and have room: the one that has had the least,
+ * and how many have no place at all. */
+typedef struct choice_t {
+    staple_origin_t *origin;
+    unsigned placeless;
+} choice_t;
+
+static void look_at(choice_t *choice, staple_origin_t *origin)
+{
+    choice->placeless += origin->health.in_flight == 0;
+    if (choice->origin == NULL || origin->had < choice->origin->had) {
+        choice->origin = origin;
+    }
+}
+
+/* Will another origin be without a place when this one got one of `free`? */
+static int is_crowded_after(const choice_t *choice, unsigned free)
+{
+    unsigned others =
+        choice->placeless - (choice->origin->health.in_flight == 0);
+
+    return others > free - 1;
+}
+
+staple_origin_t *staple_queue_next(int *is_crowded, const staple_queue_t *queue)
+{
+    choice_t choices[2] = {{NULL, 0}, {NULL, 0}}; /* unproven, proven */
+    unsigned free = queue->places - queue->taken;
+    unsigned half = (queue->places + 1) / 2;
+    unsigned free_half =
+        half > queue->taken_unproven ? half - queue->taken_unproven : 0;
+    choice_t *choice = &choices[0];
+    staple_origin_t *origin;
+
+    if (queue->waiting == 0 || free == 0) {
+        return NULL;
+    }
+    for (origin = queue->origins; origin != NULL; origin = origin->next) {
+        if (origin->waiting > 0 && staple_origin_has_room(origin)) {
+            look_at(&choices[origin->is_proven], origin);
+        }
+    }
+    free_half = free_half < free ? free_half : free;
+    if (choice->origin == NULL || free_half == 0) {
+        choice = &choices[1];
+        free_half = free;
+    }
+    if (choice->origin == NULL) {
+        return NULL;
+    }
+    *is_crowded = is_crowded_after(choice, free_half);
+    return choice->origin;
+}
+
+void staple_queue_enter(staple_place_t *place, staple_queue_t *queue,
+                        staple_origin_t *origin, apr_interval_time_t timeout,
+                        int is_crowded, apr_time_t now)
+{
+    place->is_unproven = !origin->is_proven;
+    place->since = now;
+    place->is_leashed =
+        is_crowded && !origin->is_own && origin->leash < timeout;
+    place->granted = place->is_leashed ? origin->leash : timeout;
+    place->charged = origin->is_proven ? origin->took : place->granted;
+    if (queue->had[origin->is_proven] < origin->had) {
+        queue->had[origin->is_proven] = origin->had;
+    }
+    origin->had += place->charged;
+    queue->taken++;
+    queue->taken_unproven += (unsigned)place->is_unproven;
+}
+
+void staple_queue_leave(staple_queue_t *queue, staple_origin_t *origin,
+                        const staple_place_t *place, int was_proven,
+                        apr_time_t now)
+{
+    apr_interval_time_t took = now - place->since;
+
+    /* The clock may have been set meanwhile. */
+    took = took < 0 || took > 2 * place->granted ? place->granted : took;
+    queue->taken--;
+    queue->taken_unproven -= (unsigned)place->is_unproven;
+    if (origin->is_proven != was_proven) {
+        /* Among others now, whose times are not to be compared with these. */
+        origin->had = queue->had[origin->is_proven] + took;
+    }
+    else if (origin->is_proven != place->is_unproven) {
+        origin->had += took - place->charged;
+    }
 }

@@ -1,11 +1,78 @@
-/* The responders to ask in order, and the health that certificates share. */
+/* Responders and their origins: whom to ask, who waits, who is next. */
 #ifndef STAPLE_RESPONDER_H
 #define STAPLE_RESPONDER_H
 
 #include <apr_pools.h>
 
 #include "ocsp/staple_cert.h"
-#include "staple_health.h"
+
+/* ---- health: failures in a row -> down, probed, back ---- */
+
+/* Who fails so often in a row, for so many different certificates, is down;
+ * then one certificate at a time probes, at these intervals. */
+#define STAPLE_HEALTH_SUSPECTS 3
+#define STAPLE_HEALTH_PROBE_FIRST apr_time_from_sec(5)
+#define STAPLE_HEALTH_PROBE_LAST apr_time_from_sec(300)
+
+/* The health of one URL, or of all URLs of one server. */
+typedef struct staple_health_t {
+    int is_down;
+    int answers;        /* it did so the last time */
+    int has_answered;   /* it ever did, as far as is known */
+    unsigned in_flight; /* exchanges */
+    unsigned named_by;  /* certificates that name it; 0: many */
+    unsigned failures;  /* in a row */
+    unsigned suspect_count;
+    apr_uint32_t suspects[STAPLE_HEALTH_SUSPECTS];
+    unsigned probes; /* failed ones since it went down */
+    apr_time_t probe_at;
+    apr_uint32_t prober; /* passed it over, failed, and asks it next */
+} staple_health_t;
+
+typedef enum {
+    STAPLE_HEALTH_SAME,
+    STAPLE_HEALTH_WENT_DOWN,
+    STAPLE_HEALTH_CAME_UP
+} staple_health_change_e;
+
+/* Nothing is known: healthy until proven otherwise. */
+void staple_health_begin(staple_health_t *health);
+
+/* May it be asked at `now`?  One that is down: as its one probe. */
+int staple_health_may_ask(const staple_health_t *health, apr_time_t now);
+
+/* It answered. */
+staple_health_change_e staple_health_came_well(staple_health_t *health);
+
+/*
+ * It failed for certificate `index`.  It goes down with the third failure in a
+ * row, by as many different certificates, or all that name it where these are
+ * fewer: one certificate that fails again and again says nothing of the
+ * others.  Who has never answered anybody gets three failures, whosever they
+ * are.  `may_go_down`: is it to blame at all?
+ */
+staple_health_change_e staple_health_failed(staple_health_t *health,
+                                            apr_uint32_t index, int may_go_down,
+                                            apr_time_t now);
+
+/* A probe ended that tells nothing: the next one is not at once. */
+void staple_health_put_off(staple_health_t *health, apr_time_t now);
+
+/* It wants to be left alone for `time` from now on, which holds for its
+ * probes, within the bounds of staple_schedule.h. */
+void staple_health_leave_alone(staple_health_t *health,
+                               apr_interval_time_t time, apr_time_t now);
+
+/* An earlier refresher found it down, and would probe it at `probe_at`: so it
+ * is from now on, within the bounds of staple_schedule.h. */
+void staple_health_was_down(staple_health_t *health, unsigned probes,
+                            apr_time_t probe_at, apr_time_t now);
+
+/* The certificate that shall probe now, once each time that a probe is due.
+ * STAPLE_NONE: none. */
+apr_uint32_t staple_health_prober(staple_health_t *health, apr_time_t now);
+
+/* ---- responders ---- */
 
 /* Exchanges in flight at one origin: begins with as many as it takes to find
  * it down, grows by one with each answer (so doubles per round trip), halves
@@ -16,9 +83,6 @@
 /* The time that an exchange gets while others have no place: at first, for who
  * has never answered.  It doubles each time that it is not enough. */
 #define STAPLE_RESPONDER_LEASH apr_time_from_msec(750)
-
-/* No certificate waits for it. */
-#define STAPLE_RESPONDER_NOBODY 0xffffffffU
 
 #define STAPLE_RESPONDER_ID_LEN 16
 
@@ -125,21 +189,111 @@ int staple_responder_is_out_of_reach(staple_reason_e reason);
 
 /* Number of attempts of one job: URLs times methods. */
 unsigned staple_responder_attempts(const staple_cert_t *cert,
-                                    const staple_policy_t *policy);
+                                   const staple_policy_t *policy);
 
 /* The URL and method of attempt number `attempt` (0, 1, ...): at failover the
  * certificate's own URLs, then the configured ones; at override these only;
  * at each URL the methods in their order.  NULL: there is no such attempt. */
 const char *staple_responder_attempt(int *by_get, const staple_cert_t *cert,
-                                      const staple_policy_t *policy,
-                                      unsigned attempt);
+                                     const staple_policy_t *policy,
+                                     unsigned attempt);
 
 /* The number of the first attempt at the URL after that of `attempt`. */
 unsigned staple_responder_next_url(const staple_policy_t *policy,
-                                    unsigned attempt);
+                                   unsigned attempt);
+
+/* Is this URL among those of the attempts? */
+int staple_responder_is_named(const staple_cert_t *cert,
+                              const staple_policy_t *policy, const char *url);
 
 /* A number that differs where the attempts of a job differ. */
 apr_uint32_t staple_responder_hash(const staple_cert_t *cert,
-                                    const staple_policy_t *policy);
+                                   const staple_policy_t *policy);
+
+/* ---- who waits for which, and who is next ---- */
+
+/*
+ * One first-in-first-out queue per origin; certificates are numbers below the
+ * count given to staple_queue_make(), each in at most one queue.
+ *
+ * There are so many places for exchanges in flight:
+ *
+ *   +-------------------+-------------------+
+ *   | for exchanges with a proven origin    |
+ *   +-------------------+                   |
+ *   | and with others:  |                   |
+ *   | half of them      |                   |
+ *   +-------------------+-------------------+
+ *
+ * so what never answers leaves half of them to those that do.  A free place
+ * goes to the origin, of those that wait, that has had the least time of
+ * places; newcomers begin with what the one before them had.  Where more
+ * origins are without a place than there are places, the next exchange gets a
+ * leash (staple_responder.h).  So neither numbers nor slowness nor the order
+ * of a configuration can keep a certificate waiting for long.
+ */
+typedef struct staple_queue_t staple_queue_t;
+
+/* The place of one exchange in flight. */
+typedef struct staple_place_t {
+    int is_unproven; /* of the half for these */
+    apr_time_t since;
+    apr_interval_time_t granted; /* the time it may last */
+    apr_interval_time_t charged; /* what it was taken to last */
+    int is_leashed;              /* granted was shortened: others wait */
+} staple_place_t;
+
+staple_queue_t *staple_queue_make(apr_pool_t *p, apr_uint32_t count,
+                                  unsigned places);
+
+/* The responder of this URL, made on first sight with its origin; `url` must
+ * live on. */
+staple_responder_t *staple_queue_responder(staple_queue_t *queue,
+                                           const char *url);
+
+/* The shared store, as a responder.  `name` must live on. */
+staple_responder_t *staple_queue_own(staple_queue_t *queue, const char *name,
+                                     unsigned window_last);
+
+/* Certificate `index` names this responder: once for each responder, all of one
+ * certificate before the next one's. */
+void staple_queue_count_in(staple_responder_t *r, apr_uint32_t index);
+
+/* All of them, linked by `next`. */
+staple_responder_t *staple_queue_responders(const staple_queue_t *queue);
+staple_origin_t *staple_queue_origins(const staple_queue_t *queue);
+
+/* The one with this id, or NULL. */
+staple_responder_t *staple_queue_find(const staple_queue_t *queue,
+                                      const staple_responder_id_t *id);
+staple_origin_t *staple_queue_find_origin(const staple_queue_t *queue,
+                                          const staple_responder_id_t *id);
+
+/* A certificate waits for an origin, behind others.  `jitter` (any number)
+ * shuffles origins that begin to be waited for together. */
+void staple_queue_push(staple_queue_t *queue, staple_origin_t *origin,
+                       apr_uint32_t index, apr_uint32_t jitter);
+
+/* The longest waiting, or STAPLE_NONE. */
+apr_uint32_t staple_queue_pop(staple_queue_t *queue, staple_origin_t *origin);
+
+/* How many wait, for whomever. */
+apr_uint32_t staple_queue_waiting(const staple_queue_t *queue);
+
+/* The origin that gets the next place, or NULL: none that waits may have one.
+ * *is_crowded: others will be left without. */
+staple_origin_t *staple_queue_next(int *is_crowded,
+                                   const staple_queue_t *queue);
+
+/* An exchange with it begins, which may last `timeout`, or for as long as the
+ * leash where it is crowded. */
+void staple_queue_enter(staple_place_t *place, staple_queue_t *queue,
+                        staple_origin_t *origin, apr_interval_time_t timeout,
+                        int is_crowded, apr_time_t now);
+
+/* It has ended, and the origin was told so.  `was_proven`: before that. */
+void staple_queue_leave(staple_queue_t *queue, staple_origin_t *origin,
+                        const staple_place_t *place, int was_proven,
+                        apr_time_t now);
 
 #endif

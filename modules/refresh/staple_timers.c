@@ -93,7 +93,7 @@ apr_uint32_t staple_timers_first(const staple_timers_t *due, apr_time_t *at)
 {
     if (due->used == 0) {
         *at = STAPLE_TIMERS_NEVER;
-        return STAPLE_TIMERS_NOBODY;
+        return STAPLE_NONE;
     }
     *at = due->at[due->heap[0]];
     return due->heap[0];

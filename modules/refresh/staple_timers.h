@@ -5,6 +5,8 @@
 #include <apr_pools.h>
 #include <apr_time.h>
 
+#include "base/staple_types.h"
+
 /* Holds any of the numbers 0 .. count - 1, each at most once.  Each operation
  * costs O(log count). */
 typedef struct staple_timers_t staple_timers_t;
@@ -12,18 +14,16 @@ typedef struct staple_timers_t staple_timers_t;
 /* An instant that never comes. */
 #define STAPLE_TIMERS_NEVER APR_INT64_MAX
 
-/* The answer of staple_timers_first() where nobody is due. */
-#define STAPLE_TIMERS_NOBODY 0xffffffffU
-
 staple_timers_t *staple_timers_make(apr_pool_t *p, apr_uint32_t count);
 
 /* Puts `number` in at `at`, or moves it there. */
-void staple_timers_set(staple_timers_t *due, apr_uint32_t number, apr_time_t at);
+void staple_timers_set(staple_timers_t *due, apr_uint32_t number,
+                       apr_time_t at);
 
 /* Takes `number` out, if it is in. */
 void staple_timers_remove(staple_timers_t *due, apr_uint32_t number);
 
-/* The number that is due first and its instant; STAPLE_TIMERS_NOBODY and
+/* The number that is due first and its instant; STAPLE_NONE and
  * STAPLE_TIMERS_NEVER where none is in. */
 apr_uint32_t staple_timers_first(const staple_timers_t *due, apr_time_t *at);
 

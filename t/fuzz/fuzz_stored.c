@@ -5,7 +5,7 @@
 #include "fuzz.h"
 #include "fuzz_pki.h"
 #include "refresh/staple_known.h"
-#include "refresh/staple_share.h"
+#include "refresh/staple_source_shared.h"
 #include "refresh/staple_state.h"
 
 /*

@@ -8,7 +8,7 @@
 #include "fuzz_canonical.h"
 #include "fuzz_pki.h"
 #include "refresh/staple_known.h"
-#include "refresh/staple_share.h"
+#include "refresh/staple_source_shared.h"
 #include "cache/staple_codec.h"
 #include "cache/staple_writer.h"
 

@@ -34,6 +34,7 @@ typedef struct conn_t {
     SSL *ssl;
     hs_name_t *name;
     double began_at;
+    time_t began_on;   /* the same, by the calendar */
     double not_before; /* of the next one: after --pause, or a failure */
 } conn_t;
 
@@ -115,7 +116,8 @@ static void tell(conn_t *conn, const char *failure)
         SHA1(der, (size_t)len, digest);
         if (conn->name->judgement == NULL
             || memcmp(digest, conn->name->judged, sizeof(digest)) != 0) {
-            conn->name->judgement = hs_judge(conn->ssl, der, len, run.trusted);
+            conn->name->judgement =
+                hs_judge(conn->ssl, der, len, run.trusted, conn->began_on);
             memcpy(conn->name->judged, digest, sizeof(digest));
         }
         judgement = conn->name->judgement;
@@ -186,13 +188,14 @@ static void go_on(conn_t *conn)
 
 static void begin(conn_t *conn)
 {
-    conn->name = run.until_stapled ? hs_names_next_left(now())
-                                   : hs_names_next();
+    conn->name =
+        run.until_stapled ? hs_names_next_left(now()) : hs_names_next();
     if (conn->name == NULL) {
         return;
     }
     run.begun++;
     conn->began_at = now();
+    conn->began_on = time(NULL);
     conn->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     conn->ssl = SSL_new(run.ctx);
     if (conn->fd < 0 || conn->ssl == NULL) {
@@ -390,14 +393,22 @@ static void take_option(int option, char *value)
 static void parse_options(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"name", 1, NULL, 'n'},      {"names", 1, NULL, 'N'},
-        {"count", 1, NULL, 'c'},     {"concurrency", 1, NULL, 'C'},
-        {"loop", 1, NULL, 'l'},      {"timeout", 1, NULL, 't'},
-        {"tls", 1, NULL, 'T'},       {"sigalgs", 1, NULL, 's'},
-        {"ciphers", 1, NULL, 'e'},   {"verify", 1, NULL, 'v'},
-        {"der", 1, NULL, 'd'},       {"no-status", 0, &run.status, 0},
-        {"quiet", 0, &run.quiet, 1}, {"require-staple", 0, &run.require, 1},
-        {"pause", 1, NULL, 'p'},     {"help", 0, NULL, 'h'},
+        {"name", 1, NULL, 'n'},
+        {"names", 1, NULL, 'N'},
+        {"count", 1, NULL, 'c'},
+        {"concurrency", 1, NULL, 'C'},
+        {"loop", 1, NULL, 'l'},
+        {"timeout", 1, NULL, 't'},
+        {"tls", 1, NULL, 'T'},
+        {"sigalgs", 1, NULL, 's'},
+        {"ciphers", 1, NULL, 'e'},
+        {"verify", 1, NULL, 'v'},
+        {"der", 1, NULL, 'd'},
+        {"no-status", 0, &run.status, 0},
+        {"quiet", 0, &run.quiet, 1},
+        {"require-staple", 0, &run.require, 1},
+        {"pause", 1, NULL, 'p'},
+        {"help", 0, NULL, 'h'},
         {"until-stapled", 0, &run.until_stapled, 1},
         {NULL, 0, NULL, 0}};
     int option;

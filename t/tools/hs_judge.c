@@ -57,12 +57,13 @@ static X509 *trusted_issuer(X509 *leaf, STACK_OF(X509) * peer,
 }
 
 static const char *judge_times(ASN1_GENERALIZEDTIME *this_update,
-                               ASN1_GENERALIZEDTIME *next_update)
+                               ASN1_GENERALIZEDTIME *next_update,
+                               time_t began_at)
 {
     if (X509_cmp_current_time(this_update) > 0) {
         return "invalid:not_yet";
     }
-    if (next_update != NULL && X509_cmp_current_time(next_update) < 0) {
+    if (next_update != NULL && X509_cmp_time(next_update, &began_at) < 0) {
         return "invalid:expired";
     }
     return NULL;
@@ -70,7 +71,8 @@ static const char *judge_times(ASN1_GENERALIZEDTIME *this_update,
 
 /* What the response says about `id`: of several answers the worst, and what is
  * wrong with the times of any.  NULL: nothing. */
-static const char *find_status(OCSP_BASICRESP *basic, OCSP_CERTID *id)
+static const char *find_status(OCSP_BASICRESP *basic, OCSP_CERTID *id,
+                               time_t began_at)
 {
     ASN1_GENERALIZEDTIME *this_update, *next_update;
     const char *wrong = NULL;
@@ -81,7 +83,7 @@ static const char *find_status(OCSP_BASICRESP *basic, OCSP_CERTID *id)
         int status = OCSP_single_get0_status(OCSP_resp_get0(basic, i), NULL,
                                              NULL, &this_update, &next_update);
 
-        wrong = judge_times(this_update, next_update);
+        wrong = judge_times(this_update, next_update, began_at);
         if (worst < 0 || status == V_OCSP_CERTSTATUS_REVOKED) {
             worst = status;
         }
@@ -90,7 +92,7 @@ static const char *find_status(OCSP_BASICRESP *basic, OCSP_CERTID *id)
 }
 
 static const char *verify_basic(OCSP_BASICRESP *basic, SSL *ssl,
-                                STACK_OF(X509) * trusted)
+                                STACK_OF(X509) * trusted, time_t began_at)
 {
     STACK_OF(X509) *peer = SSL_get_peer_cert_chain(ssl);
     STACK_OF(X509) *certs = sk_X509_new_null();
@@ -107,7 +109,7 @@ static const char *verify_basic(OCSP_BASICRESP *basic, SSL *ssl,
     id = OCSP_cert_to_id(EVP_sha1(), leaf, issuer);
     store = store_of(NULL, issuer);
     sk_X509_push(certs, issuer);
-    if ((why = find_status(basic, id)) == NULL) {
+    if ((why = find_status(basic, id, began_at)) == NULL) {
         why = "invalid:other_certificate";
     }
     else if (OCSP_basic_verify(basic, certs, store, 0) != 1) {
@@ -131,7 +133,7 @@ static const char *read_basic(OCSP_BASICRESP *basic)
 }
 
 const char *hs_judge(SSL *ssl, const unsigned char *der, long len,
-                     STACK_OF(X509) * trusted)
+                     STACK_OF(X509) * trusted, time_t began_at)
 {
     OCSP_RESPONSE *response = d2i_OCSP_RESPONSE(NULL, &der, len);
     OCSP_BASICRESP *basic = NULL;
@@ -148,8 +150,9 @@ const char *hs_judge(SSL *ssl, const unsigned char *der, long len,
     }
     basic = OCSP_response_get1_basic(response);
     if (basic != NULL) {
-        judgement = trusted != NULL ? verify_basic(basic, ssl, trusted)
-                                    : read_basic(basic);
+        judgement = trusted != NULL
+                        ? verify_basic(basic, ssl, trusted, began_at)
+                        : read_basic(basic);
     }
 done:
     OCSP_BASICRESP_free(basic);

@@ -126,6 +126,7 @@ void sim_start(sim_t *sim)
 {
     const staple_refresh_options_t options = {.concurrency = sim->concurrency,
                                               .seed = 12345,
+                                              .sources = sim->sources,
                                               .report = take_report,
                                               .baton = sim};
 
@@ -139,9 +140,9 @@ void sim_take_over(sim_t *sim)
 {
     apr_time_t now = sim->now + sim->skew;
 
-    staple_show_keep(sim->known, sim->refresh, now);
+    staple_refresh_keep(sim->known, sim->refresh, now);
     sim_start(sim);
-    staple_show_take_over(sim->refresh, sim->known, now);
+    staple_refresh_take_over(sim->refresh, sim->known, now);
 }
 
 /* The bytes of its file, which are taken back into a cache of their own. */

@@ -3,7 +3,7 @@
 #define SIM_H
 
 #include "make_ocsp.h"
-#include "refresh/staple_show.h"
+#include "refresh/staple_refresh.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 #define SEC(n) apr_time_from_sec(n)
@@ -75,6 +75,7 @@ typedef struct sim_t {
     staple_refresh_cert_t *entries;
     staple_policy_t policy; /* of all that were not given another */
     unsigned concurrency;
+    const struct staple_source_t *const *sources; /* NULL: the usual ones */
     sim_place_t places[SIM_PLACES];
     unsigned place_count;
     staple_cache_t *cache;

@@ -2,13 +2,13 @@
 #ifndef STAPLE_SHARED_H
 #define STAPLE_SHARED_H
 
-#include "refresh/staple_share.h"
+#include "refresh/staple_source_shared.h"
 #include "httpd/generation/staple_generation.h"
 
 /*
  * What is in the store, under SHA-256 of the certificate's DER:
  *
- *   sha256        a value (staple_share.h), until the end of its use
+ *   sha256        a value (staple_source_shared.h), until the end of its use
  *   sha256, 'n'   a note that some httpd is asking: its mark, for seconds; the
  *                 mark is random, and the same until that httpd is stopped
  *

@@ -63,8 +63,8 @@ struct staple_shared_worker_t {
     unsigned running;
     int is_ending;
     /* the watchdog's thread only */
-    task_t *queries[STAPLE_SHARE_LOOKS]; /* under way */
-    task_t *taken;                       /* its value is the caller's */
+    task_t *queries[STAPLE_SHARE_QUERIES]; /* under way */
+    task_t *taken;                         /* its value is the caller's */
     unsigned failed_puts;
     apr_time_t told_at;
 };
@@ -335,7 +335,7 @@ static staple_exchange_t *take_late(staple_shared_worker_t *worker,
     staple_exchange_t *exchange;
     int i;
 
-    for (i = 0; i < STAPLE_SHARE_LOOKS; i++) {
+    for (i = 0; i < STAPLE_SHARE_QUERIES; i++) {
         task_t *task = worker->queries[i];
 
         if (task != NULL
@@ -372,7 +372,7 @@ staple_exchange_t *staple_shared_worker_take(staple_shared_worker_t *worker,
     if (task == NULL) {
         return take_late(worker, answer, now);
     }
-    for (i = 0; i < STAPLE_SHARE_LOOKS; i++) {
+    for (i = 0; i < STAPLE_SHARE_QUERIES; i++) {
         if (worker->queries[i] == task) {
             worker->queries[i] = NULL;
         }

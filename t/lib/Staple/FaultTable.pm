@@ -6,6 +6,11 @@ package Staple::FaultTable;
 use strict;
 use warnings;
 
+# Two responses with one thisUpdate, of which the later one is not known by that.
+my $before = '@' . (time - 3600);
+my $later = '@' . (time - 3000);
+my %before = (this => $before, next => '@' . (time + 86400));
+
 # A row: its name (part of a server name), the fault in words, what the log
 # names, the responder's action and its keys (t/tools/README.md), and:
 #
@@ -125,6 +130,23 @@ my %groups = (
         [epoch => 'sends a nextUpdate of the first second of 1970',
          qr/cannot be read or contradict/, 'good', this => '@0',
          next => '@0'],
+        [version => 'sends a response of version 2', qr/another version than 1/,
+         'good', version => 1],
+        [digest => 'names the certificate by a digest that nobody knows',
+         qr/says nothing about this certificate/, 'good',
+         certidhash => 'unknown'],
+        [legacy => 'names the certificate by a digest that OpenSSL has put away',
+         qr/says nothing about this certificate/, 'good',
+         certidhash => 'md4'],
+        [skew => 'sends what has just ended, within the tolerance',
+         qr/is out of date/, 'good', this => -60, next => -30],
+        [second => 'sends what ends in a second',
+         qr/ends before another|is out of date/, 'good', next => 1,
+         -new => ['good'], -held => ['good', this => -60, next => 86400]],
+        [sametime => 'replays what was good, where a revocation with the same '
+         . 'thisUpdate is held', qr/older than the one held/, 'good',
+         %before, produced => $before, -new => ['good'],
+         -held => ['revoked', %before, produced => $later]],
         [older => 'replays that it did not know the certificate',
          qr/does not know|older than the one held/, 'unknown', this => -86400],
     ],
@@ -151,8 +173,21 @@ my %groups = (
         [sha1 => 'signs by SHA-1', qr/no longer trusted/, 'good',
          md => 'sha1'],
         [md5 => 'signs by MD5', qr/no longer trusted/, 'good', md => 'md5'],
+        [pss => 'signs by RSA-PSS with SHA-1', qr/no longer trusted/, 'good',
+         md => 'sha1', padding => 'pss'],
+        [weak => 'signs by a delegate with 512 bits of RSA', qr/is too weak/,
+         'good', signer => 'weak-ocsp',
+         -make => ['weak-ocsp', delegate => 1, key => 'rsa:512']],
+        [weakly => 'signs by a delegate whose certificate is signed by SHA-1',
+         qr/no longer trusted/, 'good', signer => 'sha1-ocsp',
+         -make => ['sha1-ocsp', delegate => 1, md => 'sha1']],
         [parameters => 'adds 3000 bytes to the name of the algorithm', '',
          'good', sigparams => 3000, -gives => 'good'],
+        [appended => 'appends 40 certificates', '', 'good', certs => 40,
+         -gives => 'good'],
+        [explicit => 'appends 40 certificates whose keys are slow to decode',
+         '', 'good', certs => 40, extra => 'explicit', vary => 1,
+         -gives => 'good', -make => ['explicit', key => 'explicit']],
     ],
     names => [
         [noname => 'has a name that does not resolve', qr/does not resolve/,

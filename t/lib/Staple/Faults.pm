@@ -260,6 +260,7 @@ sub count {
                && ($kind eq 'held'
                    || !grep { $shake->{status} eq $_ } @{ $row->{new} })) {
             $count{wrong}++;
+            push @{ $row->{wrong} }, "$shake->{name}: $shake->{status}";
         }
     }
     return \%count;
@@ -280,6 +281,7 @@ sub judge {
         Test::More::cmp_ok($count->{done}, '>', 0,
                            "$row->{name}: handshakes, of which");
         Test::More::is($count->{$_}, 0, "  none $_") for qw(failed wrong lost);
+        Test::More::diag(join "\n", @{ $row->{wrong} }) if $row->{wrong};
         Test::More::is(join("\n", @other), '', '  and the log names the fault');
     }
     my $shaken = $self->{shaken};

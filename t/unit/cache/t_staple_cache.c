@@ -79,7 +79,7 @@ static void test_sizes(void)
         {"just below 32 GiB", 1040447, STAPLE_USUAL_MAX_SIZE, 1},
         {"just above", 1040448, STAPLE_USUAL_MAX_SIZE, 0},
         {"a million, the largest", 1000000, STAPLE_MAX_RESPONSE, 0},
-        {"the most certificates", STAPLE_CACHE_NONE / 4, 1, 0},
+        {"the most certificates", STAPLE_NONE / 4, 1, 0},
         {"all numbers there are", 0xffffffffU, ~(apr_size_t)0, 0},
     };
     unsigned i;
@@ -151,7 +151,7 @@ static void test_find(void)
             staple_key_t other = make_key(k + 1000000, rows[i].alike);
 
             wrong += staple_cache_find(cache, &keys[k]) != k;
-            found += staple_cache_find(cache, &other) != STAPLE_CACHE_NONE;
+            found += staple_cache_find(cache, &other) != STAPLE_NONE;
         }
         is_int(wrong, 0, "keys, %s: each has its index", rows[i].name);
         is_int(found, 0, "keys, %s: others have none", rows[i].name);
@@ -308,7 +308,7 @@ static void test_records(void)
     is_int(staple_cache_get_record(&got, cache, 0), 1, "record: is there");
     ok(memcmp(&got, &zero, sizeof(got)) == 0, "record: all zero at first");
     is_int(staple_cache_get_record(&got, cache, 2), 0, "record: bad index");
-    is_int(staple_cache_get_record(&got, cache, STAPLE_CACHE_NONE), 0,
+    is_int(staple_cache_get_record(&got, cache, STAPLE_NONE), 0,
            "record: the index of nobody");
     for (i = 0; i < 100; i++) {
         record.failures = i;
@@ -321,7 +321,7 @@ static void test_records(void)
     }
     is_int(wrong, 0, "record: each of 100 is read back, the other stays");
     staple_writer_put_record(writer, 2, &record);
-    staple_writer_put_record(writer, STAPLE_CACHE_NONE, &record);
+    staple_writer_put_record(writer, STAPLE_NONE, &record);
     ok(is_sound(cache), "record: put at a bad index: nothing happens");
     free(block);
 }
@@ -391,7 +391,7 @@ static void test_same_tag(void)
     is_int(index, 2, "but an index");
     is_reason(staple_cache_look_up(buf, &len, &index, cache, &nobody, NOW),
               STAPLE_NOT_FOUND, "a key that is not there, of the same tag");
-    is_int(index, STAPLE_CACHE_NONE, "has none");
+    is_int(index, STAPLE_NONE, "has none");
     len = 0;
     is_reason(staple_cache_look_up(buf, &len, &index, cache, &keys[1], NOW),
               STAPLE_TOO_LARGE, "no room for the second's");

@@ -70,7 +70,7 @@ static void test_limits(void)
               STAPLE_STAPLE_TOO_LARGE, "64 KiB and a byte");
     is_reason(staple_writer_put(writer, 2, der, 1, LATER), STAPLE_NOT_FOUND,
               "an index beyond the last");
-    is_reason(staple_writer_put(writer, STAPLE_CACHE_NONE, der, 1, LATER),
+    is_reason(staple_writer_put(writer, STAPLE_NONE, der, 1, LATER),
               STAPLE_NOT_FOUND, "the index of nobody");
     is_int(staple_writer_used(writer), 0, "none of them took up anything");
     is_reason(staple_writer_put(writer, 0, der, STAPLE_MAX_RESPONSE, LATER),

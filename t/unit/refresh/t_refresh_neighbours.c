@@ -286,7 +286,7 @@ static void test_shown(void)
         }
     }
     memset(&board, 0, sizeof(board));
-    staple_show_put(&board, sim->refresh);
+    staple_refresh_show(&board, sim->refresh);
     is_int(board.responder_count, COUNT(shown_rows), "shown: each");
     for (i = 0; i < COUNT(shown_rows); i++) {
         for (k = 0; strcmp(board.responders[k].url, shown_rows[i].url) != 0;

@@ -242,6 +242,8 @@ static const struct {
      {GOOD, 100, 100, 5}, STAPLE_ENDS_SOON, FIRST},
     {"ends in 10 s, as what is held", {GOOD, 900, 900, 10},
      {GOOD, 100, 100, 10}, STAPLE_OK, SECOND},
+    {"the same times, but ends in a second", {GOOD, 100, 90, 7 * DAY},
+     {GOOD, 100, 90, 1}, STAPLE_ENDS_SOON, FIRST},
     {"ends in a second, what is held has run out", {GOOD, 900, 900, -5},
      {GOOD, 100, 100, 1}, STAPLE_OK, SECOND},
     {"revoked ends in a second, revoked is held", {REVOKED, 900, 900, DAY},

@@ -11,8 +11,9 @@
 static apr_pool_t *p;
 
 typedef struct world_t {
-    staple_record_t records[CERTS];
-    staple_chain_state_t *follow;
+    staple_cache_t *cache;
+    staple_writer_t *writer;
+    staple_chain_state_t *states;
     char said[400]; /* "event number,", and "stop number," */
 } world_t;
 
@@ -29,19 +30,17 @@ static void say(world_t *world, const char *what, apr_uint32_t index)
              len > 0 ? "," : "", what, index);
 }
 
-static void get(void *baton, apr_uint32_t index, staple_record_t *record)
+static staple_record_t record_of(const world_t *world, apr_uint32_t index)
 {
-    *record = ((world_t *)baton)->records[index];
+    staple_record_t record;
+
+    staple_cache_get_record(&record, world->cache, index);
+    return record;
 }
 
-static void put(void *baton, apr_uint32_t index, const staple_record_t *record)
+static void tell(void *baton, staple_report_t event)
 {
-    ((world_t *)baton)->records[index] = *record;
-}
-
-static void tell(void *baton, const staple_chain_state_event_t *event)
-{
-    say(baton, staple_event_name(event->event), event->index);
+    say(baton, staple_event_name(event.event), event.index);
 }
 
 static void stop(void *baton, apr_uint32_t index, int is_stopped,
@@ -54,25 +53,36 @@ static void stop(void *baton, apr_uint32_t index, int is_stopped,
 /* A follower as after a start, with the records that are there. */
 static void begin(world_t *world, int may_ask, apr_time_t now)
 {
-    const staple_chain_state_hooks_t hooks = {world, get, put, tell, stop};
-    static const apr_uint32_t above[CERTS] = {2, 2, 3, STAPLE_CHAIN_STATE_NONE};
+    const staple_chain_state_hooks_t hooks = {world, tell, stop};
+    static const apr_uint32_t above[CERTS] = {2, 2, 3, STAPLE_NONE};
     apr_uint32_t i;
 
-    world->follow = staple_chain_state_make(p, CERTS, &hooks);
+    world->states = staple_chain_state_make(
+        p, CERTS, world->cache, world->writer, &hooks);
     for (i = 0; i < CERTS; i++) {
-        staple_chain_state_set(world->follow, i, above[i], may_ask);
+        staple_chain_state_set(world->states, i, above[i], may_ask);
     }
     for (i = 0; i < CERTS; i++) {
-        staple_chain_state_begin(world->follow, i, now);
+        staple_chain_state_begin(world->states, i, now);
     }
-    staple_chain_state_settle(world->follow, now);
+    staple_chain_state_settle(world->states, now);
 }
 
 static world_t make(void)
 {
+    apr_size_t size = staple_cache_size(CERTS, STAPLE_LEAST_MAX_SIZE);
+    staple_key_t keys[CERTS];
     world_t world;
+    unsigned i;
 
+    memset(keys, 0, sizeof(keys));
+    for (i = 0; i < CERTS; i++) {
+        keys[i].bytes[0] = (unsigned char)i;
+    }
     memset(&world, 0, sizeof(world));
+    world.cache = staple_cache_format(apr_pcalloc(p, size), size, keys, CERTS,
+                                      STAPLE_LEAST_MAX_SIZE);
+    world.writer = staple_writer_make(p, world.cache);
     return world;
 }
 
@@ -81,7 +91,7 @@ static world_t make(void)
 static void job(world_t *world, apr_uint32_t index, staple_status_e status,
                 apr_int64_t life, apr_time_t now)
 {
-    staple_record_t record = world->records[index];
+    staple_record_t record = record_of(world, index);
 
     record.attempted_at = now;
     if (life > 0) {
@@ -98,9 +108,9 @@ static void job(world_t *world, apr_uint32_t index, staple_status_e status,
         record.said_unknown = status == STAPLE_CERT_UNKNOWN;
         record.reason = STAPLE_TIMEOUT;
     }
-    staple_chain_state_job_ended(world->follow, index, &record, life > 0, now);
-    world->records[index] = record;
-    staple_chain_state_spread(world->follow, index, &record, now);
+    staple_chain_state_job_ended(world->states, index, &record, life > 0, now);
+    staple_writer_put_record(world->writer, index, &record);
+    staple_chain_state_spread(world->states, index, &record, now);
 }
 
 static void says(world_t *world, const char *want, const char *why)
@@ -111,7 +121,7 @@ static void says(world_t *world, const char *want, const char *why)
 
 static staple_state_e state(const world_t *world, apr_uint32_t index)
 {
-    return (staple_state_e)world->records[index].state;
+    return (staple_state_e)record_of(world, index).state;
 }
 
 /* Lets each moment up to `until` come when it is due. */
@@ -119,10 +129,10 @@ static void run(world_t *world, apr_time_t until)
 {
     apr_time_t now;
 
-    while ((now = staple_chain_state_next_at(world->follow)) <= until) {
-        staple_chain_state_time(world->follow, now);
+    while ((now = staple_chain_state_next_at(world->states)) <= until) {
+        staple_chain_state_time(world->states, now);
     }
-    staple_chain_state_time(world->follow, until);
+    staple_chain_state_time(world->states, until);
 }
 
 /* ---- one certificate ---- */
@@ -157,8 +167,8 @@ static void test_changes(void)
         job(&world, 0, rows[i].status, rows[i].life, at(i + 1));
         says(&world, rows[i].want, rows[i].why);
     }
-    is_int(world.records[0].state_since, at(i), "since the last change");
-    is_int(world.records[0].state_reason, STAPLE_OK, "with its reason");
+    is_int(record_of(&world, 0).state_since, at(i), "since the last change");
+    is_int(record_of(&world, 0).state_reason, STAPLE_OK, "with its reason");
 }
 
 static void test_failure_first(void)
@@ -168,7 +178,7 @@ static void test_failure_first(void)
     begin(&world, 1, at(0));
     job(&world, 0, STAPLE_CERT_GOOD, 0, at(1));
     says(&world, "refresh-failing 0,unavailable 0", "none is held");
-    is_int(world.records[0].state_reason, STAPLE_TIMEOUT, "with its reason");
+    is_int(record_of(&world, 0).state_reason, STAPLE_TIMEOUT, "with its reason");
     job(&world, 0, STAPLE_CERT_GOOD, 900, at(2));
     says(&world, "refresh-recovered 0,good 0",
          "after unavailable the first good one is an event");
@@ -215,10 +225,10 @@ static void test_moments_and_jobs(void)
     world_t world = make();
 
     begin(&world, 1, at(0));
-    is_int(staple_chain_state_next_at(world.follow), APR_INT64_MAX,
+    is_int(staple_chain_state_next_at(world.states), APR_INT64_MAX,
            "nothing is held: nothing will come");
     job(&world, 0, STAPLE_CERT_GOOD, 8 * HOUR, at(0));
-    is_int(staple_chain_state_next_at(world.follow), at(6 * HOUR), "the quarter");
+    is_int(staple_chain_state_next_at(world.states), at(6 * HOUR), "the quarter");
     run(&world, at(6 * HOUR));
     job(&world, 0, STAPLE_CERT_GOOD, 8 * HOUR, at(6 * HOUR));
     says(&world, "ending-soon 0", "a new one after the quarter");
@@ -231,7 +241,7 @@ static void test_moments_and_jobs(void)
          "runs out: stale comes before unavailable");
     job(&world, 0, STAPLE_CERT_GOOD, 0, at(16 * HOUR));
     says(&world, "", "and neither again");
-    is_int(staple_chain_state_next_at(world.follow), APR_INT64_MAX,
+    is_int(staple_chain_state_next_at(world.states), APR_INT64_MAX,
            "nothing more will come");
     job(&world, 0, STAPLE_CERT_GOOD, 8 * HOUR, at(17 * HOUR));
     says(&world, "refresh-recovered 0,good 0", "until there is a new one");
@@ -244,14 +254,14 @@ static void test_slept(void)
 
     begin(&world, 1, at(0));
     job(&world, 0, STAPLE_CERT_GOOD, 8 * HOUR, at(0));
-    staple_chain_state_time(world.follow, at(100 * HOUR));
+    staple_chain_state_time(world.states, at(100 * HOUR));
     says(&world, "stale 0", "slept through the end");
     is_int(state(&world, 0), STAPLE_STATE_PENDING,
            "what has run out is not good, and nothing has failed");
-    is_int(world.records[0].state_since, at(100 * HOUR), "since it noticed");
+    is_int(record_of(&world, 0).state_since, at(100 * HOUR), "since it noticed");
     job(&world, 0, STAPLE_CERT_GOOD, 8 * HOUR, at(100 * HOUR + 1));
     says(&world, "good 0", "good after stale is told");
-    staple_chain_state_time(world.follow, at(200 * HOUR));
+    staple_chain_state_time(world.states, at(200 * HOUR));
     job(&world, 0, STAPLE_CERT_GOOD, 0, at(200 * HOUR + 1));
     says(&world, "stale 0,refresh-failing 0,unavailable 0",
          "slept through the end, and then nobody answers");
@@ -283,31 +293,31 @@ static void test_new(void)
     world_t world = make();
 
     begin(&world, 1, at(0));
-    staple_chain_state_set_new(world.follow, 0, at(HOUR));
+    staple_chain_state_set_new(world.states, 0, at(HOUR));
     job(&world, 0, STAPLE_CERT_UNKNOWN, 0, at(1));
     says(&world, "refresh-failing 0,unknown 0", "new: unknown");
-    is_int(staple_chain_state_next_at(world.follow), at(HOUR),
+    is_int(staple_chain_state_next_at(world.states), at(HOUR),
            "new: no longer in an hour");
     job(&world, 0, STAPLE_CERT_UNKNOWN, 0, at(100));
     run(&world, at(HOUR - 1));
     says(&world, "", "new: still unknown");
     begin(&world, 1, at(HOUR - 1));
-    staple_chain_state_set_new(world.follow, 0, at(HOUR));
-    staple_chain_state_begin(world.follow, 0, at(HOUR - 1));
+    staple_chain_state_set_new(world.states, 0, at(HOUR));
+    staple_chain_state_begin(world.states, 0, at(HOUR - 1));
     run(&world, at(HOUR));
     says(&world, "unknown 0", "no longer new, and unknown: told once more");
     run(&world, at(100 * HOUR));
     job(&world, 0, STAPLE_CERT_UNKNOWN, 0, at(101 * HOUR));
     says(&world, "", "and no more");
     begin(&world, 1, at(102 * HOUR));
-    staple_chain_state_set_new(world.follow, 0, at(HOUR));
-    staple_chain_state_begin(world.follow, 0, at(102 * HOUR));
+    staple_chain_state_set_new(world.states, 0, at(HOUR));
+    staple_chain_state_begin(world.states, 0, at(102 * HOUR));
     run(&world, at(102 * HOUR));
     says(&world, "", "nor after a restart");
 
     world = make();
     begin(&world, 1, at(0));
-    staple_chain_state_set_new(world.follow, 0, at(HOUR));
+    staple_chain_state_set_new(world.states, 0, at(HOUR));
     job(&world, 0, STAPLE_CERT_UNKNOWN, 0, at(1));
     job(&world, 0, STAPLE_CERT_GOOD, 80 * HOUR, at(600));
     says(&world, "refresh-failing 0,unknown 0,refresh-recovered 0,good 0",
@@ -321,7 +331,7 @@ static void test_new(void)
 
     world = make();
     begin(&world, 1, at(0));
-    staple_chain_state_set_new(world.follow, 0, at(HOUR));
+    staple_chain_state_set_new(world.states, 0, at(HOUR));
     job(&world, 0, STAPLE_CERT_GOOD, HOUR, at(0));
     job(&world, 0, STAPLE_CERT_UNKNOWN, 0, at(1));
     world.said[0] = '\0';
@@ -353,10 +363,10 @@ static void test_issuers(void)
     says(&world,
          "revoked 2,issuer-revoked 0,stop 0,issuer-revoked 1,stop 1",
          "an issuer is revoked: all below it stop");
-    ok(staple_chain_state_is_stopped(world.follow, 0)
-           && staple_chain_state_is_stopped(world.follow, 1)
-           && !staple_chain_state_is_stopped(world.follow, 2)
-           && !staple_chain_state_is_stopped(world.follow, 3), "and nobody else");
+    ok(staple_chain_state_is_stopped(world.states, 0)
+           && staple_chain_state_is_stopped(world.states, 1)
+           && !staple_chain_state_is_stopped(world.states, 2)
+           && !staple_chain_state_is_stopped(world.states, 3), "and nobody else");
     job(&world, 3, STAPLE_CERT_REVOKED, 100 * HOUR, at(2));
     says(&world, "revoked 3,issuer-revoked 2,stop 2",
          "the one above as well: those below know already");
@@ -403,18 +413,19 @@ static void test_issuer_runs_out(void)
 static void test_crossed(void)
 {
     world_t world = make();
-    const staple_chain_state_hooks_t hooks = {&world, get, put, tell, stop};
+    const staple_chain_state_hooks_t hooks = {&world, tell, stop};
     apr_uint32_t i;
 
-    world.follow = staple_chain_state_make(p, CERTS, &hooks);
-    staple_chain_state_set(world.follow, 0, 2, 1);
-    staple_chain_state_set(world.follow, 1, STAPLE_CHAIN_STATE_NONE, 1);
-    staple_chain_state_set(world.follow, 2, 3, 1);
-    staple_chain_state_set(world.follow, 3, 2, 1);
+    world.states = staple_chain_state_make(
+        p, CERTS, world.cache, world.writer, &hooks);
+    staple_chain_state_set(world.states, 0, 2, 1);
+    staple_chain_state_set(world.states, 1, STAPLE_NONE, 1);
+    staple_chain_state_set(world.states, 2, 3, 1);
+    staple_chain_state_set(world.states, 3, 2, 1);
     for (i = 0; i < CERTS; i++) {
-        staple_chain_state_begin(world.follow, i, at(0));
+        staple_chain_state_begin(world.states, i, at(0));
     }
-    staple_chain_state_settle(world.follow, at(0));
+    staple_chain_state_settle(world.states, at(0));
     all_good(&world, at(0));
     job(&world, 2, STAPLE_CERT_REVOKED, HOUR, at(1));
     says(&world, "revoked 2,issuer-revoked 0,stop 0,issuer-revoked 3,stop 3",
@@ -437,8 +448,8 @@ static void test_restart(void)
     world.said[0] = '\0';
     begin(&world, 1, at(78 * HOUR));
     says(&world, "", "a restart tells nothing again");
-    ok(staple_chain_state_is_stopped(world.follow, 0)
-           && staple_chain_state_is_stopped(world.follow, 1),
+    ok(staple_chain_state_is_stopped(world.states, 0)
+           && staple_chain_state_is_stopped(world.states, 1),
        "those below a revoked issuer stay stopped");
     run(&world, at(78 * HOUR));
     job(&world, 2, STAPLE_CERT_REVOKED, 8 * HOUR, at(78 * HOUR));
@@ -453,7 +464,7 @@ static void test_restart(void)
     run(&world, at(99 * HOUR + 12));
     says(&world, "", "an hour left, told before the restart");
     begin(&world, 1, at(200 * HOUR));
-    staple_chain_state_time(world.follow, at(200 * HOUR));
+    staple_chain_state_time(world.states, at(200 * HOUR));
     says(&world, "stale 0,unavailable 0,stale 1,stale 3,stale 2",
          "it ran out while httpd was down");
     begin(&world, 1, at(201 * HOUR));
@@ -465,15 +476,19 @@ static void test_restart(void)
 static void test_restart_elsewhere(void)
 {
     world_t world = make();
+    staple_record_t record;
 
     begin(&world, 1, at(0));
     all_good(&world, at(0));
-    world.records[3].status = STAPLE_CERT_REVOKED;
+    record = record_of(&world, 3);
+    record.status = STAPLE_CERT_REVOKED;
+    staple_writer_put_record(world.writer, 3, &record);
     begin(&world, 1, at(1));
     says(&world, "issuer-revoked 0,stop 0,issuer-revoked 1,stop 1,"
                  "issuer-revoked 2,stop 2",
          "another machine's word about an issuer holds from the start");
-    memset(&world.records[3], 0, sizeof(world.records[3]));
+    memset(&record, 0, sizeof(record));
+    staple_writer_put_record(world.writer, 3, &record);
     begin(&world, 1, at(2));
     says(&world, "good 0,go-on 0,good 1,go-on 1,good 2,go-on 2",
          "another issuer: all go on");
@@ -489,7 +504,7 @@ static void test_nobody_to_ask(void)
     is_int(state(&world, 0), STAPLE_STATE_PENDING, "now there is somebody");
     begin(&world, 0, at(2));
     is_int(state(&world, 0), STAPLE_STATE_DISABLED, "and no longer");
-    is_int(world.records[0].state_since, at(2), "since then");
+    is_int(record_of(&world, 0).state_since, at(2), "since then");
     says(&world, "", "of which nothing is an event");
 }
 

@@ -40,7 +40,7 @@ static int agrees(const staple_timers_t *due, const model_t *model)
     if (at != earliest(model)) {
         return 0;
     }
-    return at == STAPLE_TIMERS_NEVER ? number == STAPLE_TIMERS_NOBODY
+    return at == STAPLE_TIMERS_NEVER ? number == STAPLE_NONE
                                   : number < NUMBERS
                                         && model->at[number] == at;
 }
@@ -68,7 +68,7 @@ static void step(staple_timers_t *due, model_t *model)
         model->at[number] = STAPLE_TIMERS_NEVER;
         break;
     case 2:
-        if (staple_timers_first(due, &at) != STAPLE_TIMERS_NOBODY) {
+        if (staple_timers_first(due, &at) != STAPLE_NONE) {
             number = staple_timers_first(due, &at);
             staple_timers_remove(due, number);
             model->at[number] = STAPLE_TIMERS_NEVER;
@@ -104,17 +104,17 @@ static void test_empty(apr_pool_t *p)
     staple_timers_t *due = staple_timers_make(p, 0);
     apr_time_t at = 0;
 
-    is_int(staple_timers_first(due, &at), STAPLE_TIMERS_NOBODY,
+    is_int(staple_timers_first(due, &at), STAPLE_NONE,
            "of nobody, nobody is first");
     is_int(at, STAPLE_TIMERS_NEVER, "of nobody, never");
     due = staple_timers_make(p, 1);
-    is_int(staple_timers_first(due, &at), STAPLE_TIMERS_NOBODY,
+    is_int(staple_timers_first(due, &at), STAPLE_NONE,
            "nobody was put in");
     staple_timers_remove(due, 0);
-    is_int(staple_timers_first(due, &at), STAPLE_TIMERS_NOBODY,
+    is_int(staple_timers_first(due, &at), STAPLE_NONE,
            "taken out without being in");
     staple_timers_shift(due, 5);
-    is_int(staple_timers_first(due, &at), STAPLE_TIMERS_NOBODY, "shifted: nobody");
+    is_int(staple_timers_first(due, &at), STAPLE_NONE, "shifted: nobody");
     staple_timers_set(due, 0, APR_INT64_MIN);
     is_int(staple_timers_first(due, &at), 0, "in at the earliest instant");
     is_int(at, APR_INT64_MIN, "which is kept");
@@ -123,7 +123,7 @@ static void test_empty(apr_pool_t *p)
     is_int(at, 42, "to another");
     staple_timers_remove(due, 0);
     staple_timers_remove(due, 0);
-    is_int(staple_timers_first(due, &at), STAPLE_TIMERS_NOBODY, "out, twice");
+    is_int(staple_timers_first(due, &at), STAPLE_NONE, "out, twice");
 }
 
 /* In order of their instants, whatever the order in which they came. */
@@ -146,7 +146,7 @@ static void test_sorting(apr_pool_t *p)
                            : order == 2 ? draw(100000)
                                         : 7);
         }
-        while ((number = staple_timers_first(due, &at)) != STAPLE_TIMERS_NOBODY) {
+        while ((number = staple_timers_first(due, &at)) != STAPLE_NONE) {
             wrong += at < last;
             last = at;
             count++;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "refresh/staple_refresh.h"
-#include "refresh/staple_share.h"
+#include "refresh/staple_source_shared.h"
 
 #define CERTS 20
 
@@ -160,7 +160,7 @@ static void look(world_t *world, make_der_t value, int is_asked,
 {
     staple_exchange_t *exchange = staple_refresh_next(world->refresh, now);
 
-    ok(exchange != NULL && exchange->is_look, "%s: a look", name);
+    ok(exchange != NULL && exchange->transport == STAPLE_TRANSPORT_SHARED, "%s: a look", name);
     if (exchange != NULL) {
         answer(world, exchange, STAPLE_OK, value, is_asked, now);
     }
@@ -171,7 +171,7 @@ static staple_exchange_t *ask(world_t *world, apr_time_t now, const char *name)
 {
     staple_exchange_t *exchange = staple_refresh_next(world->refresh, now);
 
-    ok(exchange != NULL && !exchange->is_look, "%s: the responder is asked",
+    ok(exchange != NULL && exchange->transport != STAPLE_TRANSPORT_SHARED, "%s: the responder is asked",
        name);
     return exchange;
 }
@@ -466,7 +466,7 @@ static void test_waits(void)
     for (;;) {
         staple_exchange_t *exchange = staple_refresh_next(world->refresh, now);
 
-        if (exchange != NULL && !exchange->is_look) {
+        if (exchange != NULL && exchange->transport != STAPLE_TRANSPORT_SHARED) {
             answer(world, exchange, STAPLE_OK, der, 0, now);
             break;
         }
@@ -509,7 +509,7 @@ static void test_down(void)
     while ((exchange = staple_refresh_next(world->refresh, at(0))) != NULL) {
         looks[count++] = exchange;
     }
-    ok(count >= 3 && count <= STAPLE_SHARE_LOOKS, "some looks at once");
+    ok(count >= 3 && count <= STAPLE_SHARE_QUERIES, "some looks at once");
     for (i = 0; i < count; i++) {
         answer(world, looks[i], STAPLE_TIMEOUT, nothing, 0, at(1));
     }
@@ -517,7 +517,7 @@ static void test_down(void)
            "a store that does not answer is down, which is told once");
     is_int(world->told[STAPLE_REPORT_ATTEMPT_FAILED], 0, "not for each");
     while ((exchange = staple_refresh_next(world->refresh, at(1))) != NULL) {
-        ok(!exchange->is_look, "down: the responder is asked");
+        ok(exchange->transport != STAPLE_TRANSPORT_SHARED, "down: the responder is asked");
         answer(world, exchange, STAPLE_OK, der, 0, at(1));
         asked++;
     }
@@ -527,7 +527,7 @@ static void test_down(void)
     is_int(world->shared, 0, "and nothing is put into it");
 
     exchange = staple_refresh_next(world->refresh, at(2 * MAKE_DAY));
-    ok(exchange != NULL && exchange->is_look, "later one looks again");
+    ok(exchange != NULL && exchange->transport == STAPLE_TRANSPORT_SHARED, "later one looks again");
     answer(world, exchange, STAPLE_OK, nothing, 0, at(2 * MAKE_DAY));
     is_int(world->events[STAPLE_EVENT_RESPONDER_UP], 1, "it is back");
     end(world);

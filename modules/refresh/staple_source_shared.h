@@ -1,16 +1,18 @@
-/* A response as machines share it: its value, and whether it will do; pure. */
-#ifndef STAPLE_SHARE_H
-#define STAPLE_SHARE_H
+/* The shared store as a source of status: what is in it, and whether it will
+ * do.
+ */
+#ifndef STAPLE_SOURCE_SHARED_H
+#define STAPLE_SOURCE_SHARED_H
 
-#include "staple_schedule.h"
 #include "cache/staple_codec.h"
+#include "staple_schedule.h"
 
 /* Time for one look into the shared store: what a store that is down or slow
  * costs the first certificates that wait for it, once. */
 #define STAPLE_SHARE_TIMEOUT apr_time_from_sec(1)
 
 /* Looks at once: each holds a thread for as long as it lasts. */
-#define STAPLE_SHARE_LOOKS 8
+#define STAPLE_SHARE_QUERIES 8
 
 /* Somebody else is asking for this certificate: look again after this, and up
  * to a quarter of it more. */

@@ -5,13 +5,13 @@
 #include <stdlib.h>
 
 #include "cache/staple_scoreboard.h"
-#include "refresh/staple_lookout.h"
+#include "cache/staple_scoreboard.h"
 
 #define SEC apr_time_from_sec(1)
 #define TICK (SEC / 10)
 
 /* Looks `count` times, `apart`, at the same beat.  Returns the last result. */
-static apr_interval_time_t look(staple_lookout_t *lookout, apr_uint64_t beat,
+static apr_interval_time_t look(staple_scoreboard_watch_t *lookout, apr_uint64_t beat,
                                 apr_time_t *now, unsigned count,
                                 apr_interval_time_t apart)
 {
@@ -19,18 +19,18 @@ static apr_interval_time_t look(staple_lookout_t *lookout, apr_uint64_t beat,
 
     while (count-- > 0) {
         *now += apart;
-        still_for = staple_lookout_look(lookout, beat, *now);
+        still_for = staple_scoreboard_watch(lookout, beat, *now);
     }
     return still_for;
 }
 
 static void test_still(void)
 {
-    staple_lookout_t lookout = {0, 0, 0};
+    staple_scoreboard_watch_t lookout = {0, 0, 0};
     apr_time_t now = 5 * SEC;
 
     is_int(look(&lookout, 0, &now, 1, TICK), 0, "the first look sees nothing");
-    is_int(look(&lookout, 0, &now, 300, TICK), STAPLE_LOOKOUT_STILL,
+    is_int(look(&lookout, 0, &now, 300, TICK), STAPLE_SCOREBOARD_STILL,
            "300 looks in 30 s: it stands still");
     is_int(look(&lookout, 1, &now, 1, TICK), 0, "it goes on");
     is_int(look(&lookout, 1, &now, 5, TICK), 5 * TICK, "and is watched anew");
@@ -40,7 +40,7 @@ static void test_still(void)
 
 static void test_own_time(void)
 {
-    staple_lookout_t lookout = {0, 0, 0};
+    staple_scoreboard_watch_t lookout = {0, 0, 0};
     apr_time_t now = 5 * SEC;
 
     look(&lookout, 7, &now, 1, TICK);
@@ -48,9 +48,9 @@ static void test_own_time(void)
            "stopped for an hour: it has not looked meanwhile");
     is_int(look(&lookout, 7, &now, 1, 0), SEC, "no time has passed");
     is_int(look(&lookout, 7, &now, 1, -5 * SEC), SEC, "nor less than none");
-    ok(look(&lookout, 7, &now, 28, 5 * SEC) < STAPLE_LOOKOUT_STILL,
+    ok(look(&lookout, 7, &now, 28, 5 * SEC) < STAPLE_SCOREBOARD_STILL,
        "a busy machine: 29 looks in 140 s do not do");
-    is_int(look(&lookout, 7, &now, 1, 5 * SEC), STAPLE_LOOKOUT_STILL,
+    is_int(look(&lookout, 7, &now, 1, 5 * SEC), STAPLE_SCOREBOARD_STILL,
            "30 do");
 }
 

@@ -1,7 +1,7 @@
 /* Failures in a row: down, probed, back; by how many certificates. */
 #include "../tap.h"
 
-#include "refresh/staple_health.h"
+#include "refresh/staple_responder.h"
 #include "refresh/staple_schedule.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -184,13 +184,13 @@ static void test_prober(void)
 {
     staple_health_t health = make_down();
 
-    is_int(staple_health_prober(&health, at(5)), STAPLE_HEALTH_NOBODY,
+    is_int(staple_health_prober(&health, at(5)), STAPLE_NONE,
            "prober: nobody passed it over");
     health.prober = 17;
-    is_int(staple_health_prober(&health, at(4)), STAPLE_HEALTH_NOBODY,
+    is_int(staple_health_prober(&health, at(4)), STAPLE_NONE,
            "prober: it is not time");
     is_int(staple_health_prober(&health, at(5)), 17, "prober: then");
-    is_int(staple_health_prober(&health, at(5)), STAPLE_HEALTH_NOBODY,
+    is_int(staple_health_prober(&health, at(5)), STAPLE_NONE,
            "prober: once");
 }
 

@@ -4,7 +4,7 @@
 
 #include <apr_strings.h>
 
-#include "refresh/staple_exchange.h"
+#include "refresh/staple_source_ocsp.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
@@ -51,7 +51,7 @@ static const struct {
 
 static void test_urls(void)
 {
-    staple_exchange_t *e = staple_exchange_make(p, 1);
+    staple_exchange_t *e = apr_pcalloc(p, sizeof(*e));
     unsigned i;
 
     for (i = 0; i < COUNT(url_rows); i++) {
@@ -63,7 +63,7 @@ static void test_urls(void)
         policy.action = STAPLE_ACTION_OVERRIDE;
         policy.method =
             url_rows[i].by_get ? STAPLE_METHOD_GET : STAPLE_METHOD_POST;
-        is_reason(staple_exchange_fill(e, pki->cert, &policy, 0), STAPLE_OK,
+        is_reason(staple_source_ocsp_fill(e, pki->cert, &policy, 0), STAPLE_OK,
                   "%s: can be asked", url_rows[i].url);
         is_int(e->by_get, url_rows[i].by_get, "%s: method", url_rows[i].url);
         ok(strncmp(e->url, url_rows[i].begins, len) == 0
@@ -78,49 +78,38 @@ static void test_urls(void)
 static void test_query_by_get(void)
 {
     static const char *const urls[] = {"http://a.example/?x=1", NULL};
-    staple_exchange_t *e = staple_exchange_make(p, 1);
+    staple_exchange_t *e = apr_pcalloc(p, sizeof(*e));
     staple_policy_t policy = STAPLE_POLICY_DEFAULT;
 
     policy.urls = urls;
     policy.action = STAPLE_ACTION_OVERRIDE;
-    is_reason(staple_exchange_fill(e, pki->cert, &policy, 0), STAPLE_OK,
+    is_reason(staple_source_ocsp_fill(e, pki->cert, &policy, 0), STAPLE_OK,
               "a URL with a query: by POST");
-    is_reason(staple_exchange_fill(e, pki->cert, &policy, 1), STAPLE_URL_QUERY,
+    is_reason(staple_source_ocsp_fill(e, pki->cert, &policy, 1), STAPLE_URL_QUERY,
               "a URL with a query: not by GET");
 }
 
 static void test_nonce(void)
 {
-    staple_exchange_t *e = staple_exchange_make(p, 1);
+    staple_exchange_t *e = apr_pcalloc(p, sizeof(*e));
     staple_policy_t policy = STAPLE_POLICY_DEFAULT;
     const unsigned char *first = NULL, *second = NULL;
 
-    is_reason(staple_exchange_fill(e, pki->cert, &policy, 0), STAPLE_OK,
+    is_reason(staple_source_ocsp_fill(e, pki->cert, &policy, 0), STAPLE_OK,
               "Nonce Off");
     is_int(e->has_nonce, 0, "Nonce Off: has none");
     is_int(nonce_of(&first, e), -1, "Nonce Off: sends none");
     policy.nonce = 1;
-    is_reason(staple_exchange_fill(e, pki->cert, &policy, 0), STAPLE_OK,
+    is_reason(staple_source_ocsp_fill(e, pki->cert, &policy, 0), STAPLE_OK,
               "Nonce On");
     is_int(nonce_of(&first, e), 32, "Nonce On: 32 bytes (RFC 9654)");
     ok(memcmp(first, e->nonce, 32) == 0, "Nonce On: the one remembered");
-    is_reason(staple_exchange_fill(e, pki->cert, &policy, 0), STAPLE_OK,
+    is_reason(staple_source_ocsp_fill(e, pki->cert, &policy, 0), STAPLE_OK,
               "Nonce On: again");
     is_int(nonce_of(&second, e), 32, "Nonce On: again 32 bytes");
     ok(memcmp(first, second, 32) != 0, "Nonce On: another one each time");
-    is_reason(staple_exchange_fill(e, pki->cert, &policy, 1), STAPLE_OK,
+    is_reason(staple_source_ocsp_fill(e, pki->cert, &policy, 1), STAPLE_OK,
               "Nonce On: fits into a GET");
-}
-
-static void test_free_list(void)
-{
-    staple_exchange_t *e = staple_exchange_make(p, 5);
-    unsigned count = 0;
-
-    for (; e != NULL; e = e->next_free) {
-        count++;
-    }
-    is_int(count, 5, "as many as were asked for");
 }
 
 int main(void)
@@ -130,7 +119,6 @@ int main(void)
     test_urls();
     test_query_by_get();
     test_nonce();
-    test_free_list();
     make_end(p);
     return tap_done();
 }

@@ -4,7 +4,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "refresh/staple_queue.h"
+#include "refresh/staple_responder.h"
 
 #define NOW     apr_time_from_sec(1700000000)
 #define SECOND  apr_time_from_sec(1)
@@ -61,7 +61,7 @@ static void test_order(void)
     staple_origin_t *b = staple_queue_responder(queue, "http://b/")->origin;
     unsigned round, i, wrong = 0;
 
-    is_int(staple_queue_pop(queue, a), STAPLE_QUEUE_NOBODY, "nobody waits");
+    is_int(staple_queue_pop(queue, a), STAPLE_NONE, "nobody waits");
     for (round = 0; round < 3; round++) {
         for (i = 0; i < 100; i++) {
             staple_queue_push(queue, i % 3 == 0 ? a : b, i, i);
@@ -77,7 +77,7 @@ static void test_order(void)
             wrong += staple_queue_pop(queue, a) != i;
         }
         is_int(wrong, 0, "round %u: the longest waiting comes first", round);
-        is_int(staple_queue_pop(queue, a), STAPLE_QUEUE_NOBODY,
+        is_int(staple_queue_pop(queue, a), STAPLE_NONE,
                "round %u: then nobody", round);
         is_int(staple_queue_waiting(queue), 0, "round %u: nobody", round);
     }

@@ -3,7 +3,7 @@
 
 #include <apr_general.h>
 
-#include "refresh/staple_share.h"
+#include "refresh/staple_source_shared.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 #define START 1700000000 /* seconds */

@@ -1,0 +1,87 @@
+/* What a refresher is given, and what it tells. */
+#ifndef STAPLE_REFRESH_TYPES_H
+#define STAPLE_REFRESH_TYPES_H
+
+#include "cache/staple_record.h"
+#include "ocsp/staple_cert.h"
+#include "staple_state.h"
+
+typedef struct staple_refresh_t staple_refresh_t;
+
+/* One certificate to keep fresh. */
+typedef struct staple_refresh_cert_t {
+    const staple_cert_t *cert;
+    const staple_policy_t *policy;
+    apr_uint32_t above; /* index of its issuer's certificate + 1; 0: none */
+    int is_issuer;      /* followed for the sake of those below only */
+} staple_refresh_cert_t;
+
+/* Do its clients insist on a staple (RFC 7633)?  An issuer's is not stapled. */
+static inline int staple_refresh_insists(const staple_refresh_cert_t *entry)
+{
+    return entry->cert->must_staple && !entry->is_issuer;
+}
+
+/* May it be unknown at `now` without the administrator being told?  It is new,
+ * and its clients do not insist on a staple. */
+static inline int staple_refresh_is_early(const staple_refresh_cert_t *entry,
+                                          apr_time_t now)
+{
+    return staple_cert_is_new(entry->cert, now)
+           && !staple_refresh_insists(entry);
+}
+
+typedef enum {
+    STAPLE_REPORT_ATTEMPT_FAILED, /* one attempt; the job may go on */
+    STAPLE_REPORT_CUT_SHORT,      /* one attempt, because others wait: it is
+                                     made again, no failure */
+    STAPLE_REPORT_JOB_FAILED,     /* all attempts */
+    STAPLE_REPORT_REFRESHED,      /* a verified response is in the cache */
+    STAPLE_REPORT_SHARED_REFUSED, /* the shared store had something else */
+    STAPLE_REPORT_EVENT           /* of a certificate or a responder */
+} staple_report_e;
+
+/* What the refresher tells its caller as it happens.  Pointers are valid
+ * during the call only. */
+typedef struct staple_report_t {
+    staple_report_e what;
+    apr_uint32_t index;     /* of the certificate */
+    staple_reason_e reason; /* of a failure */
+    const char *detail;     /* words about it; never NULL */
+    const char *url;        /* of the responder, or NULL */
+    int by_get;
+    const staple_record_t *record; /* as published; NULL for an attempt */
+    int was_first;                 /* of a certificate, since the start */
+    int gave_up; /* STAPLE_REPORT_JOB_FAILED: was the last of max_tries */
+    staple_event_e event;          /* STAPLE_REPORT_EVENT */
+    staple_state_e before;         /* the certificate's state before it */
+    apr_time_t at;                 /* when */
+    apr_interval_time_t took;      /* STAPLE_REPORT_CUT_SHORT */
+} staple_report_t;
+
+typedef void staple_refresh_report_fn(void *baton,
+                                      const staple_report_t *report);
+
+/* Puts a value (staple_source_shared.h) for certificate `index` into the shared store,
+ * where it is of use until `use_until`.  Valid during the call only.  NULL:
+ * takes back the note that this machine is asking. */
+typedef void staple_refresh_share_fn(void *baton, apr_uint32_t index,
+                                     const unsigned char *value,
+                                     apr_size_t len, apr_time_t use_until);
+
+struct staple_source_t;
+
+typedef struct staple_refresh_options_t {
+    unsigned concurrency; /* exchanges in flight at most */
+    apr_uint32_t seed;    /* of the jitter */
+    staple_refresh_report_fn *report;
+    void *baton;
+    /* the ways to learn a status, in the order in which they are asked, NULL
+     * at the end (staple_source.h); NULL: those that there are */
+    const struct staple_source_t *const *sources;
+    const char *shared; /* the shared store's name for people; NULL: none */
+    staple_refresh_share_fn *share;
+    void *share_baton;
+} staple_refresh_options_t;
+
+#endif

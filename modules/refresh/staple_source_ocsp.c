@@ -1,0 +1,148 @@
+/* OCSP responders as a source of status: each URL by each method. */
+#include "staple_source_ocsp.h"
+
+#include <apr_strings.h>
+#include <openssl/rand.h>
+
+#include "staple_job.h"
+#include "staple_outage.h"
+
+staple_reason_e staple_source_ocsp_fill(staple_exchange_t *exchange,
+                                        const staple_cert_t *cert,
+                                        const staple_policy_t *policy,
+                                        unsigned attempt)
+{
+    const char *url =
+        staple_responder_attempt(&exchange->by_get, cert, policy, attempt);
+    staple_reason_e reason;
+
+    exchange->attempt = attempt;
+    exchange->timeout = policy->timeout;
+    exchange->has_nonce =
+        policy->nonce && RAND_bytes(exchange->nonce, STAPLE_NONCE_LEN) == 1;
+    reason =
+        staple_request_make(exchange->request, &exchange->request_len, cert,
+                            exchange->has_nonce ? exchange->nonce : NULL);
+    if (reason == STAPLE_OK && exchange->by_get) {
+        return staple_request_get_url(exchange->url, url, exchange->request,
+                                      exchange->request_len);
+    }
+    apr_cpystrn(exchange->url, url, sizeof(exchange->url));
+    return reason;
+}
+
+static int meet(staple_refresh_t *refresh, apr_uint32_t index)
+{
+    const staple_entry_t *entry = &refresh->entries[index];
+    const char *url;
+    unsigned attempt = 0;
+    int by_get;
+
+    while ((url = staple_responder_attempt(&by_get, entry->cert, entry->policy,
+                                           attempt))
+           != NULL) {
+        staple_queue_count_in(staple_queue_responder(refresh->queue, url),
+                              index);
+        attempt = staple_responder_next_url(entry->policy, attempt);
+    }
+    return attempt > 0;
+}
+
+/* Attempts that were cut short come after the others, and again. */
+static staple_responder_t *whom(staple_refresh_t *refresh, apr_uint32_t index)
+{
+    staple_entry_t *entry = &refresh->entries[index];
+    int by_get;
+    const char *url = staple_responder_attempt(&by_get, entry->cert,
+                                               entry->policy, entry->attempt);
+
+    if (url == NULL && entry->cut > 0) {
+        entry->attempt = entry->cut - 1;
+        entry->cut = 0;
+        url = staple_responder_attempt(&by_get, entry->cert, entry->policy,
+                                       entry->attempt);
+    }
+    return url != NULL ? staple_queue_responder(refresh->queue, url) : NULL;
+}
+
+static staple_reason_e fill(staple_refresh_t *refresh,
+                            staple_exchange_t *exchange)
+{
+    staple_entry_t *entry = &refresh->entries[exchange->index];
+    staple_reason_e reason = staple_source_ocsp_fill(
+        exchange, entry->cert, entry->policy, exchange->attempt);
+
+    if (reason == STAPLE_OK) {
+        entry->asked = exchange->responder->url;
+    }
+    return reason;
+}
+
+/* Not even tried, and remembered for its return. */
+static void pass_over(staple_refresh_t *refresh, apr_uint32_t index,
+                      staple_health_t *down)
+{
+    staple_entry_t *entry = &refresh->entries[index];
+
+    entry->skipped = down;
+    entry->reason = STAPLE_RESPONDER_DOWN;
+    apr_cpystrn(entry->detail, entry->responder->url, sizeof(entry->detail));
+    entry->attempt = staple_responder_next_url(entry->policy, entry->attempt);
+}
+
+/* After a failure by one method: by the other one, unless that would say the
+ * same, or the answer was one, if not the last word. */
+static unsigned next_attempt(const staple_entry_t *entry,
+                             const staple_exchange_t *exchange,
+                             staple_reason_e reason)
+{
+    return reason == STAPLE_UNKNOWN || staple_responder_is_out_of_reach(reason)
+               ? staple_responder_next_url(entry->policy, exchange->attempt)
+               : exchange->attempt + 1;
+}
+
+static void take(staple_refresh_t *refresh, const staple_exchange_t *exchange,
+                 const staple_answer_t *answer, apr_time_t now)
+{
+    apr_uint32_t index = exchange->index;
+    staple_entry_t *entry = &refresh->entries[index];
+    staple_reason_e reason = answer->reason;
+    char detail[STAPLE_RECORD_DETAIL];
+    staple_health_t *down;
+
+    apr_cpystrn(detail, answer->detail, sizeof(detail));
+    if (reason == STAPLE_OK
+        && !staple_chain_state_is_stopped(refresh->states, index)) {
+        reason = staple_job_take_response(
+            detail, refresh, index, answer,
+            exchange->has_nonce ? exchange->nonce : NULL, now);
+        if (reason == STAPLE_OK) {
+            staple_job_learned(refresh, index, exchange->source, now);
+        }
+    }
+    staple_job_count(refresh, index, reason != STAPLE_OK);
+    staple_outage_judge(refresh, exchange, reason, answer, now);
+    down = staple_responder_what_is_down(exchange->responder);
+    if (reason != STAPLE_OK) {
+        entry->not_known |=
+            reason == STAPLE_UNKNOWN || reason == STAPLE_STATUS_UNAUTHORIZED;
+        if (answer->retry_after > entry->retry_after) {
+            entry->retry_after = answer->retry_after;
+        }
+        if (down != NULL) {
+            entry->skipped = down;
+        }
+        staple_job_attempt_failed(refresh, index, exchange, reason, detail);
+        entry->said_unknown |= reason == STAPLE_UNKNOWN;
+        entry->attempt = next_attempt(entry, exchange, reason);
+        staple_job_go_on(refresh, index, now);
+    }
+}
+
+const staple_source_t staple_source_ocsp = {.name = "ocsp",
+                                            .transport = STAPLE_TRANSPORT_HTTP,
+                                            .meet = meet,
+                                            .whom = whom,
+                                            .fill = fill,
+                                            .take = take,
+                                            .pass_over = pass_over};
