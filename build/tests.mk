@@ -28,7 +28,6 @@ unit_tests = \
 	t/unit/refresh/t_refresh_trouble \
 	t/unit/ocsp/t_processor_time \
 	t/unit/refresh/t_staple_adopt \
-	t/unit/ocsp/t_staple_bare \
 	t/unit/cache/t_staple_scoreboard \
 	t/unit/cache/t_staple_cache \
 	t/unit/ocsp/t_staple_cert \

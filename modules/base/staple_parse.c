@@ -88,48 +88,61 @@ static int is_url_character(char c)
            || (c != '\0' && strchr("-._~:/?[]@!$&'()*+,;=%", c) != NULL);
 }
 
-/* host or [IPv6], then an optional port 1 .. 65535. */
+/* Where the host that begins at `at` ends: a name or address, or [IPv6]; NULL
+ * where it is none. */
+static const char *find_host_end(const char *at, apr_size_t len)
+{
+    const char *end;
+    apr_size_t i;
+
+    if (len > 0 && *at == '[') {
+        end = memchr(at, ']', len);
+        return end != NULL && end >= at + 3 ? end + 1 : NULL;
+    }
+    for (i = 0; i < len && at[i] != ':'; i++) {
+        if (at[i] == '[' || at[i] == ']' || at[i] == '%') {
+            return NULL;
+        }
+    }
+    return i > 0 ? at + i : NULL;
+}
+
+/* Nothing, or a colon and a port 1 .. 65535. */
+static int is_port(const char *at, const char *end)
+{
+    unsigned port = 0;
+    const char *p;
+
+    if (at == end) {
+        return 1;
+    }
+    if (*at != ':' || end - at < 2 || end - at > 6) {
+        return 0;
+    }
+    for (p = at + 1; p < end; p++) {
+        if (*p < '0' || *p > '9') {
+            return 0;
+        }
+        port = port * 10 + (unsigned)(*p - '0');
+    }
+    return port >= 1 && port <= 65535;
+}
+
+/*
+ * host or [IPv6], then an optional port.  Not by apr_uri_parse(), which takes
+ * credentials, an empty port and a URL without host: each of these checks would
+ * still be made, of a copy that ends in NUL, in a pool.
+ */
 static staple_reason_e check_authority(const char *at, apr_size_t len)
 {
-    const char *end = at + len;
-    const char *host_end, *p;
-    unsigned port = 0;
+    const char *host_end;
 
     if (memchr(at, '@', len) != NULL) {
         return STAPLE_URL_CREDENTIALS;
     }
-    if (len > 0 && *at == '[') {
-        host_end = memchr(at, ']', len);
-        if (host_end == NULL || host_end < at + 3) {
-            return STAPLE_URL_HOST;
-        }
-        host_end++;
-    }
-    else {
-        host_end = memchr(at, ':', len);
-        host_end = host_end != NULL ? host_end : end;
-        if (memchr(at, '[', (apr_size_t)(host_end - at)) != NULL
-            || memchr(at, ']', (apr_size_t)(host_end - at)) != NULL
-            || memchr(at, '%', (apr_size_t)(host_end - at)) != NULL) {
-            return STAPLE_URL_HOST;
-        }
-    }
-    if (host_end == at) {
-        return STAPLE_URL_HOST;
-    }
-    if (host_end == end) {
-        return STAPLE_OK;
-    }
-    if (*host_end != ':' || end - host_end < 2 || end - host_end > 6) {
-        return STAPLE_URL_HOST;
-    }
-    for (p = host_end + 1; p < end; p++) {
-        if (*p < '0' || *p > '9') {
-            return STAPLE_URL_HOST;
-        }
-        port = port * 10 + (unsigned)(*p - '0');
-    }
-    return port >= 1 && port <= 65535 ? STAPLE_OK : STAPLE_URL_HOST;
+    host_end = find_host_end(at, len);
+    return host_end != NULL && is_port(host_end, at + len) ? STAPLE_OK
+                                                           : STAPLE_URL_HOST;
 }
 
 static int has_prefix(const char *text, apr_size_t len, const char *prefix)

@@ -64,9 +64,6 @@ staple_cache_t *staple_cache_format(void *block, apr_size_t size,
  * version of this module: NULL where it is not ours to read. */
 staple_cache_t *staple_cache_attach(void *block, apr_size_t size);
 
-/* Number of certificates. */
-apr_uint32_t staple_cache_count(const staple_cache_t *cache);
-
 /* Bytes of the longest staple that it takes. */
 apr_size_t staple_cache_max_len(const staple_cache_t *cache);
 
@@ -119,9 +116,5 @@ int staple_cache_stamp(staple_stamp_t *stamp, const staple_cache_t *cache,
 int staple_cache_snapshot(staple_stamp_t *stamp, staple_record_t *record,
                           unsigned char *buf, apr_size_t *len,
                           const staple_cache_t *cache, const staple_key_t *key);
-
-/* Is the block consistent?  Returns 1, or 0 and *why.  Only while nobody
- * writes; for tests. */
-int staple_cache_check(const char **why, const staple_cache_t *cache);
 
 #endif

@@ -121,34 +121,33 @@ static inline void staple_cache_copy_in(apr_uint64_t *to, const void *from,
 #endif
 }
 
-/* ---- two copies and a turn: the copy of the last turn counts ---- */
+/* ---- two halves, of which that of the last turn counts ---- */
 
-/* Publishes `size` bytes, a multiple of 8, to the one of the two copies that
- * nobody reads.  One writer at a time. */
-static inline void staple_cache_publish(apr_uint64_t *turn, void *copies,
-                                        const void *from, apr_size_t size)
+/* Writes the other half, then says that it counts.  One writer at a time. */
+static inline void staple_cache_publish(apr_uint64_t *turn, void *halves,
+                                        const void *from, apr_size_t len)
 {
     apr_uint64_t next = *turn + 1;
 
     __atomic_thread_fence(__ATOMIC_RELEASE);
-    staple_cache_copy_in((apr_uint64_t *)copies + (next & 1) * (size / 8), from,
-                         size);
+    staple_cache_copy_in((apr_uint64_t *)halves + (next & 1) * (len / 8), from,
+                         len);
     __atomic_store_n(turn, next, __ATOMIC_RELEASE);
 }
 
-/* Copies what was published last. */
-static inline void staple_cache_read(void *to, const apr_uint64_t *turn,
-                                     const void *copies, apr_size_t size)
+/* Copies the half that counts, once more where it was written meanwhile. */
+static inline void staple_cache_copy_half(void *to, const apr_uint64_t *turn,
+                                          const void *halves, apr_size_t len)
 {
-    apr_uint64_t last;
+    apr_uint64_t now;
     int i;
 
     for (i = 0; i < STAPLE_CACHE_MAX_TURNS; i++) {
-        last = __atomic_load_n(turn, __ATOMIC_ACQUIRE);
+        now = __atomic_load_n(turn, __ATOMIC_ACQUIRE);
         staple_cache_copy_out(
-            to, (const apr_uint64_t *)copies + (last & 1) * (size / 8), size);
+            to, (const apr_uint64_t *)halves + (now & 1) * (len / 8), len);
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        if (staple_cache_load(turn) == last) {
+        if (staple_cache_load(turn) == now) {
             break;
         }
     }

@@ -9,9 +9,9 @@
 static const char magic[8] = {'O', 'C', 'S', 'P', 'S', 'T', 'P', '1'};
 
 apr_size_t staple_codec_encode(unsigned char *buf,
-                                const unsigned char sha256[32],
-                                const staple_record_t *record,
-                                const unsigned char *der, apr_size_t der_len)
+                               const unsigned char sha256[32],
+                               const staple_record_t *record,
+                               const unsigned char *der, apr_size_t der_len)
 {
     unsigned char *at = buf;
 
@@ -63,10 +63,10 @@ static int is_whole(const unsigned char *buf, apr_size_t len,
 }
 
 staple_reason_e staple_codec_decode(staple_record_t *record,
-                                     const unsigned char **der,
-                                     apr_size_t *der_len,
-                                     const unsigned char *buf, apr_size_t len,
-                                     const unsigned char sha256[32])
+                                    const unsigned char **der,
+                                    apr_size_t *der_len,
+                                    const unsigned char *buf, apr_size_t len,
+                                    const unsigned char sha256[32])
 {
     const unsigned char *at = buf + sizeof(magic) + 32;
     apr_uint64_t times[4], numbers[4], bytes[4];

@@ -11,8 +11,8 @@
  *   sha256           32     of the certificate's DER
  *   times          3 x 8    next_at, attempted_at, succeeded_at (microseconds)
  *   state_since       8
- *   numbers        4 x 4    failures, attempts_hash, and the codes of reason and
- *                         state_reason (staple_reason.h)
+ *   numbers        4 x 4    failures, attempts_hash, and the codes of reason
+ *                         and state_reason (staple_reason.h)
  *   state             1
  *   told              1
  *   said_unknown      1
@@ -26,16 +26,16 @@
  */
 #define STAPLE_CODEC_HEAD 96
 #define STAPLE_CODEC_TAIL 32
-#define STAPLE_CODEC_MAX                                                      \
+#define STAPLE_CODEC_MAX                                                       \
     (STAPLE_CODEC_HEAD + STAPLE_MAX_RESPONSE + STAPLE_CODEC_TAIL)
 
 /* Writes record and DER (der_len may be 0; it may lie in buf) of the
  * certificate with this SHA-256 to buf, of STAPLE_CODEC_MAX bytes; returns the
  * length. */
 apr_size_t staple_codec_encode(unsigned char *buf,
-                                const unsigned char sha256[32],
-                                const staple_record_t *record,
-                                const unsigned char *der, apr_size_t der_len);
+                               const unsigned char sha256[32],
+                               const staple_record_t *record,
+                               const unsigned char *der, apr_size_t der_len);
 
 /*
  * Reads what staple_codec_encode() wrote for this certificate: of *record only
@@ -43,9 +43,9 @@ apr_size_t staple_codec_encode(unsigned char *buf,
  * STAPLE_DAMAGED for anything else, and nothing is set then.
  */
 staple_reason_e staple_codec_decode(staple_record_t *record,
-                                     const unsigned char **der,
-                                     apr_size_t *der_len,
-                                     const unsigned char *buf, apr_size_t len,
-                                     const unsigned char sha256[32]);
+                                    const unsigned char **der,
+                                    apr_size_t *der_len,
+                                    const unsigned char *buf, apr_size_t len,
+                                    const unsigned char sha256[32]);
 
 #endif

@@ -32,31 +32,30 @@ apr_size_t staple_dirty_size(apr_uint32_t count)
 
 staple_dirty_t *staple_dirty_format(void *block, apr_uint32_t count)
 {
-    staple_dirty_t *ledger = block;
+    staple_dirty_t *dirty = block;
 
-    ledger->magic = MAGIC;
-    ledger->line_size = sizeof(line_t);
-    ledger->count = count;
-    return ledger;
+    dirty->magic = MAGIC;
+    dirty->line_size = sizeof(line_t);
+    dirty->count = count;
+    return dirty;
 }
 
 const staple_dirty_t *staple_dirty_attach(const void *block, apr_size_t size)
 {
-    const staple_dirty_t *ledger = block;
+    const staple_dirty_t *dirty = block;
 
-    return size >= sizeof(*ledger) && ledger->magic == MAGIC
-                   && ledger->line_size == sizeof(line_t)
-                   && staple_dirty_size(ledger->count) <= size
-               ? ledger
+    return size >= sizeof(*dirty) && dirty->magic == MAGIC
+                   && dirty->line_size == sizeof(line_t)
+                   && staple_dirty_size(dirty->count) <= size
+               ? dirty
                : NULL;
 }
 
-staple_dirty_due_e staple_dirty_due(const staple_dirty_t *ledger,
-                                      apr_uint32_t index,
-                                      const staple_stamp_t *stamp,
-                                      apr_time_t now)
+staple_dirty_due_e staple_dirty_due(const staple_dirty_t *dirty,
+                                    apr_uint32_t index,
+                                    const staple_stamp_t *stamp, apr_time_t now)
 {
-    const line_t *line = &ledger->lines[index];
+    const line_t *line = &dirty->lines[index];
 
     if (line->stamp.staple != stamp->staple) {
         return STAPLE_DIRTY_STAPLE;
@@ -70,75 +69,74 @@ staple_dirty_due_e staple_dirty_due(const staple_dirty_t *ledger,
                : STAPLE_DIRTY_RECORD;
 }
 
-void staple_dirty_note(staple_dirty_t *ledger, apr_uint32_t index,
-                        const staple_stamp_t *stamp, apr_time_t now)
+void staple_dirty_note(staple_dirty_t *dirty, apr_uint32_t index,
+                       const staple_stamp_t *stamp, apr_time_t now)
 {
-    ledger->lines[index].stamp = *stamp;
-    ledger->lines[index].at = now;
+    dirty->lines[index].stamp = *stamp;
+    dirty->lines[index].at = now;
 }
 
-void staple_dirty_bind(staple_dirty_t *ledger, apr_uint64_t token)
+void staple_dirty_bind(staple_dirty_t *dirty, apr_uint64_t token)
 {
-    if (ledger->token != 0 && ledger->token != token) {
-        memset(ledger->lines, 0, ledger->count * sizeof(line_t));
+    if (dirty->token != 0 && dirty->token != token) {
+        memset(dirty->lines, 0, dirty->count * sizeof(line_t));
     }
-    ledger->token = token;
+    dirty->token = token;
 }
 
-int staple_dirty_is_news(staple_dirty_t *ledger, int works)
+int staple_dirty_is_news(staple_dirty_t *dirty, int works)
 {
     apr_uint64_t state = works ? WORKS : FAILS;
-    int is_news = ledger->state != state;
+    int is_news = dirty->state != state;
 
-    ledger->state = state;
+    dirty->state = state;
     return is_news;
 }
 
-void staple_dirty_adopt(staple_dirty_t *ledger, const staple_cache_t *cache,
-                         const staple_dirty_t *older,
-                         const staple_cache_t *older_cache,
-                         const staple_key_t *keys)
+void staple_dirty_adopt(staple_dirty_t *dirty, const staple_cache_t *cache,
+                        const staple_dirty_t *older,
+                        const staple_cache_t *older_cache,
+                        const staple_key_t *keys)
 {
     staple_stamp_t stamp, older_stamp;
     apr_uint32_t i, k;
 
-    ledger->token = older->token;
-    ledger->state = older->state == WORKS ? WORKS : FAILED_BEFORE;
-    for (i = 0; i < ledger->count; i++) {
+    dirty->token = older->token;
+    dirty->state = older->state == WORKS ? WORKS : FAILED_BEFORE;
+    for (i = 0; i < dirty->count; i++) {
         k = staple_cache_find(older_cache, &keys[i]);
         if (k < older->count
             && staple_cache_stamp(&older_stamp, older_cache, &keys[i])
             && staple_cache_stamp(&stamp, cache, &keys[i])
             && memcmp(&older_stamp, &older->lines[k].stamp, sizeof(stamp))
                    == 0) {
-            staple_dirty_note(ledger, i, &stamp, older->lines[k].at);
+            staple_dirty_note(dirty, i, &stamp, older->lines[k].at);
         }
     }
 }
 
-int staple_dirty_is_restored(const staple_dirty_t *ledger)
+int staple_dirty_is_restored(const staple_dirty_t *dirty)
 {
-    return __atomic_load_n(&ledger->is_restored, __ATOMIC_ACQUIRE) != 0;
+    return __atomic_load_n(&dirty->is_restored, __ATOMIC_ACQUIRE) != 0;
 }
 
-void staple_dirty_set_restored(staple_dirty_t *ledger)
+void staple_dirty_set_restored(staple_dirty_t *dirty)
 {
-    __atomic_store_n(&ledger->is_restored, 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&dirty->is_restored, 1, __ATOMIC_RELEASE);
 }
 
-apr_uint32_t staple_dirty_restore_next(staple_dirty_t *ledger)
+apr_uint32_t staple_dirty_restore_next(staple_dirty_t *dirty)
 {
-    return ledger->restore_next < ledger->count
-               ? (apr_uint32_t)ledger->restore_next++
-               : ledger->count;
+    return dirty->restore_next < dirty->count
+               ? (apr_uint32_t)dirty->restore_next++
+               : dirty->count;
 }
 
-apr_time_t staple_dirty_restore_until(staple_dirty_t *ledger,
-                                       apr_time_t until)
+apr_time_t staple_dirty_restore_until(staple_dirty_t *dirty, apr_time_t until)
 {
     apr_int64_t said = 0;
 
-    return __atomic_compare_exchange_n(&ledger->restore_until, &said, until, 0,
+    return __atomic_compare_exchange_n(&dirty->restore_until, &said, until, 0,
                                        __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
                ? until
                : said;

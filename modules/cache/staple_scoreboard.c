@@ -42,7 +42,7 @@ void staple_scoreboard_put(staple_scoreboard_block_t *block,
 void staple_scoreboard_get(staple_scoreboard_t *board,
                            const staple_scoreboard_block_t *block)
 {
-    staple_cache_read(board, &block->turn, block->boards, sizeof(*board));
+    staple_cache_copy_half(board, &block->turn, block->boards, sizeof(*board));
 }
 
 apr_uint64_t staple_scoreboard_beat(const staple_scoreboard_block_t *block)

@@ -12,7 +12,7 @@ typedef enum {
     STAPLE_SCOREBOARD_PENDING, /* nothing came of any request yet */
     STAPLE_SCOREBOARD_ANSWERS, /* its last answer was of use */
     STAPLE_SCOREBOARD_FAILING, /* it was not, or there was none */
-    STAPLE_SCOREBOARD_DOWN /* it, or its server: left alone but for probes */
+    STAPLE_SCOREBOARD_DOWN     /* it, or its server: probes alone are sent */
 } staple_scoreboard_health_e;
 
 /* One responder, as all certificates that name it see it. */

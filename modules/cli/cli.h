@@ -1,4 +1,4 @@
-/* What the commands of ocspstaple share: exit statuses, complaints. */
+/* What the commands of ocspstaple share: exit statuses, complaints, files. */
 #ifndef CLI_H
 #define CLI_H
 
@@ -29,11 +29,20 @@ typedef struct cli_command_t {
 int cli_complain(const cli_command_t *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/*
+ * Reads a file, a pipe or whatever `path` is, to its end or to `limit` bytes;
+ * *len is limit + 1 where there are more.  CLI_GO_ON and *bytes, from p, or
+ * after a complaint the exit status.
+ */
+int cli_read_file(unsigned char **bytes, apr_size_t *len,
+                  const cli_command_t *command, apr_pool_t *p,
+                  const char *path, apr_size_t limit);
+
 int cli_verify_run(const cli_command_t *command, apr_pool_t *p,
                    const char *const *args);
 int cli_fetch_run(const cli_command_t *command, apr_pool_t *p,
                   const char *const *args);
-int cli_watch_run(const cli_command_t *command, apr_pool_t *p,
-                  const char *const *args);
+int cli_status_run(const cli_command_t *command, apr_pool_t *p,
+                   const char *const *args);
 
 #endif

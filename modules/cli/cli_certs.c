@@ -3,8 +3,6 @@
 
 #include <openssl/pem.h>
 
-#include "cli_files.h"
-
 #define MAX_FILE (1024 * 1024) /* of certificates, in bytes */
 
 /* Exactly --chain, or --cert and --issuer. */
@@ -60,7 +58,7 @@ static int read_file(STACK_OF(X509) **stack, const cli_command_t *command,
     BIO *bio = NULL;
     const char *why;
     int is_read;
-    int status = cli_files_read(&text, &len, command, p, path, MAX_FILE);
+    int status = cli_read_file(&text, &len, command, p, path, MAX_FILE);
 
     if (status != CLI_GO_ON) {
         return status;

@@ -1,15 +1,16 @@
 /* The command fetch: makes the exchanges that the module would make. */
 #include <apr_strings.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/staple_version.h"
 #include "io/staple_fetch.h"
+#include "io/staple_files.h"
+#include "refresh/staple_refresh.h"
 #include "cli_certs.h"
-#include "cli_files.h"
 #include "cli_options.h"
-#include "cli_steps.h"
 #include "cli_verdict.h"
 
 #define LOOK apr_time_from_msec(500)
@@ -30,11 +31,23 @@ typedef struct wish_t {
     staple_policy_t policy;
 } wish_t;
 
+/* One attempt: what was asked, what came, what it is worth. */
+typedef struct step_t {
+    const char *url;       /* whole, also of a GET */
+    int by_get;
+    int is_made;           /* 0: it could not be; there is no answer */
+    apr_size_t request_len;
+    staple_answer_t answer; /* without its pointers */
+    staple_reason_e reason;
+    const char *status;    /* good or revoked, where reason is STAPLE_OK */
+    const char *detail;    /* words about a failure, or "" */
+} step_t;
+
 /* One certificate's refresh at work. */
 typedef struct job_t {
     apr_pool_t *pool;
     const wish_t *wish;
-    apr_array_header_t *steps;  /* cli_step_t */
+    apr_array_header_t *steps;  /* step_t */
     int is_asking;              /* the last step waits for its verdict */
     int has_ended;
     staple_reason_e reason;     /* of its end */
@@ -63,7 +76,7 @@ static int check_options(const cli_command_t *command, wish_t *wish)
 }
 
 static int read_options(wish_t *wish, const cli_command_t *command,
-                        const char *const *args)
+                        apr_pool_t *p, const char *const *args)
 {
     cli_option_t options[] = {
         CLI_OPTION_CHAIN(&wish->certs.chain),
@@ -101,21 +114,118 @@ static int read_options(wish_t *wish, const cli_command_t *command,
          .help = "print one JSON object instead of lines",
          .to = &wish->json},
         {.name = NULL}};
-    int status = cli_options_read(command, options, args);
+    int status = cli_options_read(command, p, options, args);
 
     return status == CLI_GO_ON ? check_options(command, wish) : status;
 }
 
-/* ---- steps ---- */
+/* ---- the attempts, as they are shown and written as JSON ---- */
 
-static cli_step_t *last_step(const job_t *job)
+static const char *method(const step_t *step)
 {
-    return &APR_ARRAY_IDX(job->steps, job->steps->nelts - 1, cli_step_t);
+    return step->by_get ? "GET" : "POST";
 }
 
-static cli_step_t *begin_step(job_t *job, const char *url, int by_get)
+/* What is asked; `number` counts from 1. */
+static void print_request(const step_t *step, int number)
 {
-    cli_step_t *step = apr_array_push(job->steps);
+    printf("%d. %s %s\n", number, method(step), step->url);
+    if (step->is_made) {
+        printf("   request:  %" APR_SIZE_T_FMT " bytes\n",
+                step->request_len);
+    }
+}
+
+/* "HTTP 200, 1506 bytes, 12 ms", and what it says of caching and waiting. */
+static void print_http(const staple_answer_t *answer)
+{
+    fputs("   answer:   ", stdout);
+    if (answer->http_status != 0) {
+        printf("HTTP %d, %" APR_SIZE_T_FMT " bytes", answer->http_status,
+                answer->der_len);
+    }
+    else {
+        fputs("none", stdout);
+    }
+    printf(", %" APR_TIME_T_FMT " ms", apr_time_as_msec(answer->took));
+    if (answer->fresh_for > 0) {
+        printf(", fresh for %" APR_TIME_T_FMT " s",
+                apr_time_sec(answer->fresh_for));
+    }
+    if (answer->retry_after > 0) {
+        printf(", asks to wait for %" APR_TIME_T_FMT " s",
+                apr_time_sec(answer->retry_after));
+    }
+    putchar('\n');
+}
+
+/* What came, and what it is worth. */
+static void print_answer(const step_t *step)
+{
+    const char *detail = step->detail;
+
+    if (step->is_made) {
+        print_http(&step->answer);
+    }
+    if (step->reason == STAPLE_OK) {
+        printf("   verdict:  %s\n", step->status);
+        return;
+    }
+    if (step->reason == STAPLE_UNKNOWN) {
+        fputs("   verdict:  unknown\n", stdout);
+        return;
+    }
+    printf("   verdict:  %s: %s: %s%s%s%s\n",
+            step->is_made ? "rejected" : "not made",
+            staple_reason_name(step->reason),
+            staple_reason_sentence(step->reason), *detail != '\0' ? " (" : "",
+            detail, *detail != '\0' ? ")" : "");
+}
+
+static json_t *step_json(const step_t *step)
+{
+    const staple_answer_t *answer = &step->answer;
+    json_t *object = json_object();
+
+    json_object_set_new(object, "method", json_string(method(step)));
+    json_object_set_new(object, "url", json_string(step->url));
+    json_object_set_new(object, "http_status",
+                        answer->http_status != 0
+                            ? json_integer(answer->http_status)
+                            : json_null());
+    json_object_set_new(object, "bytes",
+                        json_integer((json_int_t)answer->der_len));
+    json_object_set_new(object, "took_ms",
+                        json_integer(apr_time_as_msec(answer->took)));
+    cli_verdict_put_reason(object, step->reason);
+    json_object_set_new(object, "detail",
+                        *step->detail != '\0' ? json_string(step->detail)
+                                              : json_null());
+    return object;
+}
+
+static json_t *steps_json(const apr_array_header_t *steps)
+{
+    json_t *array = json_array();
+    int i;
+
+    for (i = 0; i < steps->nelts; i++) {
+        json_array_append_new(
+            array, step_json(&APR_ARRAY_IDX(steps, i, step_t)));
+    }
+    return array;
+}
+
+/* ---- steps ---- */
+
+static step_t *last_step(const job_t *job)
+{
+    return &APR_ARRAY_IDX(job->steps, job->steps->nelts - 1, step_t);
+}
+
+static step_t *begin_step(job_t *job, const char *url, int by_get)
+{
+    step_t *step = apr_array_push(job->steps);
 
     memset(step, 0, sizeof(*step));
     step->url = apr_pstrdup(job->pool, url);
@@ -127,7 +237,7 @@ static cli_step_t *begin_step(job_t *job, const char *url, int by_get)
 static void show_request(const job_t *job)
 {
     if (!job->wish->json) {
-        cli_steps_print_request(stdout, last_step(job), job->steps->nelts);
+        print_request(last_step(job), job->steps->nelts);
         fflush(stdout); /* the answer may take its time */
     }
 }
@@ -135,7 +245,7 @@ static void show_request(const job_t *job)
 static void show_answer(const job_t *job)
 {
     if (!job->wish->json) {
-        cli_steps_print_answer(stdout, last_step(job));
+        print_answer(last_step(job));
     }
 }
 
@@ -143,7 +253,7 @@ static void show_answer(const job_t *job)
 static void take_report(void *baton, const staple_report_t *report)
 {
     job_t *job = baton;
-    cli_step_t *step;
+    step_t *step;
 
     if (report->what == STAPLE_REPORT_ATTEMPT_FAILED) {
         if (!job->is_asking) { /* an attempt that could not be made */
@@ -189,7 +299,7 @@ static void ask(job_t *job)
 {
     staple_exchange_t *exchange = staple_refresh_next(job->refresh,
                                                       apr_time_now());
-    cli_step_t *step;
+    step_t *step;
 
     if (exchange == NULL) {
         return;
@@ -324,10 +434,35 @@ static void print_json(const cli_verdict_t *verdict, const job_t *job)
 {
     json_t *object = cli_verdict_json(job->pool, verdict);
 
-    json_object_set_new(object, "attempts", cli_steps_json(job->steps));
+    json_object_set_new(object, "attempts", steps_json(job->steps));
     json_object_set_new(object, "next_refresh",
                         cli_verdict_json_time(job->pool, job->record.next_at));
     cli_verdict_put_json(stdout, object);
+}
+
+/* Writes a file that readers find either as it was or whole.  Refuses to
+ * replace anything but a regular file.  CLI_GO_ON, or an exit status. */
+static int write_file(const cli_command_t *command, apr_pool_t *p,
+                      const char *path, const unsigned char *bytes,
+                      apr_size_t len)
+{
+    const char *beside = apr_psprintf(p, "%s.%ld.new", path, (long)getpid());
+    struct stat old;
+    int is_there = lstat(path, &old) == 0;
+    apr_status_t error;
+
+    if (is_there && !S_ISREG(old.st_mode)) {
+        return cli_complain(command,
+                            "%s is not written: it is not a regular file",
+                            path);
+    }
+    error = staple_files_write(AT_FDCWD, path, beside, 0666,
+                               is_there ? &old : NULL, bytes, len);
+    if (error != APR_SUCCESS) {
+        return cli_complain(command, "%s cannot be written: %s", path,
+                            strerror(error));
+    }
+    return CLI_GO_ON;
 }
 
 /* Writes the response held to --out.  CLI_GO_ON, or an exit status. */
@@ -345,7 +480,7 @@ static int write_out(const cli_command_t *command, const job_t *job,
         return cli_complain(command, "%s is not written: no response is held",
                             job->wish->out);
     }
-    return cli_files_write(command, job->pool, job->wish->out, der, len);
+    return write_file(command, job->pool, job->wish->out, der, len);
 }
 
 int cli_fetch_run(const cli_command_t *command, apr_pool_t *p,
@@ -356,9 +491,9 @@ int cli_fetch_run(const cli_command_t *command, apr_pool_t *p,
     job_t job = {.pool = p, .wish = &wish};
     cli_verdict_t verdict = {.cert = NULL};
     staple_cert_t *cert = NULL;
-    int status = read_options(&wish, command, args);
+    int status = read_options(&wish, command, p, args);
 
-    job.steps = apr_array_make(p, 4, sizeof(cli_step_t));
+    job.steps = apr_array_make(p, 4, sizeof(step_t));
     if (status == CLI_GO_ON) {
         status = cli_certs_read(&cert, &verdict.reason, command, p,
                                 &wish.certs, wish.urls.count == 0);

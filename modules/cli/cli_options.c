@@ -1,6 +1,7 @@
 /* Reads a command's options by its table of them, and prints their help. */
 #include "cli_options.h"
 
+#include <apr_getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -137,70 +138,104 @@ static int set_value(const cli_command_t *command, const cli_option_t *option,
 
 /* ---- arguments ---- */
 
-static cli_option_t *find_option(cli_option_t *options, const char *name,
-                                 apr_size_t len)
-{
-    cli_option_t *option;
+/* What apr_getopt_long() calls --help, and the first row of a table; others of
+ * it have the numbers behind. */
+#define HELP 256
+#define FIRST 257
 
-    for (option = options; option->name != NULL; option++) {
-        if (strlen(option->name) == len
-            && memcmp(option->name, name, len) == 0) {
-            return option;
-        }
+/* The table as APR reads it. */
+static const apr_getopt_option_t *known_options(apr_pool_t *p,
+                                                const cli_option_t *options)
+{
+    apr_getopt_option_t *known;
+    int count = 0;
+    int i;
+
+    while (options[count].name != NULL) {
+        count++;
     }
-    return NULL;
+    known = apr_pcalloc(p, ((apr_size_t)count + 2) * sizeof(*known));
+    for (i = 0; i < count; i++) {
+        known[i].name = options[i].name;
+        known[i].optch = FIRST + i;
+        known[i].has_arg = options[i].kind != CLI_OPTION_FLAG;
+    }
+    known[count].name = "help";
+    known[count].optch = HELP;
+    return known;
 }
 
-/* Reads the option at *args and leaves *args at its last argument. */
-static int read_option(const cli_command_t *command, cli_option_t *options,
-                       const char *const **args)
+static int complain_of_argument(const cli_command_t *command,
+                                const char *argument)
 {
-    const char *name = **args + 2;
-    apr_size_t len = strcspn(name, "=");
-    const char *value = name[len] == '=' ? name + len + 1 : NULL;
-    cli_option_t *option = find_option(options, name, len);
-
-    if (option == NULL) {
-        return cli_complain(command,
-                            "there is no option \"--%.*s\"; ocspstaple %s "
-                            "--help lists what there is",
-                            (int)len, name, command->name);
+    if (strncmp(argument, "--", 2) != 0) {
+        return cli_complain(command, "\"%s\" is not an option", argument);
     }
+    return cli_complain(command,
+                        "there is no option \"%.*s\"; ocspstaple %s --help "
+                        "lists what there is",
+                        (int)strcspn(argument, "="), argument, command->name);
+}
+
+/* Sets an option; `found` is what APR says of its value. */
+static int take_option(const cli_command_t *command, cli_option_t *option,
+                       apr_status_t found, const char *value)
+{
     if (option->is_given && option->kind != CLI_OPTION_URLS) {
         return cli_complain(command, "--%s is given twice", option->name);
     }
     option->is_given = 1;
     if (option->kind == CLI_OPTION_FLAG) {
         *(int *)option->to = 1;
-        return value == NULL ? CLI_GO_ON
-                             : cli_complain(command, "--%s takes no value",
-                                            option->name);
+        return found == APR_SUCCESS
+                   ? CLI_GO_ON
+                   : cli_complain(command, "--%s takes no value",
+                                  option->name);
     }
-    if (value == NULL && (*args)[1] != NULL
-        && strncmp((*args)[1], "--", 2) != 0) {
-        value = *++*args;
-    }
-    if (value == NULL || *value == '\0') {
+    if (found != APR_SUCCESS || *value == '\0') {
         return cli_complain(command, "--%s needs a value: %s", option->name,
                             option->value);
     }
     return set_value(command, option, value);
 }
 
-int cli_options_read(const cli_command_t *command, cli_option_t *options,
-                     const char *const *args)
+int cli_options_read(const cli_command_t *command, apr_pool_t *p,
+                     cli_option_t *options, const char *const *args)
 {
+    const apr_getopt_option_t *known = known_options(p, options);
+    apr_getopt_t *reader;
     int status = CLI_GO_ON;
+    int count = 0;
 
-    for (; *args != NULL && status == CLI_GO_ON; args++) {
-        if (strcmp(*args, "--help") == 0) {
+    while (args[count] != NULL) {
+        count++;
+    }
+    /* It skips a program's name, and complains in its own words. */
+    apr_getopt_init(&reader, p, count + 1, args - 1);
+    reader->errfn = NULL;
+    while (status == CLI_GO_ON) {
+        const char *value = NULL;
+        int number = 0;
+        apr_status_t found =
+            apr_getopt_long(reader, known, &number, &value);
+
+        if (found == APR_EOF) {
+            break;
+        }
+        if (found == APR_BADCH) {
+            return complain_of_argument(command, args[reader->ind - 2]);
+        }
+        if (number == HELP) {
             print_help(command, options);
             return 0;
         }
-        if (strncmp(*args, "--", 2) != 0) {
-            return cli_complain(command, "\"%s\" is not an option", *args);
+        if (value != NULL && value == args[reader->ind - 2]
+            && strncmp(value, "--", 2) == 0) {
+            found = APR_BADARG; /* the next option is no value */
         }
-        status = read_option(command, options, &args);
+        status = take_option(command, &options[number - FIRST], found, value);
     }
-    return status;
+    return status == CLI_GO_ON && reader->ind <= count
+               ? complain_of_argument(command, args[reader->ind - 1])
+               : status;
 }

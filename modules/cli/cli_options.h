@@ -68,11 +68,12 @@ typedef struct cli_option_t {
     }
 
 /*
- * Reads all arguments: "--name value" or "--name=value".  CLI_GO_ON, or the
+ * Reads all arguments, the one before which is no option's: "--name value" or
+ * "--name=value".  CLI_GO_ON, or the
  * exit status: after --help, or after a complaint about an option that is
  * unknown, given twice, without its value or with a wrong one.
  */
-int cli_options_read(const cli_command_t *command, cli_option_t *options,
-                     const char *const *args);
+int cli_options_read(const cli_command_t *command, apr_pool_t *p,
+                     cli_option_t *options, const char *const *args);
 
 #endif

@@ -1,7 +1,7 @@
 /* The result of verify and fetch: its line, its JSON, its exit status. */
 #include "cli_verdict.h"
 
-#include <apr_strings.h>
+#include <apr_escape.h>
 
 #include "base/staple_text.h"
 #include "cli.h"
@@ -72,7 +72,7 @@ static void put_cert(json_t *object, apr_pool_t *p, const staple_cert_t *cert)
     put(object, "subject", is_known ? cert->subject : NULL);
     put(object, "serial", is_known ? cert->serial : NULL);
     put(object, "sha256",
-        is_known ? staple_cert_hex(p, cert->sha256, sizeof(cert->sha256))
+        is_known ? apr_pescape_hex(p, cert->sha256, sizeof(cert->sha256), 0)
                  : NULL);
     put(object, "issuer", is_known ? cert->issuer->subject : NULL);
     put_time(object, "not_after", p, is_known ? cert->not_after : 0);

@@ -1,6 +1,5 @@
 /* The command verify: judges an OCSP response in a file. */
 #include "cli_certs.h"
-#include "cli_files.h"
 #include "cli_options.h"
 #include "cli_verdict.h"
 
@@ -17,7 +16,7 @@ typedef struct wish_t {
 } wish_t;
 
 static int read_options(wish_t *wish, const cli_command_t *command,
-                        const char *const *args)
+                        apr_pool_t *p, const char *const *args)
 {
     cli_option_t options[] = {
         CLI_OPTION_CHAIN(&wish->certs.chain),
@@ -35,7 +34,7 @@ static int read_options(wish_t *wish, const cli_command_t *command,
          .help = "print one JSON object instead of the line",
          .to = &wish->json},
         {.name = NULL}};
-    int status = cli_options_read(command, options, args);
+    int status = cli_options_read(command, p, options, args);
 
     if (status == CLI_GO_ON && wish->response == NULL) {
         return cli_complain(command, "--response is missing");
@@ -51,15 +50,15 @@ int cli_verify_run(const cli_command_t *command, apr_pool_t *p,
     staple_cert_t *cert = NULL;
     unsigned char *der = NULL;
     apr_size_t len = 0;
-    int status = read_options(&wish, command, args);
+    int status = read_options(&wish, command, p, args);
 
     if (status == CLI_GO_ON) {
         status = cli_certs_read(&cert, &verdict.reason, command, p,
                                 &wish.certs, 0);
     }
     if (status == CLI_GO_ON) {
-        status = cli_files_read(&der, &len, command, p, wish.response,
-                                STAPLE_MAX_RESPONSE);
+        status = cli_read_file(&der, &len, command, p, wish.response,
+                               STAPLE_MAX_RESPONSE);
     }
     if (status != CLI_GO_ON) {
         return status;

@@ -2,13 +2,17 @@
 #include <apr_general.h>
 #include <apr_signal.h>
 #include <apr_version.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/staple_openssl.h"
 #include "base/staple_version.h"
+#include "io/staple_files.h"
 #include "cli.h"
 
 static const cli_command_t commands[] = {
@@ -29,7 +33,7 @@ static const cli_command_t commands[] = {
      "URL or a file given before the options.  Prints one line that says what\n"
      "is wrong, and a table; exits 0 ok, 1 warning, 2 critical, 3 cannot\n"
      "tell, as monitoring plugins do.",
-     cli_watch_run},
+     cli_status_run},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -46,6 +50,25 @@ int cli_complain(const cli_command_t *command, const char *format, ...)
     va_end(ap);
     fputc('\n', stderr);
     return CLI_EXIT_USAGE;
+}
+
+int cli_read_file(unsigned char **bytes, apr_size_t *len,
+                  const cli_command_t *command, apr_pool_t *p,
+                  const char *path, apr_size_t limit)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    apr_status_t error = file < 0 ? errno : APR_SUCCESS;
+
+    if (file >= 0) {
+        *bytes = apr_palloc(p, limit);
+        error = staple_files_read(*bytes, len, file, limit);
+        close(file);
+    }
+    if (error != APR_SUCCESS) {
+        return cli_complain(command, "%s cannot be read: %s", path,
+                            strerror(error));
+    }
+    return CLI_GO_ON;
 }
 
 static void print_help(FILE *out)

@@ -1,8 +1,102 @@
-/* Files with OCSP responses, read again when they change. */
+/* Files read within bounds, written whole, and read again when they change. */
 #include "staple_files.h"
 
 #include <apr_file_io.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+/* ---- one file ---- */
+
+static apr_status_t read_some(unsigned char *buf, apr_size_t *len, int file,
+                              apr_size_t room)
+{
+    ssize_t count = 1;
+
+    for (*len = 0; *len < room && count != 0;) {
+        count = read(file, buf + *len, room - *len);
+        if (count < 0 && errno != EINTR) {
+            return errno;
+        }
+        *len += count > 0 ? (apr_size_t)count : 0;
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t staple_files_read(unsigned char *buf, apr_size_t *len, int file,
+                               apr_size_t room)
+{
+    apr_status_t status = read_some(buf, len, file, room);
+    unsigned char extra;
+    apr_size_t more = 0;
+
+    if (status == APR_SUCCESS && *len == room) {
+        status = read_some(&extra, &more, file, 1);
+        *len += more;
+    }
+    return status;
+}
+
+static apr_status_t write_all(int file, const unsigned char *bytes,
+                              apr_size_t len)
+{
+    while (len > 0) {
+        ssize_t count = write(file, bytes, len);
+
+        if (count < 0 && errno != EINTR) {
+            return errno;
+        }
+        if (count > 0) {
+            bytes += count;
+            len -= (apr_size_t)count;
+        }
+    }
+    return fsync(file) == 0 ? APR_SUCCESS : errno;
+}
+
+/* Gives a file the mode and the owner of the one that it will replace. */
+static apr_status_t take_over(int file, const struct stat *old)
+{
+    /* Only root may give files away; the others own both anyway. */
+    return (geteuid() == 0 && fchown(file, old->st_uid, old->st_gid) != 0)
+                   || fchmod(file, old->st_mode & 0777) != 0
+               ? errno
+               : APR_SUCCESS;
+}
+
+apr_status_t staple_files_write(int directory, const char *name,
+                                const char *beside, mode_t mode,
+                                const struct stat *old,
+                                const unsigned char *bytes, apr_size_t len)
+{
+    apr_status_t status;
+    int file = openat(directory, beside,
+                      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                      mode);
+
+    if (file < 0) {
+        return errno;
+    }
+    status = write_all(file, bytes, len);
+    if (status == APR_SUCCESS && old != NULL) {
+        status = take_over(file, old);
+    }
+    if (close(file) != 0 && status == APR_SUCCESS) {
+        status = errno;
+    }
+    if (status == APR_SUCCESS
+        && renameat(directory, beside, directory, name) != 0) {
+        status = errno;
+    }
+    if (status != APR_SUCCESS) {
+        unlinkat(directory, beside, 0);
+    }
+    return status;
+}
+
+/* ---- response files that are watched ---- */
 
 struct staple_files_t {
     apr_pool_t *pool;
@@ -52,26 +146,17 @@ void staple_files_rewind(staple_files_t *files)
 }
 
 static apr_status_t read_file(unsigned char *der, apr_size_t *len,
-                              const char *path, apr_pool_t *p)
+                              const char *path)
 {
-    apr_file_t *handle;
+    int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     apr_status_t status;
-    apr_size_t more = 1;
-    char extra;
 
-    *len = 0;
-    status = apr_file_open(&handle, path, APR_FOPEN_READ | APR_FOPEN_BINARY,
-                           APR_FPROT_OS_DEFAULT, p);
-    if (status != APR_SUCCESS) {
-        return status;
+    if (file < 0) {
+        return errno;
     }
-    status = apr_file_read_full(handle, der, STAPLE_MAX_RESPONSE, len);
-    if (status == APR_SUCCESS
-        && apr_file_read_full(handle, &extra, 1, &more) == APR_SUCCESS) {
-        *len = STAPLE_MAX_RESPONSE + 1;
-    }
-    apr_file_close(handle);
-    return status == APR_EOF ? APR_SUCCESS : status;
+    status = staple_files_read(der, len, file, STAPLE_MAX_RESPONSE);
+    close(file);
+    return status;
 }
 
 /* Is the file another than when it was read last?  Remembers how it is. */
@@ -109,7 +194,7 @@ const staple_file_t *staple_files_next(staple_files_t *files,
             *len = 0;
             *status = file->status;
             if (file->status == APR_SUCCESS) {
-                *status = read_file(der, len, file->path, files->scratch);
+                *status = read_file(der, len, file->path);
             }
             return file;
         }

@@ -1,11 +1,36 @@
-/* Files with OCSP responses, read again when they change. */
+/* Files read within bounds, written whole, and read again when they change. */
 #ifndef STAPLE_FILES_H
 #define STAPLE_FILES_H
 
 #include <apr_pools.h>
 #include <apr_tables.h>
+#include <sys/stat.h>
 
 #include "base/staple_types.h"
+
+/* ---- one file; of any thread ---- */
+
+/*
+ * Reads what an open file holds from here on, to its end or to `room` bytes,
+ * into `buf`; *len is room + 1 where there are more.  Waits as the file does;
+ * a signal does not end it.  APR_SUCCESS, or errno.
+ */
+apr_status_t staple_files_read(unsigned char *buf, apr_size_t *len, int file,
+                               apr_size_t room);
+
+/*
+ * Replaces the file `name` in an open directory (AT_FDCWD: paths are those of
+ * the process).  Readers find it as it was or whole: a new file `beside` it,
+ * which must not be there, is written, synced and renamed.  It has the mode
+ * `mode`, or, where `old` is given, its mode and owner.  APR_SUCCESS, or errno,
+ * and then nothing has changed.
+ */
+apr_status_t staple_files_write(int directory, const char *name,
+                                const char *beside, mode_t mode,
+                                const struct stat *old,
+                                const unsigned char *bytes, apr_size_t len);
+
+/* ---- response files that are watched ---- */
 
 /* One thread of one process at a time. */
 typedef struct staple_files_t staple_files_t;

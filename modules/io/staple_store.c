@@ -1,6 +1,7 @@
 /* Files of a directory, one per certificate: read, replace, sweep. */
 #include "staple_store.h"
 
+#include <apr_escape.h>
 #include <apr_time.h>
 #include <dirent.h>
 #include <errno.h>
@@ -11,6 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "staple_files.h"
 
 #define LOCK_FILE "lock"
 #define NEW_FILE "new"
@@ -23,34 +26,21 @@
 static void name_of(char *name, const unsigned char sha256[32],
                     const char *suffix)
 {
-    static const char digits[] = "0123456789abcdef";
-    int i;
-
-    for (i = 0; i < 32; i++) {
-        *name++ = digits[sha256[i] >> 4];
-        *name++ = digits[sha256[i] & 15];
-    }
-    strcpy(name, suffix);
+    apr_escape_hex(name, sha256, 32, 0, NULL);
+    strcpy(name + 64, suffix);
 }
 
-/* Reads such a name; returns its suffix, or NULL where it is none. */
+/* Reads such a name; returns its suffix, or NULL where it is none.  APR would
+ * also take capitals and colons. */
 static const char *parse_name(unsigned char sha256[32], const char *name)
 {
-    int i;
+    const char *suffix = name + strspn(name, "0123456789abcdef");
 
-    for (i = 0; i < 64; i++) {
-        int digit = name[i] >= '0' && name[i] <= '9'   ? name[i] - '0'
-                    : name[i] >= 'a' && name[i] <= 'f' ? name[i] - 'a' + 10
-                                                       : -1;
-
-        if (digit < 0) {
-            return NULL;
-        }
-        sha256[i / 2] =
-            (unsigned char)(i % 2 == 0 ? digit << 4 : sha256[i / 2] | digit);
-    }
-    name += 64;
-    return name[0] == '\0' || strcmp(name, BAD_SUFFIX) == 0 ? name : NULL;
+    return suffix == name + 64
+                   && (suffix[0] == '\0' || strcmp(suffix, BAD_SUFFIX) == 0)
+                   && apr_unescape_hex(sha256, name, 64, 0, NULL) == APR_SUCCESS
+               ? suffix
+               : NULL;
 }
 
 static void close_file(int *file)
@@ -247,20 +237,6 @@ apr_status_t staple_store_lock(staple_store_t *store)
 
 /* ---- files ---- */
 
-static apr_status_t read_all(unsigned char *buf, apr_size_t *len, int file,
-                             apr_size_t room)
-{
-    ssize_t count = 1;
-
-    for (*len = 0; *len < room && count > 0;
-         *len += count > 0 ? (apr_size_t)count : 0) {
-        do {
-            count = read(file, buf + *len, room - *len);
-        } while (count < 0 && errno == EINTR);
-    }
-    return count < 0 ? errno : APR_SUCCESS;
-}
-
 /* Reads a file of at most `room` bytes that no other user can have written. */
 static apr_status_t read_file(unsigned char *buf, apr_size_t *len,
                               apr_size_t room, const char **why,
@@ -289,11 +265,11 @@ static apr_status_t read_file(unsigned char *buf, apr_size_t *len,
     else if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
         *why = "others than its owner may write to it";
     }
-    else if ((apr_uint64_t)info.st_size > room) {
-        *why = "it is too large";
-    }
     else {
-        status = read_all(buf, len, file, room);
+        status = staple_files_read(buf, len, file, room);
+        if (status == APR_SUCCESS && *len > room) {
+            *why = "it is too large";
+        }
     }
     close_file(&file);
     return *why != NULL ? APR_EINVAL : status;
@@ -316,52 +292,14 @@ apr_status_t staple_store_read_known(unsigned char *buf, apr_size_t *len,
     return read_file(buf, len, STAPLE_KNOWN_BYTES, why, store, KNOWN_FILE);
 }
 
-static apr_status_t write_all(int file, const unsigned char *buf,
-                              apr_size_t len)
-{
-    while (len > 0) {
-        ssize_t count = write(file, buf, len);
-
-        if (count < 0 && errno != EINTR) {
-            return errno;
-        }
-        if (count > 0) {
-            buf += count;
-            len -= (apr_size_t)count;
-        }
-    }
-    return APR_SUCCESS;
-}
-
 static apr_status_t write_file(const staple_store_t *store, const char *name,
                                const unsigned char *buf, apr_size_t len)
 {
-    apr_status_t status;
-    int file;
-
     /* One that was cut off stays behind until the next is written: only the
      * holder of the lock is here. */
     unlinkat(store->directory, NEW_FILE, 0);
-    file = openat(store->directory, NEW_FILE,
-                  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (file < 0) {
-        return errno;
-    }
-    status = write_all(file, buf, len);
-    if (status == APR_SUCCESS && fsync(file) != 0) {
-        status = errno;
-    }
-    if (close(file) != 0 && status == APR_SUCCESS) {
-        status = errno;
-    }
-    if (status == APR_SUCCESS
-        && renameat(store->directory, NEW_FILE, store->directory, name) != 0) {
-        status = errno;
-    }
-    if (status != APR_SUCCESS) {
-        unlinkat(store->directory, NEW_FILE, 0);
-    }
-    return status;
+    return staple_files_write(store->directory, name, NEW_FILE, 0600, NULL,
+                              buf, len);
 }
 
 apr_status_t staple_store_write(const staple_store_t *store,

@@ -5,7 +5,7 @@
 #include <openssl/ssl.h>
 #include <string.h>
 
-#include "ocsp/staple_bare.h"
+#include "ocsp/staple_der.h"
 
 #define LARGEST_CHAIN 16384 /* bytes of a Certificate message */
 #define LONGEST_CHAIN 8     /* certificates */
@@ -58,7 +58,7 @@ static int take(staple_der_t *vector, staple_der_t *rest, unsigned octets)
 static int is_modest(staple_der_t body, int is_tls_1_3)
 {
     staple_der_t ignored, list, certificate;
-    staple_bare_places_t places;
+    staple_der_cert_t places;
     unsigned count = 0;
 
     if ((is_tls_1_3 && !take(&ignored, &body, 1)) || !take(&list, &body, 3)
@@ -68,8 +68,8 @@ static int is_modest(staple_der_t body, int is_tls_1_3)
     while (list.len > 0) {
         if (++count > LONGEST_CHAIN || !take(&certificate, &list, 3)
             || (is_tls_1_3 && !take(&ignored, &list, 2))
-            || !staple_bare_find(&places, certificate)
-            || staple_bare_check_key(&places) != STAPLE_OK) {
+            || !staple_der_find_cert(&places, certificate)
+            || staple_der_check_key(&places) != STAPLE_OK) {
             return 0;
         }
     }

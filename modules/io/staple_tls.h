@@ -8,7 +8,7 @@
  * A client decodes every certificate of a chain before it verifies any, and
  * there are keys that cost a thousand times what the usual ones do.  So a
  * chain must be of at most 16 KiB and of at most 8 certificates, with keys that
- * may be decoded (staple_bare_check_key()); otherwise the handshake fails.
+ * may be decoded (staple_der_check_key()); otherwise the handshake fails.
  */
 
 /* Can they be looked at?  Only where libcurl's TLS is the OpenSSL that this is

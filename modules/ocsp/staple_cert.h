@@ -114,10 +114,6 @@ int staple_cert_key(staple_key_t *key, X509 *x509);
  * handshakes without a staple. */
 int staple_cert_must_staple(X509 *x509);
 
-/* Lower-case hexadecimal of `len` bytes, NUL-terminated, from p. */
-const char *staple_cert_hex(apr_pool_t *p, const unsigned char *bytes,
-                            apr_size_t len);
-
 /* A name on one line, RFC 2253, everything but printable ASCII escaped. */
 const char *staple_cert_name(apr_pool_t *p, const X509_NAME *name);
 

@@ -1,8 +1,8 @@
-/* Reads DER strictly, without decoding it, and puts it together again. */
+/* Reads DER, also of certificates, strictly and undecoded, and writes it. */
 #ifndef STAPLE_DER_H
 #define STAPLE_DER_H
 
-#include <apr.h>
+#include "base/staple_reason.h"
 
 /* Identifier octets (X.690 8.1.2) of what is read here. */
 #define STAPLE_DER_INTEGER 0x02
@@ -38,6 +38,34 @@ int staple_der_take_last(staple_der_t *contents, staple_der_t *whole,
 
 /* Are they the same bytes? */
 int staple_der_is_same(staple_der_t one, staple_der_t other);
+
+/*
+ * Where things are in a certificate that nothing was decoded of: whole
+ * elements, but for `signature` and `key_bits`, which are the contents of BIT
+ * STRINGs.
+ */
+typedef struct staple_der_cert_t {
+    staple_der_t tbs;
+    staple_der_t tbs_algorithm; /* of the signature, as the issuer signed it */
+    staple_der_t subject;
+    staple_der_t key_algorithm; /* with the next: SubjectPublicKeyInfo */
+    staple_der_t key_bits;
+    staple_der_t algorithm; /* of the signature, not signed */
+    staple_der_t signature;
+} staple_der_cert_t;
+
+/* Finds them in `certificate`, a whole element, at the cost of its length.
+ * Returns 1; 0 where it is not DER, or no certificate (RFC 5280 4.1). */
+int staple_der_find_cert(staple_der_cert_t *places, staple_der_t certificate);
+
+/*
+ * May OpenSSL be given this public key to decode?  Decoding comes before any
+ * signature can be verified, and there are keys that cost a thousand times
+ * what the usual ones do.  Taken are RSA keys of at most 8192 bits, keys on
+ * named curves, and of others those without parameters and of at most 4 KiB
+ * (EdDSA, ML-DSA).  Costs nothing itself.  STAPLE_OK or STAPLE_WEAK_KEY.
+ */
+staple_reason_e staple_der_check_key(const staple_der_cert_t *places);
 
 /*
  * DER that is written from its end to its beginning, so that each length is

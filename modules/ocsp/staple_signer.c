@@ -151,7 +151,7 @@ staple_reason_e staple_signer_find(staple_der_t found[STAPLE_SIGNER_MOST],
 {
     const ASN1_OCTET_STRING *hash = NULL;
     const X509_NAME *name = NULL;
-    staple_bare_places_t places;
+    staple_der_cert_t places;
     staple_der_t ignored, whole;
 
     *count = 0;
@@ -162,7 +162,7 @@ staple_reason_e staple_signer_find(staple_der_t found[STAPLE_SIGNER_MOST],
         if (!staple_der_take(&ignored, &whole, &certs, STAPLE_DER_SEQUENCE)) {
             return STAPLE_MALFORMED;
         }
-        if (!staple_bare_find(&places, whole)
+        if (!staple_der_find_cert(&places, whole)
             || !(name != NULL ? has_name(places.subject, name)
                               : has_key(places.key_bits, hash))) {
             continue;
@@ -180,7 +180,7 @@ staple_reason_e staple_signer_find(staple_der_t found[STAPLE_SIGNER_MOST],
 /* Puts the certificate together: what is signed, the algorithm that is signed
  * with it, and the signature. */
 static int write_der(staple_signer_t *signer,
-                     const staple_bare_places_t *places,
+                     const staple_der_cert_t *places,
                      const staple_signature_t *signature)
 {
     apr_size_t size = places->tbs.len + places->tbs_algorithm.len + 1
@@ -218,11 +218,11 @@ static staple_reason_e decode(staple_signer_t *signer)
 
 /* A certificate that is not kept, the costly way. */
 static staple_reason_e take_new(staple_signer_t *signer,
-                                const staple_bare_places_t *places,
+                                const staple_der_cert_t *places,
                                 const staple_signature_t *signature,
                                 EVP_PKEY *issuer_key)
 {
-    staple_reason_e reason = staple_bare_check_key(places);
+    staple_reason_e reason = staple_der_check_key(places);
 
     if (reason == STAPLE_OK
         && !staple_signature_is_right(signature, places->tbs, issuer_key)) {
@@ -232,7 +232,7 @@ static staple_reason_e take_new(staple_signer_t *signer,
 }
 
 static staple_reason_e take(staple_signer_t *signer, staple_signers_t *signers,
-                            const staple_bare_places_t *places,
+                            const staple_der_cert_t *places,
                             staple_signature_t *signature, X509 *issuer,
                             int sha1_will_do)
 {
@@ -267,11 +267,11 @@ staple_reason_e staple_signer_take(staple_signer_t *signer,
                                    int sha1_will_do)
 {
     staple_signature_t signature = {.algorithm = NULL};
-    staple_bare_places_t places;
+    staple_der_cert_t places;
     staple_reason_e reason;
 
     memset(signer, 0, sizeof(*signer));
-    if (!staple_bare_find(&places, certificate)
+    if (!staple_der_find_cert(&places, certificate)
         || !staple_der_is_same(places.algorithm, places.tbs_algorithm)) {
         return STAPLE_SIGNER_NOT_AUTHORISED;
     }

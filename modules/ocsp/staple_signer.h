@@ -4,7 +4,6 @@
 
 #include <apr_pools.h>
 
-#include "staple_bare.h"
 #include "staple_der.h"
 #include "base/staple_openssl.h"
 #include "base/staple_types.h"
@@ -24,7 +23,12 @@ typedef struct staple_signer_t {
 /*
  * The certificate of an issuer's last delegate.  Nearly every response of a CA
  * brings the same one, and OpenSSL 3.0 takes as long to decode a public key as
- * to verify a signature.  May be used by any number of threads at once.
+ * to verify a signature.  So, of a delegate that is kept, neither its key is
+ * decoded nor its signature verified again: the bytes are the same to the last,
+ * signature included, and its digest, key, times and authority are judged anew
+ * for each response.  It changes behind an issuer that is otherwise read-only;
+ * one atomic exchange takes it out and puts it back, so that any number of
+ * threads may use it at once: a thread that finds it taken does without.
  */
 typedef struct staple_signers_t staple_signers_t;
 
@@ -49,7 +53,7 @@ staple_reason_e staple_signer_find(staple_der_t found[STAPLE_SIGNER_MOST],
  * Takes one of these: `issuer` signed it, it is parsed, and of the forms that
  * can be given to it without the issuer's key it has a fixed one.  Nothing of
  * it is decoded before its signature has been verified, and its key is of a
- * kind and size that is worth decoding (staple_bare_check_key()).  Of what
+ * kind and size that is worth decoding (staple_der_check_key()).  Of what
  * `signers` keeps the parsed certificate is used, if the bytes are the same.
  *
  * On STAPLE_OK *signer is set, for staple_signer_free().  STAPLE_WEAK_KEY,

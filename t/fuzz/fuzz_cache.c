@@ -3,6 +3,7 @@
 
 #include "cache/staple_cache_int.h"
 #include "fuzz.h"
+#include "../unit/cache_stress.h"
 #include "cache/staple_writer.h"
 
 #define COUNT 6
@@ -90,7 +91,7 @@ static void check_all(const staple_cache_t *cache,
     const char *why;
     unsigned i;
 
-    FUZZ_CHECK(staple_cache_check(&why, cache));
+    FUZZ_CHECK(cache_check(&why, cache));
     for (i = 0; i < COUNT; i++) {
         check_one(cache, model, i);
         used += model->len[i] > 0 ? staple_cache_units(model->len[i]) : 0;
@@ -190,7 +191,7 @@ static void try_garbage(apr_pool_t *p, const uint8_t *data, size_t size)
     unsigned char buf[STAPLE_MAX_RESPONSE];
     const char *why;
 
-    if (cache != NULL && staple_cache_check(&why, cache)) {
+    if (cache != NULL && cache_check(&why, cache)) {
         staple_writer_t *writer = staple_writer_make(p, cache);
         staple_key_t key = make_key(data[size - 1]);
         apr_size_t len = sizeof(buf);
@@ -202,7 +203,7 @@ static void try_garbage(apr_pool_t *p, const uint8_t *data, size_t size)
         FUZZ_CHECK(staple_writer_put(writer, data[size - 1], buf,
                                      1 + data[size - 1], 1)
                    != STAPLE_NO_MEMORY);
-        FUZZ_CHECK(staple_cache_check(&why, cache));
+        FUZZ_CHECK(cache_check(&why, cache));
     }
     free(block);
 }

@@ -34,7 +34,7 @@ typedef struct conn_t {
     SSL *ssl;
     hs_name_t *name;
     double began_at;
-    time_t began_on;   /* the same, by the calendar */
+    time_t began_on; /* the same, by the calendar */
     double not_before; /* of the next one: after --pause, or a failure */
 } conn_t;
 
@@ -89,6 +89,21 @@ static void save_der(const unsigned char *der, long len)
     }
 }
 
+/* Judges a staple unless it is the one that this name had last; its digest is
+ * left in `digest`. */
+static const char *judge(conn_t *conn, unsigned char *digest,
+                         const unsigned char *der, long len)
+{
+    SHA1(der, (size_t)len, digest);
+    if (conn->name->judgement == NULL
+        || memcmp(digest, conn->name->judged, SHA_DIGEST_LENGTH) != 0) {
+        conn->name->judgement = hs_judge(conn->ssl, der, len,
+                                         run.trusted, conn->began_on);
+        memcpy(conn->name->judged, digest, SHA_DIGEST_LENGTH);
+    }
+    return conn->name->judgement;
+}
+
 static void tell(conn_t *conn, const char *failure)
 {
     double ms = (now() - conn->began_at) * 1000;
@@ -96,14 +111,15 @@ static void tell(conn_t *conn, const char *failure)
     const unsigned char *der = NULL;
     const char *judgement = "none";
     long len = -1;
-    int i;
+    int is_stapled, i;
 
     if (failure == NULL) {
         len = SSL_get_tlsext_status_ocsp_resp(conn->ssl, &der);
         run.took[run.ok++ % TOOK_ROOM] = ms;
     }
-    hs_names_ended(conn->name, der != NULL && len > 0, now());
-    if (der != NULL && len > 0) {
+    is_stapled = der != NULL && len > 0;
+    hs_names_ended(conn->name, is_stapled, now());
+    if (is_stapled) {
         run.stapled++;
         if (run.der != NULL) {
             save_der(der, len);
@@ -112,15 +128,8 @@ static void tell(conn_t *conn, const char *failure)
     if (run.quiet) {
         return;
     }
-    if (der != NULL && len > 0) {
-        SHA1(der, (size_t)len, digest);
-        if (conn->name->judgement == NULL
-            || memcmp(digest, conn->name->judged, sizeof(digest)) != 0) {
-            conn->name->judgement =
-                hs_judge(conn->ssl, der, len, run.trusted, conn->began_on);
-            memcpy(conn->name->judged, digest, sizeof(digest));
-        }
-        judgement = conn->name->judgement;
+    if (is_stapled) {
+        judgement = judge(conn, digest, der, len);
     }
     printf("%s\t%s\t%.3f\t%ld\t%s\t", conn->name->name,
            failure == NULL ? "ok" : "failed", ms, len > 0 ? len : 0, judgement);
@@ -188,8 +197,8 @@ static void go_on(conn_t *conn)
 
 static void begin(conn_t *conn)
 {
-    conn->name =
-        run.until_stapled ? hs_names_next_left(now()) : hs_names_next();
+    conn->name = run.until_stapled ? hs_names_next_left(now())
+                                   : hs_names_next();
     if (conn->name == NULL) {
         return;
     }
@@ -393,22 +402,14 @@ static void take_option(int option, char *value)
 static void parse_options(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"name", 1, NULL, 'n'},
-        {"names", 1, NULL, 'N'},
-        {"count", 1, NULL, 'c'},
-        {"concurrency", 1, NULL, 'C'},
-        {"loop", 1, NULL, 'l'},
-        {"timeout", 1, NULL, 't'},
-        {"tls", 1, NULL, 'T'},
-        {"sigalgs", 1, NULL, 's'},
-        {"ciphers", 1, NULL, 'e'},
-        {"verify", 1, NULL, 'v'},
-        {"der", 1, NULL, 'd'},
-        {"no-status", 0, &run.status, 0},
-        {"quiet", 0, &run.quiet, 1},
-        {"require-staple", 0, &run.require, 1},
-        {"pause", 1, NULL, 'p'},
-        {"help", 0, NULL, 'h'},
+        {"name", 1, NULL, 'n'},      {"names", 1, NULL, 'N'},
+        {"count", 1, NULL, 'c'},     {"concurrency", 1, NULL, 'C'},
+        {"loop", 1, NULL, 'l'},      {"timeout", 1, NULL, 't'},
+        {"tls", 1, NULL, 'T'},       {"sigalgs", 1, NULL, 's'},
+        {"ciphers", 1, NULL, 'e'},   {"verify", 1, NULL, 'v'},
+        {"der", 1, NULL, 'd'},       {"no-status", 0, &run.status, 0},
+        {"quiet", 0, &run.quiet, 1}, {"require-staple", 0, &run.require, 1},
+        {"pause", 1, NULL, 'p'},     {"help", 0, NULL, 'h'},
         {"until-stapled", 0, &run.until_stapled, 1},
         {NULL, 0, NULL, 0}};
     int option;

@@ -1,4 +1,5 @@
-/* A writer and readers of one cache, for processes and for threads. */
+/* A writer and readers of one cache, for processes and for threads; and whether
+ * a cache is sound. */
 #include "cache_stress.h"
 
 #include <string.h>
@@ -162,4 +163,67 @@ void stress_read(stress_reader_t *reader)
     __atomic_add_fetch(&shared->finds[reader->who], finds, __ATOMIC_RELAXED);
     __atomic_add_fetch(&shared->faults[reader->who], faults,
                        __ATOMIC_RELAXED);
+}
+
+/* ---- is it sound? ---- */
+
+/* Does any published extent overlap the one of slots[i]? */
+static int overlaps(const staple_cache_t *cache,
+                    const staple_cache_slot_t *slots, apr_uint64_t i)
+{
+    apr_size_t from = STAPLE_CACHE_WHERE_UNIT(slots[i].where);
+    apr_size_t to =
+        from + staple_cache_units(STAPLE_CACHE_WHERE_LEN(slots[i].where));
+    apr_uint64_t k;
+
+    for (k = 0; k <= cache->slot_mask; k++) {
+        if (k != i && STAPLE_CACHE_WHERE_LEN(slots[k].where) > 0
+            && STAPLE_CACHE_WHERE_UNIT(slots[k].where) < to
+            && STAPLE_CACHE_WHERE_UNIT(slots[k].where)
+                       + staple_cache_units(
+                           STAPLE_CACHE_WHERE_LEN(slots[k].where))
+                   > from) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int cache_check(const char **why, const staple_cache_t *cache)
+{
+    const staple_cache_slot_t *slots = staple_cache_slots(cache);
+    apr_uint64_t i;
+
+    for (i = 0; i <= cache->slot_mask; i++) {
+        if (slots[i].index_plus_1 > cache->count) {
+            *why = "a slot has an index beyond the last certificate";
+            return 0;
+        }
+        if (STAPLE_CACHE_WHERE_LEN(slots[i].where) == 0) {
+            continue;
+        }
+        if (slots[i].index_plus_1 == 0) {
+            *why = "an empty slot has a staple";
+            return 0;
+        }
+        if (!staple_cache_is_inside(cache, slots[i].where)) {
+            *why = "a staple lies outside the arena";
+            return 0;
+        }
+        if (memcmp(staple_cache_extent(cache,
+                                       STAPLE_CACHE_WHERE_UNIT(slots[i].where))
+                       ->key,
+                   staple_cache_key(cache, slots[i].index_plus_1 - 1),
+                   STAPLE_KEY_LEN)
+            != 0) {
+            *why = "a staple is another certificate's";
+            return 0;
+        }
+        if (overlaps(cache, slots, i)) {
+            *why = "two staples overlap";
+            return 0;
+        }
+    }
+    *why = "";
+    return 1;
 }

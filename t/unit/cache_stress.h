@@ -1,4 +1,5 @@
-/* A writer and readers of one cache, for processes and for threads. */
+/* A writer and readers of one cache, for processes and for threads; and whether
+ * a cache is sound. */
 #ifndef CACHE_STRESS_H
 #define CACHE_STRESS_H
 
@@ -50,5 +51,9 @@ void stress_read(stress_reader_t *reader);
 
 /* Fills in the bytes of staple `number`; returns their length. */
 apr_size_t stress_fill(unsigned char *der, apr_uint64_t number);
+
+/* Is the block consistent?  Returns 1, or 0 and *why.  Only while nobody
+ * writes. */
+int cache_check(const char **why, const staple_cache_t *cache);
 
 #endif

@@ -2,6 +2,7 @@
 #include "staple_eventlog.h"
 
 #include <http_core.h>
+#include <apr_escape.h>
 #include <apr_portable.h>
 #include <apr_strings.h>
 #include <errno.h>
@@ -138,7 +139,7 @@ static json_t *identity(apr_pool_t *p, const staple_cert_t *cert)
 {
     return json_pack("{s:s, s:s, s:s}", "subject", cert->subject, "serial",
                      cert->serial, "sha256",
-                     staple_cert_hex(p, cert->sha256, sizeof(cert->sha256)));
+                     apr_pescape_hex(p, cert->sha256, sizeof(cert->sha256), 0));
 }
 
 static void add_revocation(json_t *object, const staple_record_t *record)

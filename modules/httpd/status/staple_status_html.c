@@ -3,6 +3,7 @@
 
 #include <apr_base64.h>
 #include <apr_strings.h>
+#include <apr_escape.h>
 #include <http_protocol.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -104,9 +105,10 @@ static void put_certificate(request_rec *r, const staple_snapshot_cert_t *cert,
     put_detail(r, "serial", it->serial);
     put_detail(r, "issuer", it->issuer->subject);
     put_detail(r, "SHA-256",
-               staple_cert_hex(r->pool, it->sha256, sizeof(it->sha256)));
+               apr_pescape_hex(r->pool, it->sha256, sizeof(it->sha256), 0));
     put_detail(r, "SHA-1",
-               staple_cert_hex(r->pool, it->key.bytes, sizeof(it->key.bytes)));
+               apr_pescape_hex(r->pool, it->key.bytes, sizeof(it->key.bytes),
+                               0));
     put_detail(r, "expires", staple_text_time(instant, it->not_after));
     if (cert->base.record.state_reason != STAPLE_OK) {
         put_detail(r, "reason of the state",

@@ -1,6 +1,7 @@
 /* The status as JSON: docs/monitoring.md says what each member means. */
 #include "staple_status_json.h"
 
+#include <apr_escape.h>
 #include <http_protocol.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -123,10 +124,10 @@ static void put_identity(json_t *object, apr_pool_t *p,
     json_object_set_new(object, "serial", text(cert->serial));
     json_object_set_new(
         object, "sha256",
-        text(staple_cert_hex(p, cert->sha256, sizeof(cert->sha256))));
+        text(apr_pescape_hex(p, cert->sha256, sizeof(cert->sha256), 0)));
     json_object_set_new(
         object, "sha1",
-        text(staple_cert_hex(p, cert->key.bytes, sizeof(cert->key.bytes))));
+        text(apr_pescape_hex(p, cert->key.bytes, sizeof(cert->key.bytes), 0)));
     json_object_set_new(object, "issuer", text(cert->issuer->subject));
     json_object_set_new(object, "servers", names(base));
     json_object_set_new(object, "must_staple",

@@ -77,7 +77,8 @@ int main(void)
     }
     cache = staple_cache_format(calloc(1, size), size, keys, CERTS,
                                 STAPLE_MAX_RESPONSE);
-    board = staple_scoreboard_format(calloc(1, staple_scoreboard_size(CERTS)), CERTS);
+    board = staple_scoreboard_format(calloc(1, staple_scoreboard_size(CERTS)),
+                                     CERTS);
     writer = staple_writer_make(p, cache);
     for (i = 0; i < CERTS; i++) {
         staple_writer_put(writer, i, der, 500 + 10 * i,

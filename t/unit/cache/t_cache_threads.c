@@ -52,7 +52,7 @@ static void report(const stress_t *shared)
         is_int(shared->faults[i], 0,
                "reader %u: each whole, none older than the one before", i);
     }
-    is_int(staple_cache_check(&why, shared->cache), 1, "sound at the end");
+    is_int(cache_check(&why, shared->cache), 1, "sound at the end");
 }
 
 int main(void)

@@ -9,7 +9,8 @@
 
 static staple_scoreboard_block_t *make(void)
 {
-    return staple_scoreboard_format(calloc(1, staple_scoreboard_size(COUNT)), COUNT);
+    return staple_scoreboard_format(calloc(1, staple_scoreboard_size(COUNT)),
+                                    COUNT);
 }
 
 static staple_scoreboard_t filled(void)
@@ -60,7 +61,8 @@ static void test_adopt(void)
        "adopted: with their health");
     is_int(got.pid, 0, "not adopted: who ran");
     is_int(got.requests, 0, "not adopted: what it did");
-    staple_scoreboard_adopt(block, (staple_scoreboard_block_t *)(void *)other_version);
+    staple_scoreboard_adopt(
+        block, (staple_scoreboard_block_t *)(void *)other_version);
     staple_scoreboard_get(&got, block);
     is_int(got.responder_count, 1, "not adopted: another version's");
     free(older);
@@ -77,7 +79,8 @@ static void test_tally(void)
     staple_scoreboard_count(block, COUNT, 1);
     is_int(staple_scoreboard_tally(block, 2).served, 2, "served");
     is_int(staple_scoreboard_tally(block, 2).unserved, 1, "not served");
-    is_int(staple_scoreboard_tally(block, 1).served, 0, "another certificate's");
+    is_int(staple_scoreboard_tally(block, 1).served, 0,
+           "another certificate's");
     is_int(staple_scoreboard_tally(block, COUNT).served, 0, "a bad index");
     free(block);
 }

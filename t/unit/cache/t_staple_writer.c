@@ -50,7 +50,7 @@ static int is_sound(const staple_cache_t *cache)
 {
     const char *why = "";
 
-    return staple_cache_check(&why, cache);
+    return cache_check(&why, cache);
 }
 
 /* ---- puts and their limits ---- */

@@ -1,11 +1,14 @@
-/* Response files: read at first and when they change, and only then. */
+/* Files read and written whole; response files, read when they change. */
 #include "../tap.h"
 
 #include <apr_file_io.h>
 #include <apr_general.h>
 #include <apr_strings.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -109,6 +112,53 @@ static void test_odd(const char *dir)
     unlink(good);
 }
 
+static int write_it(const char *path, mode_t mode, const struct stat *old,
+                    const char *text)
+{
+    return staple_files_write(AT_FDCWD, path, apr_pstrcat(p, path, ".b", NULL),
+                              mode, old, (const unsigned char *)text,
+                              strlen(text));
+}
+
+/* Files that are written whole, and read up to a limit. */
+static void test_whole(const char *dir)
+{
+    const char *path = apr_pstrcat(p, dir, "/whole", NULL);
+    const char *beside = apr_pstrcat(p, path, ".b", NULL);
+    apr_size_t len = 0;
+    struct stat old;
+    int file;
+
+    is_int(write_it(path, 0600, NULL, "12345"), APR_SUCCESS, "written");
+    ok(stat(path, &old) == 0 && (old.st_mode & 0777) == 0600, "its mode");
+    chmod(path, 0640);
+    stat(path, &old);
+    is_int(write_it(path, 0600, &old, "123456"), APR_SUCCESS, "replaced");
+    ok(stat(path, &old) == 0 && (old.st_mode & 0777) == 0640,
+       "with the mode of the old one");
+    ok(access(beside, F_OK) != 0, "the new one has taken its name");
+    file = open(path, O_RDONLY);
+    is_int(staple_files_read(der, &len, file, 6), APR_SUCCESS, "read");
+    is_int(len, 6, "all that there is room for");
+    lseek(file, 0, SEEK_SET);
+    der[5] = 'x';
+    is_int(staple_files_read(der, &len, file, 5), APR_SUCCESS, "less room");
+    is_int(len, 6, "there is more");
+    is_int(der[5], 'x', "which goes nowhere");
+    close(file);
+    put(beside, 'o', 1);
+    is_int(write_it(path, 0600, NULL, ""), EEXIST, "another's is in the way");
+    ok(access(beside, F_OK) == 0 && stat(path, &old) == 0 && old.st_size == 6,
+       "neither has changed");
+    unlink(beside);
+    unlink(path);
+    is_int(write_it(apr_pstrcat(p, dir, "/none/x", NULL), 0600, NULL, ""),
+           ENOENT, "no such directory");
+    file = open(dir, O_RDONLY);
+    is_int(staple_files_read(der, &len, file, 5), EISDIR, "a directory");
+    close(file);
+}
+
 int main(void)
 {
     char dir[] = "/tmp/t_staple_files-XXXXXX";
@@ -122,6 +172,7 @@ int main(void)
     path = apr_pstrcat(p, dir, "/file", NULL);
     test_one(path);
     test_odd(dir);
+    test_whole(dir);
     unlink(path);
     rmdir(dir);
     apr_pool_destroy(p);

@@ -320,7 +320,7 @@ static void test_sweep(void)
     const struct timespec young[2] = {
         {.tv_sec = (time_t)apr_time_sec(now) - 30 * 86400},
         {.tv_sec = (time_t)apr_time_sec(now) - 30 * 86400}};
-    char foreign[300];
+    char foreign[300], capitals[300];
 
     put(file(100, ""), "unknown, old", 0600);
     utimensat(AT_FDCWD, file(100, ""), old, 0);
@@ -333,6 +333,10 @@ static void test_sweep(void)
     snprintf(foreign, sizeof(foreign), "%s/README", dir);
     put(foreign, "not ours", 0600);
     utimensat(AT_FDCWD, foreign, old, 0);
+    snprintf(capitals, sizeof(capitals), "%s/%s%s", dir, "ABCDEFABCDEFABCDEF",
+             strrchr(file(103, ""), '/') + 1 + 18);
+    put(capitals, "a name in capitals", 0600);
+    utimensat(AT_FDCWD, capitals, old, 0);
 
     is_int(staple_store_sweep(&store, is_known, &known, now), 2,
            "two are removed");
@@ -343,6 +347,7 @@ static void test_sweep(void)
            && info.st_mtime >= (time_t)apr_time_sec(now) - 1,
        "not one that is in use, and that is noted");
     ok(exists(foreign), "nor what is not ours");
+    ok(exists(capitals), "nor a name in capitals");
     staple_store_close(&store);
 }
 

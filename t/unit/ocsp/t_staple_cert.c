@@ -445,10 +445,6 @@ int main(void)
     test_dedup(p, pki);
     test_queue(p, pki);
     test_times();
-    is_str(staple_cert_hex(p, (const unsigned char *)"\x00\x9f\xff", 3),
-           "009fff", "hexadecimal");
-    is_str(staple_cert_hex(p, (const unsigned char *)"", 0), "",
-           "hexadecimal of nothing");
     make_end(p);
     return tap_done();
 }

@@ -1,4 +1,5 @@
 /* Which verified responses replace the one held, and what is noted of them. */
+#include "../cache_stress.h"
 #include "../make_ocsp.h"
 #include "../tap.h"
 
@@ -495,7 +496,7 @@ static void test_too_large_revoked(void)
         is_int(held.record.der_len, 0, "revoked, too large: none is held");
         is_int(staple_writer_used(held.writer), 0,
                "revoked, too large: no room is taken up");
-        is_sound = staple_cache_check(&why, held.cache);
+        is_sound = cache_check(&why, held.cache);
         ok(is_sound, "revoked, too large: the cache is sound %s", why);
         is_reason(adopt(&held, good), STAPLE_OLDER,
                   "revoked, too large: an older good one changes nothing");
