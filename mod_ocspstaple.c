@@ -8,7 +8,6 @@
 #include "httpd/config/staple_config.h"
 #include "httpd/events/staple_eventlog.h"
 #include "httpd/staple_lifecycle.h"
-#include "httpd/config/staple_policy.h"
 #include "httpd/generation/staple_register.h"
 #include "httpd/staple_serve.h"
 #include "httpd/status/staple_status.h"
@@ -28,8 +27,8 @@ static void register_hooks(apr_pool_t *p)
     (void)p;
     ap_hook_pre_config(staple_lifecycle_pre_config, NULL, NULL,
                        APR_HOOK_MIDDLE);
-    ap_hook_check_config(staple_policy_check, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_test_config(staple_policy_dump, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(staple_config_check, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_test_config(staple_config_dump, NULL, NULL, APR_HOOK_MIDDLE);
     /* Before mod_md's: OCSPStaple On is the more particular wish. */
     ap_hook_ssl_ocsp_prime_hook(staple_register_certificate, NULL, NULL,
                                 APR_HOOK_FIRST);

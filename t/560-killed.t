@@ -25,7 +25,8 @@ alarm Staple::Process::scale(300);
 
 # What the clients visit is refreshed once or twice meanwhile, and outlives any
 # take-over.  What is refreshed every five seconds, the fastest there is, keeps
-# the refresher and the saver busy; its end may come before the next refresher.
+# the refresher and the store writer busy; its end may come before the next
+# refresher.
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $responder = Staple::Responder->new(pki => $pki);
 my @lasting = $pki->certs(20, prefix => 'l', same_key => 1,

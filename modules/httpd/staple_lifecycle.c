@@ -28,11 +28,11 @@ typedef struct retained_t {
     apr_uint64_t magic;
     apr_pool_t *pool; /* of the segment; NULL: none */
     /* as RETAINED_MAGIC says */
-    void *block;            /* begins with the board */
-    staple_known_t *known;  /* in it, behind the board */
-    void *ledger;           /* in it, behind that */
-    void *cache;            /* in it, behind the ledger */
-    apr_size_t ledger_size; /* in bytes, as the next */
+    void *block;            /* begins with the scoreboard */
+    staple_known_t *known;  /* in it, behind the scoreboard */
+    void *dirty;            /* in it, behind that */
+    void *cache;            /* in it, behind that */
+    apr_size_t dirty_size;  /* in bytes, as the next */
     apr_size_t cache_size;
 } retained_t;
 
@@ -92,8 +92,8 @@ static void take_over(const staple_generation_t *generation,
     staple_cache_t *older =
         last->pool != NULL ? staple_cache_attach(last->cache, last->cache_size)
                            : NULL;
-    const staple_dirty_t *ledger =
-        older != NULL ? staple_dirty_attach(last->ledger, last->ledger_size)
+    const staple_dirty_t *dirty =
+        older != NULL ? staple_dirty_attach(last->dirty, last->dirty_size)
                       : NULL;
     apr_uint32_t too_long;
 
@@ -111,8 +111,8 @@ static void take_over(const staple_generation_t *generation,
                      "(%" APR_SIZE_T_FMT " bytes): they are no longer served",
                      too_long, staple_cache_max_len(generation->cache));
     }
-    if (ledger != NULL) {
-        staple_dirty_adopt(generation->dirty, generation->cache, ledger, older,
+    if (dirty != NULL) {
+        staple_dirty_adopt(generation->dirty, generation->cache, dirty, older,
                            keys);
     }
 }
@@ -122,8 +122,8 @@ static apr_size_t rounded(apr_size_t size)
     return (size + 127) / 128 * 128;
 }
 
-/* The segment: board, what is known of responders, ledger, cache.  Returns 0
- * after an error line. */
+/* The segment: scoreboard, what is known of responders, what is stored (dirty),
+ * cache.  Returns 0 after an error line. */
 static int lay_out(retained_t *fresh, server_rec *s, apr_uint32_t count,
                    apr_size_t max_len)
 {
@@ -132,7 +132,7 @@ static int lay_out(retained_t *fresh, server_rec *s, apr_uint32_t count,
     apr_size_t size;
     apr_status_t status;
 
-    fresh->ledger_size = rounded(staple_dirty_size(count));
+    fresh->dirty_size = rounded(staple_dirty_size(count));
     fresh->cache_size = staple_cache_size(count, max_len);
     if (fresh->cache_size == 0) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
@@ -143,7 +143,7 @@ static int lay_out(retained_t *fresh, server_rec *s, apr_uint32_t count,
                      count, max_len);
         return 0;
     }
-    size = board_size + known_size + fresh->ledger_size + fresh->cache_size;
+    size = board_size + known_size + fresh->dirty_size + fresh->cache_size;
     status = make_segment(fresh, s->process->pool, size);
     if (status != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
@@ -157,14 +157,13 @@ static int lay_out(retained_t *fresh, server_rec *s, apr_uint32_t count,
         return 0;
     }
     fresh->known = (void *)((char *)fresh->block + board_size);
-    fresh->ledger = (char *)fresh->known + known_size;
-    fresh->cache = (char *)fresh->ledger + fresh->ledger_size;
+    fresh->dirty = (char *)fresh->known + known_size;
+    fresh->cache = (char *)fresh->dirty + fresh->dirty_size;
     return 1;
 }
 
-/* Shared memory for the certificates of the generation: board, what is known of
- * responders, ledger, and a cache with what is known of the certificates.
- * Returns 0 after an error line. */
+/* Shared memory for the certificates of the generation, with what the last one
+ * knows of them.  Returns 0 after an error line. */
 static int make_shared(staple_generation_t *generation, apr_pool_t *ptemp,
                        server_rec *s)
 {
@@ -184,7 +183,7 @@ static int make_shared(staple_generation_t *generation, apr_pool_t *ptemp,
     }
     generation->scoreboard = staple_scoreboard_format(fresh.block, count);
     generation->known = staple_known_format(fresh.known);
-    generation->dirty = staple_dirty_format(fresh.ledger, count);
+    generation->dirty = staple_dirty_format(fresh.dirty, count);
     generation->cache = staple_cache_format(fresh.cache, fresh.cache_size, keys,
                                       count, max_len);
     take_over(generation, retained, keys, ptemp);

@@ -9,6 +9,7 @@
 #include <scoreboard.h>
 
 #include "base/staple_clock.h"
+#include "cache/staple_scoreboard.h"
 #include "refresh/staple_refresh.h"
 #include "io/staple_fetch.h"
 #include "io/staple_files.h"

@@ -1,4 +1,4 @@
-/* Directives: table, defaults, bounds, merge. */
+/* Directives: table, defaults, bounds, merge, cross-checks, policies, dump. */
 #ifndef STAPLE_CONFIG_H
 #define STAPLE_CONFIG_H
 
@@ -43,7 +43,7 @@ typedef struct staple_config_t {
     const char *shared; /* OCSPStapleShared as it was given; NULL: none */
     const ap_socache_provider_t *shared_provider;
     ap_socache_instance_t *shared_instance;
-    const staple_policy_t *policy;        /* by staple_policy_check() */
+    const staple_policy_t *policy;        /* by staple_config_check() */
 } staple_config_t;
 
 extern const command_rec staple_config_commands[];
@@ -55,7 +55,7 @@ void *staple_config_merge(apr_pool_t *p, void *base, void *add);
 /* The server's configuration; never NULL.  Read-only once it was checked. */
 staple_config_t *staple_config_get(const server_rec *s);
 
-/* A setting of this server, its default where nobody set it. */
+/* A setting of this server, its default where it is not set. */
 apr_int64_t staple_config_value(const server_rec *s, staple_setting_e setting);
 
 /* Does this server want staples? */
@@ -67,21 +67,23 @@ int staple_config_any_enabled(server_rec *main_server);
 /* The directory of OCSPStapleStore, or NULL for none. */
 const char *staple_config_store(const server_rec *main_server);
 
-/* The directive of a setting, whether it is for the main server alone, and a
- * value of it as one would write it. */
-const char *staple_config_name(staple_setting_e setting);
-int staple_config_is_server_only(staple_setting_e setting);
-const char *staple_config_text(apr_pool_t *p, staple_setting_e setting,
-                               apr_int64_t value);
-
 /* A server's name and where the configuration begins it: "a.example
  * (httpd.conf:12)". */
 const char *staple_config_place(apr_pool_t *p, const server_rec *s);
 
-/* What OCSPStapleLogExclude makes not significant: STAPLE_EXCLUDE_... bits. */
-unsigned staple_config_exclude(const staple_config_t *config);
+/* check_config hook: completes every server's policy and says what no single
+ * directive can see.  Runs in: parent, also at `httpd -t`. */
+int staple_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                        server_rec *main_server);
 
-/* These bits as OCSPStapleLogExclude would be written. */
-const char *staple_config_exclude_text(apr_pool_t *p, unsigned exclude);
+/* test_config hook: prints the effective settings of every server at
+ * `httpd -t -D DUMP_OCSPSTAPLE`.  Runs in: parent, `httpd -t`. */
+void staple_config_dump(apr_pool_t *pconf, server_rec *main_server);
+
+/* The directives in which they want something else for a certificate that they
+ * share, "OCSPStapleTimeout, OCSPStapleNonce", or NULL: in none.  Not those of
+ * its issuers, which are followed where any of its servers says so. */
+const char *staple_config_differences(apr_pool_t *p, const staple_policy_t *a,
+                                      const staple_policy_t *b);
 
 #endif

@@ -174,7 +174,7 @@ static int spawn(pid_t *pid, const staple_command_t *command,
     return error;
 }
 
-/* A pipe with the line in it, which an empty pipe has room for: nobody waits
+/* A pipe with the line in it, which an empty pipe has room for: no wait
  * for a program that does not read.  Returns its reading end, or -1. */
 static int pipe_with(const char *line)
 {
@@ -217,7 +217,7 @@ static void start(staple_command_t *command, apr_time_t now)
     command->began_at = now;
 }
 
-/* The program ended, or somebody else looked after it. */
+/* The program ended, or was reaped elsewhere. */
 static void ended(staple_command_t *command, int status)
 {
     command->pid = 0;

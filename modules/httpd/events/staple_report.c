@@ -155,7 +155,7 @@ static void refreshed(const staple_reporter_t *reporter,
                  seconds_until(record->next_at, record->succeeded_at));
 }
 
-/* Whoever can write to the store could fill the log with it. */
+/* Not each: values of others in the store must not fill the log. */
 static void shared_refused(staple_reporter_t *reporter,
                            const staple_report_t *report)
 {

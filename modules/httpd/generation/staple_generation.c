@@ -1,4 +1,4 @@
-/* What everybody may look at: certificates, their servers, cache and board. */
+/* A generation: certificates, their servers, shared memory, stores and logs. */
 #include "staple_generation.h"
 
 #define BEST_SCORE 50

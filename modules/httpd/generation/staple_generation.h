@@ -1,4 +1,4 @@
-/* What everybody may look at: certificates, their servers, cache and board. */
+/* A generation: certificates, their servers, shared memory, stores and logs. */
 #ifndef STAPLE_GENERATION_H
 #define STAPLE_GENERATION_H
 
@@ -81,7 +81,7 @@ void staple_generation_begin(apr_pool_t *pconf);
 void staple_generation_name_servers(staple_generation_t *generation,
                                     apr_pool_t *pconf, apr_pool_t *ptemp);
 
-/* Number of certificates to show: those looked after, then the disabled. */
+/* Number of certificates to show: those kept fresh, then the disabled. */
 apr_uint32_t staple_generation_count(const staple_generation_t *generation);
 
 /* The certificate of an index, what is known of it now, and derived facts.

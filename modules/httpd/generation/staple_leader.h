@@ -8,9 +8,9 @@
 
 /*
  * A lock that the kernel frees with a process that is killed, so that another
- * one goes on.  Not the one that mod_watchdog has for singletons: whoever gets
- * that waits for ten seconds before it does anything, and where no child lives
- * longer, nobody would ever refresh.
+ * one goes on.  Not the one that mod_watchdog has for singletons: a child that
+ * gets that waits for ten seconds before it does anything, and where no child
+ * lives longer, there would never be a refresher.
  */
 typedef struct staple_leader_t staple_leader_t;
 
@@ -27,13 +27,13 @@ apr_status_t staple_leader_make_lock(apr_proc_mutex_t **lock,
 /* Made in `pconf`.  Runs in: parent, post_config. */
 apr_status_t staple_leader_make(staple_leader_t **leader, apr_pool_t *pconf);
 
-/* Is it this process's turn?  Takes it where it is free, and never waits: who
- * takes over from another process has it half a second later.  Runs in: each
- * child, watchdog thread. */
+/* Is this process the leader?  Takes the lock where it is free, and never
+ * waits: a process that takes over from another one is the leader half a second
+ * later.  Runs in: each child, watchdog thread. */
 int staple_leader_has(staple_leader_t *leader);
 
-/* Gives it back, if it is this process's, for good: before the process ends,
- * which may take as long as its last client likes.  Not while
+/* Gives the lock back, if this process has it, for good: before the process
+ * ends, which may take as long as its last client likes.  Not while
  * staple_leader_has() runs. */
 void staple_leader_leave(staple_leader_t *leader);
 

@@ -8,7 +8,6 @@
 #include <openssl/pem.h>
 
 #include "httpd/config/staple_config.h"
-#include "httpd/config/staple_policy.h"
 
 #define MAX_DEPTH 10 /* certificates in a chain that are looked at */
 
@@ -27,8 +26,8 @@ static struct {
     apr_pool_t *pool;
     staple_issuers_t *issuers;
     apr_array_header_t *certs;   /* staple_refresh_cert_t */
-    apr_array_header_t *servers; /* of each: array of server_rec *, as mod_ssl
-                                    came by */
+    apr_array_header_t *servers; /* of each: array of server_rec *, in
+                                    mod_ssl's order */
     apr_hash_t *by_key;        /* key -> seen_t, of every certificate met */
     apr_array_header_t *disabled; /* staple_disabled_t */
     apr_hash_t *files; /* of OCSPStapleChainFile: path -> array of X509 * */
@@ -131,7 +130,7 @@ static int may_help(const seen_t *seen, const staple_policy_t *policy)
 /* A certificate of several servers: mod_ssl goes through the main server and
  * then through the virtual hosts from the last to the first, so the one that
  * is primed last stands first in the configuration, and its policy wins; not
- * one that leaves nobody to ask. */
+ * one that leaves no responder to ask. */
 static void prefer_policy(const seen_t *seen, const staple_policy_t *policy)
 {
     staple_refresh_cert_t *entry = entry_at(seen->index);
@@ -195,7 +194,7 @@ static void prefer_issuer(server_rec *s, apr_pool_t *p, seen_t *seen,
 
 /* ---- the servers of a certificate, in the order of the configuration ---- */
 
-/* mod_ssl came by with server s, which uses the certificate. */
+/* mod_ssl registers the certificate for server s. */
 static void append_server(apr_array_header_t *servers, server_rec *s)
 {
     if (servers->nelts == 0
@@ -615,8 +614,8 @@ static X509 *find_issuer(const chain_t *chain, X509 *x509)
     return chain->trusted != NULL ? issuer_in_store(chain, x509) : NULL;
 }
 
-/* Registers what is above certificate `index`, up to the root, which nobody
- * can revoke by OCSP. */
+/* Registers what is above certificate `index`, up to the root, which
+ * cannot be revoked by OCSP. */
 static void follow_issuers(server_rec *s, apr_pool_t *p, int index,
                            const chain_t *chain)
 {
@@ -789,7 +788,7 @@ static void tell_differences(apr_pool_t *p, const staple_refresh_cert_t *entry,
     for (i = 0; i < servers->nelts; i++) {
         const server_rec *s = APR_ARRAY_IDX(servers, i, server_rec *);
 
-        names = staple_policy_differences(p, entry->policy,
+        names = staple_config_differences(p, entry->policy,
                                           staple_config_get(s)->policy);
         if (names == NULL) {
             holds = holds != NULL ? holds : s;

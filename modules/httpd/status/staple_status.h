@@ -1,4 +1,4 @@
-/* The status handler and mod_status's section: what is asked for, as what. */
+/* The status handler, its metrics, and mod_status's section. */
 #ifndef STAPLE_STATUS_H
 #define STAPLE_STATUS_H
 

@@ -387,7 +387,7 @@ static const struct {
 #define ARGUMENTS (sizeof(arguments) / sizeof(arguments[0]))
 
 /* One "name=value"; what has no value is not given, and names that are not
- * ours are somebody else's. */
+ * ours are ignored. */
 static const char *read_argument(staple_status_query_t *query, char *text)
 {
     char *value = strchr(text, '=');

@@ -257,7 +257,7 @@ static apr_status_t put(staple_shared_t *shared, const unsigned char *sha256,
     return remember(shared, &shared->put_rest, status);
 }
 
-/* Is somebody else asking?  If not, we are. */
+/* Is another machine asking?  If not, this one is. */
 static int check_note(staple_shared_t *shared, const unsigned char *sha256,
                         apr_interval_time_t note_life, apr_pool_t *p)
 {

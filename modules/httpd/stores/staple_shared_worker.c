@@ -33,7 +33,7 @@ typedef struct task_t {
     apr_interval_time_t took;
     int is_asked;
     char words[120];             /* about a failure */
-    staple_exchange_t *exchange; /* under lock; NULL: nobody waits for it */
+    staple_exchange_t *exchange; /* under lock; NULL: no longer awaited */
     apr_size_t len;
     unsigned char value[]; /* query: of STAPLE_CODEC_MAX bytes */
 } task_t;
@@ -64,7 +64,7 @@ struct staple_shared_worker_t {
     int is_ending;
     /* the watchdog's thread only */
     task_t *queries[STAPLE_SHARE_QUERIES]; /* under way */
-    task_t *taken;                       /* its value is the caller's */
+    task_t *taken;                         /* its value is the caller's */
     unsigned failed_puts;
     apr_time_t told_at;
 };

@@ -33,7 +33,7 @@
 #define SWEEP apr_time_from_sec(86400)
 
 /*
- * Its memory is nobody's pool: it may hang in the disk when the pools go.
+ * Its memory is in no pool: it may hang in the disk when the pools go.
  * What belongs to others (generation, cache, log) it touches between enter()
  * and leave() only, never in a system call on the store.
  */
@@ -371,8 +371,8 @@ static void *run(void *data)
         leave(writer);
         do_round(writer, is_last);
     }
-    /* Whoever waits for this may go on to exit(), where OpenSSL cleans up: what
-     * it has of this thread must be gone by then, and not freed by both. */
+    /* What waits for this may go on to exit(), where OpenSSL cleans up: what it
+     * has of this thread must be gone by then, and not freed by both. */
     OPENSSL_thread_stop();
     enter(writer);
     writer->has_ended = 1;

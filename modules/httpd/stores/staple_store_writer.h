@@ -7,7 +7,7 @@
 /*
  * A thread of its own in the refreshing child, so that neither the refresher
  * nor anybody else ever waits for a disk.  It reads the cache as handshakes
- * do, and learns from the ledger what has to be written.
+ * do, and learns from staple_dirty what has to be written.
  */
 
 /* Starts it, unless there is no store.  Runs in: the refreshing child,

@@ -42,10 +42,11 @@ sub start_fleet {
 # hexadecimal, with this response, fetched at `fetched` (now).
 sub shared_value {
     my ($sha256, $der, %opt) = @_;
+    my $ok = 0x663437af; # the reason "ok": staple_reason_code()
     my $text = 'OCSPSTP1' . pack('H*', $sha256)
              . pack('q> q> Q> q> N4 C4 N', 0, 0,
-                    ($opt{fetched} // time) * 1_000_000, 0, (0) x 8,
-                    length $der) . $der;
+                    ($opt{fetched} // time) * 1_000_000, 0, 0, 0, ($ok) x 2,
+                    (0) x 4, length $der) . $der;
 
     return $text . Digest::SHA::sha256($text);
 }
