@@ -53,21 +53,21 @@ typedef struct staple_report_t {
     const staple_record_t *record; /* as published; NULL for an attempt */
     int was_first;                 /* of a certificate, since the start */
     int gave_up; /* STAPLE_REPORT_JOB_FAILED: was the last of max_tries */
-    staple_event_e event;          /* STAPLE_REPORT_EVENT */
-    staple_state_e before;         /* the certificate's state before it */
-    apr_time_t at;                 /* when */
-    apr_interval_time_t took;      /* STAPLE_REPORT_CUT_SHORT */
+    staple_event_e event;     /* STAPLE_REPORT_EVENT */
+    staple_state_e before;    /* the certificate's state before it */
+    apr_time_t at;            /* when */
+    apr_interval_time_t took; /* STAPLE_REPORT_CUT_SHORT */
 } staple_report_t;
 
 typedef void staple_refresh_report_fn(void *baton,
                                       const staple_report_t *report);
 
-/* Puts a value (staple_source_shared.h) for certificate `index` into the shared store,
- * where it is of use until `use_until`.  Valid during the call only.  NULL:
- * takes back the note that this machine is asking. */
+/* Puts a value (staple_source_shared.h) for certificate `index` into the shared
+ * store, where it is of use until `use_until`.  Valid during the call only.
+ * NULL: takes back the note that this machine is asking. */
 typedef void staple_refresh_share_fn(void *baton, apr_uint32_t index,
-                                     const unsigned char *value,
-                                     apr_size_t len, apr_time_t use_until);
+                                     const unsigned char *value, apr_size_t len,
+                                     apr_time_t use_until);
 
 struct staple_source_t;
 

@@ -1,4 +1,4 @@
-/* The shared store as a source of status: queried before a responder is asked.
+/* The shared store as a source of status: what is in it, and whether it will do.
  */
 #include "staple_source_shared.h"
 

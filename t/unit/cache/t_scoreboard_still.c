@@ -11,7 +11,8 @@
 #define TICK (SEC / 10)
 
 /* Looks `count` times, `apart`, at the same beat.  Returns the last result. */
-static apr_interval_time_t look(staple_scoreboard_watch_t *lookout, apr_uint64_t beat,
+static apr_interval_time_t look(staple_scoreboard_watch_t *watch,
+                                apr_uint64_t beat,
                                 apr_time_t *now, unsigned count,
                                 apr_interval_time_t apart)
 {
@@ -19,7 +20,7 @@ static apr_interval_time_t look(staple_scoreboard_watch_t *lookout, apr_uint64_t
 
     while (count-- > 0) {
         *now += apart;
-        still_for = staple_scoreboard_watch(lookout, beat, *now);
+        still_for = staple_scoreboard_watch(watch, beat, *now);
     }
     return still_for;
 }
@@ -81,7 +82,8 @@ static void test_claim(void)
     is_int(staple_scoreboard_end_still(block), 1,
            "the next generation takes it back");
     staple_scoreboard_adopt(block, older);
-    is_int(staple_scoreboard_claim_still(block, staple_scoreboard_beat(block)), 1,
+    is_int(staple_scoreboard_claim_still(block,
+                                         staple_scoreboard_beat(block)), 1,
            "or says it of its own");
     free(older);
     free(block);

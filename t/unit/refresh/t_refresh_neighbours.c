@@ -253,12 +253,14 @@ static const struct {
     staple_scoreboard_health_e health;
     int is_healthy;
 } shown_rows[] = {
-    {"answers", "http://r0/", {SIM_GOOD, SIM_GOOD}, STAPLE_SCOREBOARD_ANSWERS, 1},
+    {"answers", "http://r0/", {SIM_GOOD, SIM_GOOD},
+     STAPLE_SCOREBOARD_ANSWERS, 1},
     {"answered, and says 404", "http://r1/", {SIM_GOOD, SIM_HTTP_404},
      STAPLE_SCOREBOARD_FAILING, 1},
     {"says 404 to everybody", "http://r2/", {SIM_HTTP_404, SIM_HTTP_404},
      STAPLE_SCOREBOARD_FAILING, 0},
-    {"is silent", "http://r3/", {SIM_HANGS, SIM_HANGS}, STAPLE_SCOREBOARD_DOWN, 0},
+    {"is silent", "http://r3/", {SIM_HANGS, SIM_HANGS},
+     STAPLE_SCOREBOARD_DOWN, 0},
     {"says 503", "http://r4/", {SIM_HTTP_503, SIM_HTTP_503},
      STAPLE_SCOREBOARD_DOWN, 0},
     {"does not know anybody", "http://r5/", {SIM_UNKNOWN, SIM_UNKNOWN},
@@ -297,7 +299,8 @@ static void test_shown(void)
         is_int(board.responders[k].is_healthy, shown_rows[i].is_healthy,
                "shown: one that %s: healthy?", shown_rows[i].name);
     }
-    ok(board.responders[0].health == STAPLE_SCOREBOARD_DOWN, "shown: down first");
+    ok(board.responders[0].health == STAPLE_SCOREBOARD_DOWN,
+       "shown: down first");
 }
 
 int main(void)

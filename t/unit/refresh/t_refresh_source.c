@@ -95,7 +95,8 @@ static void test_order(void)
     sim_t *sim = make(1, SIM_GOOD, SIM_GOOD);
 
     sim_run(sim, SEC(1));
-    is_str(sim_words(sim, 0), "P a1", "responder well: the mirror is not asked");
+    is_str(sim_words(sim, 0), "P a1",
+           "responder well: the mirror is not asked");
 
     sim = make(1, SIM_BAD_SIGNATURE, SIM_GOOD);
     sim_run(sim, SEC(1));

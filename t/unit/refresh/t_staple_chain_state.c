@@ -178,7 +178,8 @@ static void test_failure_first(void)
     begin(&world, 1, at(0));
     job(&world, 0, STAPLE_CERT_GOOD, 0, at(1));
     says(&world, "refresh-failing 0,unavailable 0", "none is held");
-    is_int(record_of(&world, 0).state_reason, STAPLE_TIMEOUT, "with its reason");
+    is_int(record_of(&world, 0).state_reason, STAPLE_TIMEOUT,
+           "with its reason");
     job(&world, 0, STAPLE_CERT_GOOD, 900, at(2));
     says(&world, "refresh-recovered 0,good 0",
          "after unavailable the first good one is an event");
