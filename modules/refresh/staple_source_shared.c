@@ -1,5 +1,4 @@
-/* The shared store as a source of status: what is in it, and whether it will do.
- */
+/* The shared store as a source of status: its values, and which will do. */
 #include "staple_source_shared.h"
 
 #include "staple_job.h"

@@ -1,6 +1,4 @@
-/* The shared store as a source of status: what is in it, and whether it will
- * do.
- */
+/* The shared store as a source of status: its values, and which will do. */
 #ifndef STAPLE_SOURCE_SHARED_H
 #define STAPLE_SOURCE_SHARED_H
 

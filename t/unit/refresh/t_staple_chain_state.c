@@ -57,8 +57,8 @@ static void begin(world_t *world, int may_ask, apr_time_t now)
     static const apr_uint32_t above[CERTS] = {2, 2, 3, STAPLE_NONE};
     apr_uint32_t i;
 
-    world->states = staple_chain_state_make(
-        p, CERTS, world->cache, world->writer, &hooks);
+    world->states =
+        staple_chain_state_make(p, CERTS, world->cache, world->writer, &hooks);
     for (i = 0; i < CERTS; i++) {
         staple_chain_state_set(world->states, i, above[i], may_ask);
     }
@@ -229,7 +229,8 @@ static void test_moments_and_jobs(void)
     is_int(staple_chain_state_next_at(world.states), APR_INT64_MAX,
            "nothing is held: nothing will come");
     job(&world, 0, STAPLE_CERT_GOOD, 8 * HOUR, at(0));
-    is_int(staple_chain_state_next_at(world.states), at(6 * HOUR), "the quarter");
+    is_int(staple_chain_state_next_at(world.states), at(6 * HOUR),
+           "the quarter");
     run(&world, at(6 * HOUR));
     job(&world, 0, STAPLE_CERT_GOOD, 8 * HOUR, at(6 * HOUR));
     says(&world, "ending-soon 0", "a new one after the quarter");
@@ -259,7 +260,8 @@ static void test_slept(void)
     says(&world, "stale 0", "slept through the end");
     is_int(state(&world, 0), STAPLE_STATE_PENDING,
            "what has run out is not good, and nothing has failed");
-    is_int(record_of(&world, 0).state_since, at(100 * HOUR), "since it noticed");
+    is_int(record_of(&world, 0).state_since, at(100 * HOUR),
+           "since it noticed");
     job(&world, 0, STAPLE_CERT_GOOD, 8 * HOUR, at(100 * HOUR + 1));
     says(&world, "good 0", "good after stale is told");
     staple_chain_state_time(world.states, at(200 * HOUR));
@@ -361,13 +363,13 @@ static void test_issuers(void)
     begin(&world, 1, at(0));
     all_good(&world, at(0));
     job(&world, 2, STAPLE_CERT_REVOKED, 100 * HOUR, at(1));
-    says(&world,
-         "revoked 2,issuer-revoked 0,stop 0,issuer-revoked 1,stop 1",
+    says(&world, "revoked 2,issuer-revoked 0,stop 0,issuer-revoked 1,stop 1",
          "an issuer is revoked: all below it stop");
     ok(staple_chain_state_is_stopped(world.states, 0)
            && staple_chain_state_is_stopped(world.states, 1)
            && !staple_chain_state_is_stopped(world.states, 2)
-           && !staple_chain_state_is_stopped(world.states, 3), "and nobody else");
+           && !staple_chain_state_is_stopped(world.states, 3),
+       "and nobody else");
     job(&world, 3, STAPLE_CERT_REVOKED, 100 * HOUR, at(2));
     says(&world, "revoked 3,issuer-revoked 2,stop 2",
          "the one above as well: those below know already");
@@ -381,14 +383,17 @@ static void test_issuers(void)
     job(&world, 3, STAPLE_CERT_REVOKED, 100 * HOUR, at(5));
     says(&world,
          "revoked 3,issuer-revoked 0,stop 0,issuer-revoked 1,stop 1,"
-         "issuer-revoked 2,stop 2", "two levels above");
+         "issuer-revoked 2,stop 2",
+         "two levels above");
     job(&world, 0, STAPLE_CERT_REVOKED, 100 * HOUR, at(6));
     says(&world, "", "an answer that was under way changes nothing");
     job(&world, 3, STAPLE_CERT_REVOKED, 0, at(7));
     says(&world, "refresh-failing 3", "nor does a failure above");
     job(&world, 3, STAPLE_CERT_GOOD, 100 * HOUR, at(8));
-    says(&world, "refresh-recovered 3,good 3,revoked 0,go-on 0,good 1,go-on 1,"
-                 "good 2,go-on 2", "but shows when it ends");
+    says(&world,
+         "refresh-recovered 3,good 3,revoked 0,go-on 0,good 1,go-on 1,"
+         "good 2,go-on 2",
+         "but shows when it ends");
 }
 
 static void test_issuer_runs_out(void)
@@ -417,8 +422,8 @@ static void test_crossed(void)
     const staple_chain_state_hooks_t hooks = {&world, tell, stop};
     apr_uint32_t i;
 
-    world.states = staple_chain_state_make(
-        p, CERTS, world.cache, world.writer, &hooks);
+    world.states =
+        staple_chain_state_make(p, CERTS, world.cache, world.writer, &hooks);
     staple_chain_state_set(world.states, 0, 2, 1);
     staple_chain_state_set(world.states, 1, STAPLE_NONE, 1);
     staple_chain_state_set(world.states, 2, 3, 1);
@@ -485,8 +490,9 @@ static void test_restart_elsewhere(void)
     record.status = STAPLE_CERT_REVOKED;
     staple_writer_put_record(world.writer, 3, &record);
     begin(&world, 1, at(1));
-    says(&world, "issuer-revoked 0,stop 0,issuer-revoked 1,stop 1,"
-                 "issuer-revoked 2,stop 2",
+    says(&world,
+         "issuer-revoked 0,stop 0,issuer-revoked 1,stop 1,"
+         "issuer-revoked 2,stop 2",
          "another machine's word about an issuer holds from the start");
     memset(&record, 0, sizeof(record));
     staple_writer_put_record(world.writer, 3, &record);

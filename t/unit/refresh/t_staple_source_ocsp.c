@@ -16,8 +16,8 @@ static int nonce_of(const unsigned char **nonce, const staple_exchange_t *e)
 {
     const unsigned char *at = e->request;
     OCSP_REQUEST *request = d2i_OCSP_REQUEST(NULL, &at, (long)e->request_len);
-    int index = OCSP_REQUEST_get_ext_by_NID(request, NID_id_pkix_OCSP_Nonce,
-                                            -1);
+    int index =
+        OCSP_REQUEST_get_ext_by_NID(request, NID_id_pkix_OCSP_Nonce, -1);
     ASN1_OCTET_STRING *value;
     int len = -1;
 
@@ -85,8 +85,8 @@ static void test_query_by_get(void)
     policy.action = STAPLE_ACTION_OVERRIDE;
     is_reason(staple_source_ocsp_fill(e, pki->cert, &policy, 0), STAPLE_OK,
               "a URL with a query: by POST");
-    is_reason(staple_source_ocsp_fill(e, pki->cert, &policy, 1), STAPLE_URL_QUERY,
-              "a URL with a query: not by GET");
+    is_reason(staple_source_ocsp_fill(e, pki->cert, &policy, 1),
+              STAPLE_URL_QUERY, "a URL with a query: not by GET");
 }
 
 static void test_nonce(void)

@@ -69,9 +69,12 @@ static void share(void *baton, apr_uint32_t index, const unsigned char *value,
 static world_t *begin(apr_uint32_t count, apr_uint32_t seed)
 {
     world_t *world = calloc(1, sizeof(*world));
-    staple_refresh_options_t options = {.concurrency = 64, .seed = seed,
-                                        .report = take_report, .baton = world,
-                                        .shared = "store", .share = share,
+    staple_refresh_options_t options = {.concurrency = 64,
+                                        .seed = seed,
+                                        .report = take_report,
+                                        .baton = world,
+                                        .shared = "store",
+                                        .share = share,
                                         .share_baton = world};
     staple_key_t keys[CERTS];
     apr_size_t size = staple_cache_size(count, STAPLE_USUAL_MAX_SIZE);
@@ -88,8 +91,8 @@ static world_t *begin(apr_uint32_t count, apr_uint32_t seed)
     world->block = calloc(1, size);
     world->cache = staple_cache_format(world->block, size, keys, count,
                                        STAPLE_USUAL_MAX_SIZE);
-    world->refresh = staple_refresh_make(p, world->entries, count,
-                                         world->cache, &options, at(0));
+    world->refresh = staple_refresh_make(p, world->entries, count, world->cache,
+                                         &options, at(0));
     return world;
 }
 
@@ -134,9 +137,12 @@ static void answer(world_t *world, staple_exchange_t *exchange,
                    staple_reason_e reason, make_der_t der, int is_asked,
                    apr_time_t now)
 {
-    const staple_answer_t result = {.reason = reason, .der = der.bytes,
-                                    .der_len = der.len, .detail = "",
-                                    .http_status = 200, .is_asked = is_asked};
+    const staple_answer_t result = {.reason = reason,
+                                    .der = der.bytes,
+                                    .der_len = der.len,
+                                    .detail = "",
+                                    .http_status = 200,
+                                    .is_asked = is_asked};
 
     staple_refresh_done(world->refresh, exchange, &result, now);
 }
@@ -144,8 +150,8 @@ static void answer(world_t *world, staple_exchange_t *exchange,
 static const make_der_t nothing;
 
 /* The store holds `der`, fetched at `fetched_at`, for this certificate. */
-static make_der_t make_value(world_t *world, apr_uint32_t index,
-                             make_der_t der, apr_time_t fetched_at)
+static make_der_t make_value(world_t *world, apr_uint32_t index, make_der_t der,
+                             apr_time_t fetched_at)
 {
     make_der_t value = {apr_palloc(p, STAPLE_CODEC_MAX), 0};
 
@@ -155,12 +161,13 @@ static make_der_t make_value(world_t *world, apr_uint32_t index,
 }
 
 /* The next exchange is a look, and is answered. */
-static void look(world_t *world, make_der_t value, int is_asked,
-                 apr_time_t now, const char *name)
+static void look(world_t *world, make_der_t value, int is_asked, apr_time_t now,
+                 const char *name)
 {
     staple_exchange_t *exchange = staple_refresh_next(world->refresh, now);
 
-    ok(exchange != NULL && exchange->transport == STAPLE_TRANSPORT_SHARED, "%s: a look", name);
+    ok(exchange != NULL && exchange->transport == STAPLE_TRANSPORT_SHARED,
+       "%s: a look", name);
     if (exchange != NULL) {
         answer(world, exchange, STAPLE_OK, value, is_asked, now);
     }
@@ -171,8 +178,8 @@ static staple_exchange_t *ask(world_t *world, apr_time_t now, const char *name)
 {
     staple_exchange_t *exchange = staple_refresh_next(world->refresh, now);
 
-    ok(exchange != NULL && exchange->transport != STAPLE_TRANSPORT_SHARED, "%s: the responder is asked",
-       name);
+    ok(exchange != NULL && exchange->transport != STAPLE_TRANSPORT_SHARED,
+       "%s: the responder is asked", name);
     return exchange;
 }
 
@@ -209,8 +216,7 @@ static void test_empty(void)
     is_int(world->shared, 1, "and shared");
     is_int(world->shared_index, 0, "for its certificate");
     is_reason(staple_share_decode(&bytes, &got.len, &fetched_at, world->value,
-                                  world->shared_len,
-                                  world->certs[0].sha256),
+                                  world->shared_len, world->certs[0].sha256),
               STAPLE_OK, "as a value that can be read");
     is_int(fetched_at, at(1), "with the time when it was fetched");
     ok(got.len == der.len && memcmp(bytes, der.bytes, got.len) == 0,
@@ -327,8 +333,7 @@ static void test_replay(unsigned i, int will_do)
     int is_revoked = (replays[i].wins ? replays[i].offered : replays[i].held)
                      == V_OCSP_CERTSTATUS_REVOKED;
     make_der_t first = make_rounded(replays[i].held, replays[i].held_at);
-    make_der_t second = make_rounded(replays[i].offered,
-                                     replays[i].offered_at);
+    make_der_t second = make_rounded(replays[i].offered, replays[i].offered_at);
     world_t *world = begin(1, 1);
 
     policy.interval = apr_time_from_sec(600);
@@ -397,23 +402,25 @@ static unsigned make_wrong(wrong_t wrong[8], world_t *world)
 
     forged.signer = pki->plain;
     forged.embed[0] = pki->plain.x509;
-    wrong[n++] = (wrong_t){"junk", STAPLE_DAMAGED,
-                           {(unsigned char *)"junk", 4}};
+    wrong[n++] =
+        (wrong_t){"junk", STAPLE_DAMAGED, {(unsigned char *)"junk", 4}};
     world->certs[0].sha256[5] ^= 1;
     wrong[n++] = (wrong_t){"a value of another certificate", STAPLE_DAMAGED,
                            make_value(world, 0, make_fresh(10), at(0))};
     world->certs[0].sha256[5] ^= 1;
-    wrong[n++] = (wrong_t){"forged", STAPLE_SIGNER_NOT_AUTHORISED,
-                           make_value(world, 0, make_response(p, &forged),
-                                      at(0))};
+    wrong[n++] =
+        (wrong_t){"forged", STAPLE_SIGNER_NOT_AUTHORISED,
+                  make_value(world, 0, make_response(p, &forged), at(0))};
     wrong[n++] = (wrong_t){
         "out of date", STAPLE_EXPIRED,
-        make_value(world, 0, make_status(V_OCSP_CERTSTATUS_GOOD, MAKE_DAY,
-                                         MAKE_HOUR), at(0))};
+        make_value(world, 0,
+                   make_status(V_OCSP_CERTSTATUS_GOOD, MAKE_DAY, MAKE_HOUR),
+                   at(0))};
     wrong[n++] = (wrong_t){
         "unknown", STAPLE_UNKNOWN,
-        make_value(world, 0, make_status(V_OCSP_CERTSTATUS_UNKNOWN, 10,
-                                         MAKE_DAY), at(0))};
+        make_value(world, 0,
+                   make_status(V_OCSP_CERTSTATUS_UNKNOWN, 10, MAKE_DAY),
+                   at(0))};
     wrong[n++] = (wrong_t){
         "an error status", STAPLE_STATUS_TRY_LATER,
         make_value(world, 0, (make_der_t){try_later, sizeof(try_later)},
@@ -466,7 +473,8 @@ static void test_waits(void)
     for (;;) {
         staple_exchange_t *exchange = staple_refresh_next(world->refresh, now);
 
-        if (exchange != NULL && exchange->transport != STAPLE_TRANSPORT_SHARED) {
+        if (exchange != NULL
+            && exchange->transport != STAPLE_TRANSPORT_SHARED) {
             answer(world, exchange, STAPLE_OK, der, 0, now);
             break;
         }
@@ -517,7 +525,8 @@ static void test_down(void)
            "a store that does not answer is down, which is told once");
     is_int(world->told[STAPLE_REPORT_ATTEMPT_FAILED], 0, "not for each");
     while ((exchange = staple_refresh_next(world->refresh, at(1))) != NULL) {
-        ok(exchange->transport != STAPLE_TRANSPORT_SHARED, "down: the responder is asked");
+        ok(exchange->transport != STAPLE_TRANSPORT_SHARED,
+           "down: the responder is asked");
         answer(world, exchange, STAPLE_OK, der, 0, at(1));
         asked++;
     }
@@ -527,7 +536,8 @@ static void test_down(void)
     is_int(world->shared, 0, "and nothing is put into it");
 
     exchange = staple_refresh_next(world->refresh, at(2 * MAKE_DAY));
-    ok(exchange != NULL && exchange->transport == STAPLE_TRANSPORT_SHARED, "later one looks again");
+    ok(exchange != NULL && exchange->transport == STAPLE_TRANSPORT_SHARED,
+       "later one looks again");
     answer(world, exchange, STAPLE_OK, nothing, 0, at(2 * MAKE_DAY));
     is_int(world->events[STAPLE_EVENT_RESPONDER_UP], 1, "it is back");
     end(world);
