@@ -288,5 +288,5 @@ int staple_cache_snapshot(staple_stamp_t *stamp, staple_record_t *record,
     staple_cache_stamp(&after, cache, key);
     return reason != STAPLE_TOO_LARGE
            && memcmp(stamp, &after, sizeof(after)) == 0
-           && record->der_len == *len && record->use_until == use_until;
+           && record->der_len == *len && record->held.use_until == use_until;
 }

@@ -7,10 +7,10 @@
 #define STAPLE_RECORD_DETAIL 104 /* bytes, NUL included */
 
 /* What was said already about the response held. */
-#define STAPLE_NOTIFIED_QUARTER 1U /* a quarter of its life is left */
-#define STAPLE_NOTIFIED_HOUR 2U    /* an hour is left */
-#define STAPLE_NOTIFIED_STALE 4U   /* it has run out */
-#define STAPLE_NOTIFIED_FAILING 8U /* the last job failed */
+#define STAPLE_NOTIFIED_QUARTER 1U  /* a quarter of its life is left */
+#define STAPLE_NOTIFIED_HOUR 2U     /* an hour is left */
+#define STAPLE_NOTIFIED_STALE 4U    /* it has run out */
+#define STAPLE_NOTIFIED_FAILING 8U  /* the last job failed */
 #define STAPLE_NOTIFIED_UNKNOWN 16U /* it is unknown, and no longer new */
 
 /*
@@ -19,26 +19,20 @@
  * 0 = never.
  */
 typedef struct staple_record_t {
-    apr_time_t next_at;      /* when the next job is due */
-    apr_time_t attempted_at; /* end of the last job */
-    apr_time_t succeeded_at; /* end of the last job that gave a response */
-    apr_time_t produced_at;  /* of the response held, with the next four */
-    apr_time_t this_update;
-    apr_time_t next_update;
-    apr_time_t use_until;
-    apr_time_t revoked_at;
-    apr_time_t state_since;        /* of the last change of state */
-    apr_uint32_t failures;         /* failed jobs in a row */
-    apr_uint32_t requests;         /* HTTP exchanges so far */
-    apr_uint32_t failed;           /* of those, without a usable response */
-    apr_uint32_t der_len;          /* of the response held, 0 = none */
-    apr_int16_t status;            /* staple_status_e of the response held, or
-                                      revoked by one that cannot be */
-    apr_int16_t revocation_reason; /* CRLReason or -1 */
-    apr_uint16_t reason;           /* staple_reason_e of the last job */
-    apr_uint16_t state_reason;     /* staple_reason_e at the last change */
-    unsigned char state;           /* staple_state_e */
-    unsigned char told;            /* STAPLE_NOTIFIED_... of what is held */
+    apr_time_t next_at;         /* when the next job is due */
+    apr_time_t attempted_at;    /* end of the last job */
+    apr_time_t succeeded_at;    /* end of the last job that gave a response */
+    apr_time_t state_since;     /* of the last change of state */
+    apr_uint32_t failures;      /* failed jobs in a row */
+    apr_uint32_t requests;      /* HTTP exchanges so far */
+    apr_uint32_t failed;        /* of those, without a usable response */
+    apr_uint32_t der_len;       /* of the response held, 0 = none */
+    staple_verdict_t held;      /* what it says, or what one said that cannot
+                                   be held: that it is revoked */
+    apr_uint16_t reason;        /* staple_reason_e of the last job */
+    apr_uint16_t state_reason;  /* staple_reason_e at the last change */
+    unsigned char state;        /* staple_state_e */
+    unsigned char told;         /* STAPLE_NOTIFIED_... of what is held */
     unsigned char said_unknown; /* a verified answer since the one held did */
     unsigned char reserved;
     apr_uint32_t attempts_hash; /* of the attempts that next_at is meant for:
@@ -51,14 +45,14 @@ typedef struct staple_record_t {
 static inline int staple_record_is_usable(const staple_record_t *record,
                                           apr_time_t now)
 {
-    return record->der_len > 0 && record->use_until > now;
+    return record->der_len > 0 && record->held.use_until > now;
 }
 
 /* Was the last response that counted one that says revoked?  It may have ended
  * since, or not be held at all, because it is too long to be stapled. */
 static inline int staple_record_says_revoked(const staple_record_t *record)
 {
-    return record->status == STAPLE_CERT_REVOKED;
+    return record->held.status == STAPLE_CERT_REVOKED;
 }
 
 /*
@@ -73,13 +67,14 @@ static inline int staple_record_order(const staple_record_t *record,
     if (record->der_len == 0 && !staple_record_says_revoked(record)) {
         return 1;
     }
-    if (other->this_update != record->this_update) {
-        return other->this_update > record->this_update ? 1 : -1;
+    if (other->held.this_update != record->held.this_update) {
+        return other->held.this_update > record->held.this_update ? 1 : -1;
     }
-    if (other->produced_at != record->produced_at) {
-        return other->produced_at > record->produced_at ? 1 : -1;
+    if (other->held.produced_at != record->held.produced_at) {
+        return other->held.produced_at > record->held.produced_at ? 1 : -1;
     }
-    return (other->status > record->status) - (other->status < record->status);
+    return (other->held.status > record->held.status)
+           - (other->held.status < record->held.status);
 }
 
 #endif

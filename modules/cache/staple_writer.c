@@ -194,14 +194,8 @@ static void begin_anew(staple_record_t *record)
                             .failed = record->failed};
 
     if (staple_record_says_revoked(record)) {
-        anew.status = record->status;
-        anew.revocation_reason = record->revocation_reason;
-        anew.revoked_at = record->revoked_at;
-        anew.this_update = record->this_update;
-        anew.produced_at = record->produced_at;
-        anew.state = record->state;
-        anew.state_since = record->state_since;
-        anew.state_reason = record->state_reason;
+        anew.held = record->held;
+        anew.held.use_until = anew.held.next_update = 0;
     }
     *record = anew;
 }

@@ -267,7 +267,8 @@ static void take_report(void *baton, const staple_report_t *report)
         job->is_asking = 0;
     }
     else if (report->what == STAPLE_REPORT_REFRESHED) {
-        last_step(job)->status = report->record->status == STAPLE_CERT_REVOKED
+        last_step(job)->status =
+            staple_record_says_revoked(report->record)
                                      ? "revoked"
                                      : "good";
         show_answer(job);
@@ -382,13 +383,7 @@ static void fill_verdict(cli_verdict_t *verdict, const job_t *job)
         verdict->said.status = STAPLE_CERT_UNKNOWN;
         return;
     }
-    verdict->said.status = (staple_status_e)record->status;
-    verdict->said.revocation_reason = record->revocation_reason;
-    verdict->said.revoked_at = record->revoked_at;
-    verdict->said.produced_at = record->produced_at;
-    verdict->said.this_update = record->this_update;
-    verdict->said.next_update = record->next_update;
-    verdict->said.use_until = record->use_until;
+    verdict->said = record->held;
 }
 
 static void print_cert(apr_pool_t *p, const staple_cert_t *cert)
@@ -412,15 +407,15 @@ static void print_result(const cli_verdict_t *verdict, const job_t *job)
 
     if (record->der_len > 0) {
         printf("response:    this update %s, next update %s\n",
-               cli_verdict_time(p, record->this_update),
-               record->next_update != 0
-                   ? cli_verdict_time(p, record->next_update)
+               cli_verdict_time(p, record->held.this_update),
+               record->held.next_update != 0
+                   ? cli_verdict_time(p, record->held.next_update)
                    : "not given");
         printf("stapled:     %s %s\n",
-               record->use_until > record->attempted_at
+               record->held.use_until > record->attempted_at
                    ? "until"
                    : "no, it ran out at",
-               cli_verdict_time(p, record->use_until));
+               cli_verdict_time(p, record->held.use_until));
     }
     if (job->has_ended) {
         printf("next fetch:  %s, in %" APR_TIME_T_FMT " s\n",

@@ -4,19 +4,6 @@
 
 #include "staple_cert.h"
 
-/* What a verified response says.  Times are instants; 0 = not there. */
-typedef struct staple_verdict_t {
-    staple_status_e status; /* the worst that it says of the certificate */
-    int revocation_reason;  /* CRLReason, or -1 */
-    apr_time_t revoked_at;
-    apr_time_t produced_at;
-    apr_time_t this_update;
-    apr_time_t next_update; /* 0: the responder always has newer ones */
-    apr_time_t use_until;   /* not to be used from here on: the earliest of
-                               nextUpdate (or thisUpdate + max_age) and the
-                               signer's notAfter */
-} staple_verdict_t;
-
 /* The bytes that may be published of a verified response: owned, for
  * staple_verify_free(). */
 typedef struct staple_canonical_t {

@@ -13,20 +13,6 @@ static void note_sizes(staple_record_t *record, apr_size_t len, apr_size_t max)
                  APR_SIZE_T_FMT, len, max);
 }
 
-/* What a record says where this response is the one held. */
-static void describe(staple_record_t *record, const staple_verdict_t *verdict,
-                     apr_size_t der_len)
-{
-    record->status = (apr_int16_t)verdict->status;
-    record->revocation_reason = (apr_int16_t)verdict->revocation_reason;
-    record->revoked_at = verdict->revoked_at;
-    record->produced_at = verdict->produced_at;
-    record->this_update = verdict->this_update;
-    record->next_update = verdict->next_update;
-    record->use_until = verdict->use_until;
-    record->der_len = (apr_uint32_t)der_len;
-}
-
 /* Does it end before the next job, begun when that is due, could bring another
  * by its first attempt? */
 static int ends_soon(apr_time_t use_until, const staple_policy_t *policy,
@@ -47,17 +33,17 @@ static staple_reason_e decide(const staple_record_t *held,
     if (order < 0) {
         return STAPLE_OLDER;
     }
-    if (offered->status == STAPLE_CERT_UNKNOWN) {
+    if (offered->held.status == STAPLE_CERT_UNKNOWN) {
         return STAPLE_UNKNOWN;
     }
-    if (offered->use_until <= now) {
+    if (offered->held.use_until <= now) {
         return STAPLE_EXPIRED;
     }
-    if ((order > 0 || offered->next_update != held->next_update)
+    if ((order > 0 || offered->held.next_update != held->held.next_update)
         && staple_record_is_usable(held, now)
-        && offered->status == held->status
-        && offered->use_until < held->use_until
-        && ends_soon(offered->use_until, policy, now)) {
+        && offered->held.status == held->held.status
+        && offered->held.use_until < held->held.use_until
+        && ends_soon(offered->held.use_until, policy, now)) {
         return STAPLE_ENDS_SOON;
     }
     return STAPLE_OK;
@@ -67,7 +53,7 @@ static staple_reason_e decide(const staple_record_t *held,
 static int is_held(const staple_record_t *held, const staple_record_t *offered)
 {
     return staple_record_order(held, offered) == 0
-           && offered->use_until <= held->use_until;
+           && offered->held.use_until <= held->held.use_until;
 }
 
 /* It has ended, but says that what is held is revoked. */
@@ -77,7 +63,7 @@ static void take_good_away(staple_record_t *record,
                            const unsigned char *der)
 {
     if (staple_writer_put(writer, index, der, offered->der_len,
-                          offered->use_until)
+                          offered->held.use_until)
         == STAPLE_OK) {
         *record = *offered;
     }
@@ -90,7 +76,7 @@ static void take_all_away(staple_record_t *record,
 {
     *record = *offered;
     record->der_len = 0;
-    record->use_until = 0;
+    record->held.use_until = 0;
     staple_writer_take_away(writer, index);
 }
 
@@ -105,7 +91,8 @@ static staple_reason_e adopt(staple_record_t *record, staple_writer_t *writer,
     staple_record_t offered = *record;
     staple_reason_e reason;
 
-    describe(&offered, verdict, der_len);
+    offered.held = *verdict;
+    offered.der_len = (apr_uint32_t)der_len;
     reason = decide(record, &offered, policy, now);
     if (reason == STAPLE_EXPIRED && staple_record_says_revoked(&offered)
         && !staple_record_says_revoked(record)) {

@@ -106,14 +106,14 @@ static void tell(staple_chain_state_t *states, staple_event_e event,
 static apr_time_t moment_of(const staple_record_t *record, unsigned told)
 {
     apr_interval_time_t quarter =
-        (record->use_until - record->succeeded_at) / 4;
+        (record->held.use_until - record->succeeded_at) / 4;
 
     if (told == STAPLE_NOTIFIED_QUARTER) {
-        return record->use_until - quarter;
+        return record->held.use_until - quarter;
     }
     return told == STAPLE_NOTIFIED_HOUR
-               ? record->use_until - apr_time_from_sec(3600)
-               : record->use_until;
+               ? record->held.use_until - apr_time_from_sec(3600)
+               : record->held.use_until;
 }
 
 /* Does the hour come after the quarter? */
@@ -189,7 +189,7 @@ static void update_state(staple_chain_state_t *states, apr_uint32_t index,
                                   .has_failed = record->failures > 0,
                                   .said_unknown = record->said_unknown,
                                   .holds = record->der_len > 0,
-                                  .is_current = record->use_until > now,
+                                  .is_current = record->held.use_until > now,
                                   .says_revoked =
                                       staple_record_says_revoked(record)};
     staple_state_e before = (staple_state_e)record->state;
@@ -318,7 +318,7 @@ static void end_nears(staple_chain_state_t *states, apr_uint32_t index,
                       staple_record_t *record, unsigned now_told,
                       apr_time_t now)
 {
-    if (record->use_until <= now) {
+    if (record->held.use_until <= now) {
         now_told = STAPLE_NOTIFIED_STALE; /* slept through the others */
     }
     record->told |= (unsigned char)now_told;

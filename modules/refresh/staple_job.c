@@ -40,7 +40,7 @@ void staple_job_schedule(staple_refresh_t *refresh, apr_uint32_t index,
 static apr_time_t latest_retry(const staple_entry_t *entry,
                                const staple_record_t *record, apr_time_t now)
 {
-    apr_time_t use_until = record->der_len > 0 ? record->use_until : 0;
+    apr_time_t use_until = record->der_len > 0 ? record->held.use_until : 0;
     apr_time_t last = record->attempted_at < now ? record->attempted_at : now;
     apr_time_t at = record->next_at;
 
@@ -90,7 +90,7 @@ static apr_time_t after_failure(int *is_hastened, staple_refresh_t *refresh,
                                 const staple_record_t *record, apr_time_t now)
 {
     const staple_entry_t *entry = &refresh->entries[index];
-    apr_time_t use_until = record->der_len > 0 ? record->use_until : 0;
+    apr_time_t use_until = record->der_len > 0 ? record->held.use_until : 0;
     apr_time_t at = staple_schedule_after_failure(
         entry->policy, record->failures, use_until, entry->retry_after,
         staple_job_draw(refresh), now);
@@ -283,7 +283,7 @@ staple_job_take_response(char *detail, staple_refresh_t *refresh,
     if (reason != STAPLE_OK) {
         return reason;
     }
-    record.next_at = staple_job_next_at(refresh, index, record.use_until,
+    record.next_at = staple_job_next_at(refresh, index, record.held.use_until,
                                         answer->fresh_for, now);
     staple_job_succeeded(refresh, index, &record, now);
     return STAPLE_OK;

@@ -174,7 +174,7 @@ int staple_refresh_refused(staple_refresh_t *refresh, apr_uint32_t index,
     staple_record_t record;
 
     staple_cache_get_record(&record, refresh->cache, index);
-    if (refresh->entries[index].may_ask || record.use_until > now) {
+    if (refresh->entries[index].may_ask || record.held.use_until > now) {
         return 0;
     }
     /* One that is for another certificate says less than one that is bad. */

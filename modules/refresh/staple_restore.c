@@ -25,8 +25,8 @@ static apr_time_t next_at(const staple_record_t *stored,
                                              record->attempted_at, now);
     }
     else if (stored->failures == 0) {
-        latest = staple_schedule_after_success(policy, record->use_until, 0, 0,
-                                               now);
+        latest = staple_schedule_after_success(policy, record->held.use_until,
+                                               0, 0, now);
     }
     return at_most(stored->next_at, latest);
 }
@@ -43,7 +43,7 @@ static staple_state_e state_of(const staple_record_t *record,
         .said_unknown = record->said_unknown,
         .holds = record->der_len > 0,
         .is_current = staple_record_is_usable(record, now),
-        .says_revoked = record->status == STAPLE_CERT_REVOKED};
+        .says_revoked = record->held.status == STAPLE_CERT_REVOKED};
 
     if (!facts.holds && stored->state == STAPLE_STATE_REVOKED) {
         return STAPLE_STATE_REVOKED; /* that does not run out */
@@ -53,8 +53,7 @@ static staple_state_e state_of(const staple_record_t *record,
 
 /* Completes a record, which says what is held, by what was stored. */
 static void complete(staple_record_t *record, const staple_record_t *stored,
-                     const staple_policy_t *policy, int may_ask,
-                     apr_time_t now)
+                     const staple_policy_t *policy, int may_ask, apr_time_t now)
 {
     record->attempted_at = at_most(stored->attempted_at, now);
     record->next_at = next_at(stored, record, policy, now);
@@ -108,8 +107,8 @@ staple_reason_e staple_restore(staple_writer_t *writer, apr_uint32_t index,
     const unsigned char *der;
     apr_size_t der_len;
 
-    reason = staple_codec_decode(&stored, &der, &der_len, buf, len,
-                                  cert->sha256);
+    reason =
+        staple_codec_decode(&stored, &der, &der_len, buf, len, cert->sha256);
     if (reason == STAPLE_OK && der_len > 0) {
         reason = staple_adopt(&record, writer, index, cert, policy, der,
                               der_len, NULL, now);

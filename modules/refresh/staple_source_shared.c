@@ -40,11 +40,11 @@ int staple_share_will_do(const staple_policy_t *policy,
                          const staple_record_t *taken, apr_time_t fetched_at,
                          apr_time_t now)
 {
-    apr_interval_time_t life = taken->use_until - taken->this_update;
+    apr_interval_time_t life = taken->held.use_until - taken->held.this_update;
 
-    if (fetched_at < taken->this_update - policy->clock_skew
+    if (fetched_at < taken->held.this_update - policy->clock_skew
         || fetched_at > now + policy->clock_skew
-        || now >= taken->use_until - life / 4) {
+        || now >= taken->held.use_until - life / 4) {
         return 0;
     }
     if (staple_record_order(held, taken) <= 0
@@ -54,7 +54,7 @@ int staple_share_will_do(const staple_policy_t *policy,
     if (fetched_at > now) {
         fetched_at = now;
     }
-    return now < staple_schedule_after_success(policy, taken->use_until, 0,
+    return now < staple_schedule_after_success(policy, taken->held.use_until, 0,
                                                EARLIEST, fetched_at);
 }
 
@@ -154,8 +154,8 @@ static int use(staple_refresh_t *refresh, apr_uint32_t index,
     /* The record goes with the staple: both are published, or neither. */
     if (will_do || before.staple != after.staple) {
         if (will_do) {
-            record.next_at =
-                staple_job_next_at(refresh, index, record.use_until, 0, now);
+            record.next_at = staple_job_next_at(refresh, index,
+                                                record.held.use_until, 0, now);
         }
         staple_job_succeeded(refresh, index, &record, now);
     }
@@ -232,7 +232,7 @@ static void learned(staple_refresh_t *refresh, apr_uint32_t index,
     }
     len = staple_share_encode(refresh->value, cert->sha256, der, len, now);
     refresh->options.share(refresh->options.share_baton, index, refresh->value,
-                           len, record.use_until);
+                           len, record.held.use_until);
 }
 
 /* Other machines need not wait for this one. */

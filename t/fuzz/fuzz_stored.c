@@ -94,11 +94,11 @@ static void try_shared(const unsigned char *value, size_t size)
     }
     FUZZ_CHECK(der >= value && der + der_len <= value + size);
     taken.der_len = (apr_uint32_t)der_len;
-    taken.this_update = now - apr_time_from_sec(3600);
-    taken.use_until = now + apr_time_from_sec(3600);
+    taken.held.this_update = now - apr_time_from_sec(3600);
+    taken.held.use_until = now + apr_time_from_sec(3600);
     /* Nobody can have fetched it before it was made, or later than now. */
     FUZZ_CHECK(!staple_share_will_do(&policy, &held, &taken, fetched_at, now)
-               || (fetched_at >= taken.this_update - policy.clock_skew
+               || (fetched_at >= taken.held.this_update - policy.clock_skew
                    && fetched_at <= now + policy.clock_skew));
     /* Whatever it claims, not when three quarters of its life are over. */
     FUZZ_CHECK(!staple_share_will_do(&policy, &held, &taken, fetched_at,

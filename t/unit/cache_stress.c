@@ -77,7 +77,7 @@ static staple_record_t make_record(apr_uint64_t number)
     memset(&record, 0, sizeof(record));
     record.next_at = (apr_time_t)number;
     record.attempted_at = (apr_time_t)number * 3;
-    record.use_until = -(apr_time_t)number;
+    record.held.use_until = -(apr_time_t)number;
     record.failures = (apr_uint32_t)number;
     record.der_len = ~(apr_uint32_t)number;
     memset(record.detail, 'a' + (int)(number % 26), sizeof(record.detail));

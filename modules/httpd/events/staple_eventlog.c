@@ -144,9 +144,9 @@ static json_t *identity(apr_pool_t *p, const staple_cert_t *cert)
 
 static void add_revocation(json_t *object, const staple_record_t *record)
 {
-    add_time(object, "revocation_time", record->revoked_at);
+    add_time(object, "revocation_time", record->held.revoked_at);
     add_text(object, "revocation_reason",
-             staple_verify_crl_reason(record->revocation_reason));
+             staple_verify_crl_reason(record->held.revocation_reason));
 }
 
 static void add_cert(json_t *object, apr_pool_t *p,
@@ -176,7 +176,7 @@ static void add_cert(json_t *object, apr_pool_t *p,
                             identity(p, entry->revoked_issuer->cert));
         add_revocation(object, &entry->revoked_issuer->record);
     }
-    add_time(object, "staple_ends", record->use_until);
+    add_time(object, "staple_ends", record->held.use_until);
 }
 
 /* The line with the names of the first `servers` servers. */

@@ -129,9 +129,9 @@ static void job_failed(const staple_reporter_t *reporter,
                  is_held ? "the response held is served for another "
                          : "no response is held, and none has been stapled "
                            "for ",
-                 is_held ? seconds_until(record->use_until, now)
-                         : seconds_until(now, record->use_until != 0
-                                                  ? record->use_until
+                 is_held ? seconds_until(record->held.use_until, now)
+                         : seconds_until(now, record->held.use_until != 0
+                                                  ? record->held.use_until
                                                   : reporter->started_at),
                  record->failures, seconds_until(record->next_at, now));
     if (report->gave_up) {
@@ -149,9 +149,9 @@ static void refreshed(const staple_reporter_t *reporter,
                  "certificate \"%s\" (serial %s): %s, %u bytes, for another "
                  "%d s, next request in %d s",
                  cert->subject, cert->serial,
-                 record->status == STAPLE_CERT_REVOKED ? "revoked" : "good",
+                 staple_record_says_revoked(record) ? "revoked" : "good",
                  record->der_len,
-                 seconds_until(record->use_until, record->succeeded_at),
+                 seconds_until(record->held.use_until, record->succeeded_at),
                  seconds_until(record->next_at, record->succeeded_at));
 }
 
@@ -272,20 +272,20 @@ static void log_event(const staple_reporter_t *reporter, apr_pool_t *p,
     const char *why = "";
 
     if (report->event == STAPLE_EVENT_REFRESH_FAILING && entry->cert != NULL) {
-        meanwhile = entry->cert->record.use_until > report->at
+        meanwhile = entry->cert->record.held.use_until > report->at
                         ? " the response held is served until it expires"
                         : " there is no response to staple";
     }
     if (report->event == STAPLE_EVENT_REVOKED && entry->cert != NULL) {
         why = apr_psprintf(p, " (%s)",
                            staple_verify_crl_reason(
-                               entry->cert->record.revocation_reason));
+                               entry->cert->record.held.revocation_reason));
     }
     else if (entry->revoked_issuer != NULL) {
         why = apr_psprintf(
             p, " (\"%s\": %s)", entry->revoked_issuer->cert->subject,
             staple_verify_crl_reason(
-                entry->revoked_issuer->record.revocation_reason));
+                entry->revoked_issuer->record.held.revocation_reason));
     }
     else if (report->reason != STAPLE_OK) {
         why = apr_psprintf(p, " (%s%s%s)",

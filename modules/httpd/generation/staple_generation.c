@@ -144,7 +144,7 @@ int staple_generation_cert(staple_generation_cert_t *cert,
         return 0;
     }
     cert->servers = APR_ARRAY_IDX(generation->names, i, apr_array_header_t *);
-    cert->is_stale = record->der_len > 0 && record->use_until <= now;
+    cert->is_stale = record->der_len > 0 && record->held.use_until <= now;
     cert->is_must_staple_unserved = cert->cert->must_staple && !cert->is_issuer
                                     && !staple_record_is_usable(record, now)
                                     && (record->attempted_at != 0

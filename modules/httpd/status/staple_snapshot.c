@@ -26,11 +26,11 @@ int staple_snapshot_cert(staple_snapshot_cert_t *cert,
         (staple_state_e)record->state, cert->base.is_stale,
         cert->base.policy->exclude | cert->base.early,
         cert->base.is_must_staple_unserved);
-    life = record->use_until - record->this_update;
-    cert->life = record->der_len == 0 || record->use_until <= snapshot->now
+    life = record->held.use_until - record->held.this_update;
+    cert->life = record->der_len == 0 || record->held.use_until <= snapshot->now
                          || life <= 0
                      ? 0
-                     : (int)((record->use_until - snapshot->now) * 100.0
+                     : (int)((record->held.use_until - snapshot->now) * 100.0
                              / life);
     cert->life = cert->life > 100 ? 100 : cert->life;
     return 1;
@@ -58,7 +58,7 @@ const char *staple_snapshot_revocation(const staple_snapshot_cert_t *cert)
     const staple_record_t *record = &cert->base.record;
 
     return staple_record_says_revoked(record)
-               ? staple_verify_crl_reason(record->revocation_reason)
+               ? staple_verify_crl_reason(record->held.revocation_reason)
                : NULL;
 }
 
@@ -89,8 +89,8 @@ static void count_cert(staple_snapshot_t *snapshot,
     snapshot->staple_bytes += record->der_len;
     if (record->der_len > 0
         && (snapshot->first_end == 0
-            || record->use_until < snapshot->first_end)) {
-        snapshot->first_end = record->use_until;
+            || record->held.use_until < snapshot->first_end)) {
+        snapshot->first_end = record->held.use_until;
     }
     if (cert->base.score < snapshot->score) {
         snapshot->score = cert->base.score;

@@ -155,7 +155,7 @@ static void put_state(request_rec *r, const staple_snapshot_cert_t *cert,
     }
     if (reason != NULL) {
         ap_rputs("<span class=\"sub\">revoked ", r);
-        put_time(r, cert->base.record.revoked_at, now);
+        put_time(r, cert->base.record.held.revoked_at, now);
         ap_rprintf(r, ": %s</span>", reason);
     }
     if (cert->base.record.state == STAPLE_STATE_DISABLED
@@ -175,7 +175,7 @@ static void put_state(request_rec *r, const staple_snapshot_cert_t *cert,
 
 static apr_int64_t rank_staple(const staple_snapshot_cert_t *cert)
 {
-    return cert->base.record.der_len > 0 ? cert->base.record.use_until : 0;
+    return cert->base.record.der_len > 0 ? cert->base.record.held.use_until : 0;
 }
 
 static void put_staple(request_rec *r, const staple_snapshot_cert_t *cert,
@@ -195,7 +195,7 @@ static void put_staple(request_rec *r, const staple_snapshot_cert_t *cert,
     ap_rputs(cert->base.is_stale ? "<span class=\"sub\">ran out "
                                  : "<span class=\"sub\">ends ",
              r);
-    put_time(r, record->use_until, now);
+    put_time(r, record->held.use_until, now);
     ap_rprintf(r, "</span><span class=\"sub\">%u bytes</span>",
                record->der_len);
 }

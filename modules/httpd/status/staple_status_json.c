@@ -150,7 +150,7 @@ static void put_state(json_t *object, const staple_snapshot_cert_t *cert)
     json_object_set_new(object, "state_reason",
                         reason_name(record->state_reason));
     json_object_set_new(object, "revocation_time",
-                        reason != NULL ? instant(record->revoked_at)
+                        reason != NULL ? instant(record->held.revoked_at)
                                        : json_null());
     json_object_set_new(object, "revocation_reason", text(reason));
     json_object_set_new(object, "stale", json_boolean(cert->base.is_stale));
@@ -168,10 +168,10 @@ static json_t *staple(const staple_record_t *record)
     }
     return json_pack("{s:o, s:o, s:o, s:o, s:o}", "bytes",
                      number(record->der_len), "produced_at",
-                     instant(record->produced_at), "this_update",
-                     instant(record->this_update), "next_update",
-                     instant(record->next_update), "use_until",
-                     instant(record->use_until));
+                     instant(record->held.produced_at), "this_update",
+                     instant(record->held.this_update), "next_update",
+                     instant(record->held.next_update), "use_until",
+                     instant(record->held.use_until));
 }
 
 static void put_refresh(json_t *object, const staple_snapshot_cert_t *cert)

@@ -58,7 +58,7 @@ static void put_record(shared_t *shared, apr_uint32_t index, unsigned failures)
 
 static void put_staple(shared_t *shared, apr_uint32_t index)
 {
-    staple_record_t record = {.der_len = 5, .use_until = at(100)};
+    staple_record_t record = {.der_len = 5, .held.use_until = at(100)};
 
     staple_writer_put(shared->writer, index, (const unsigned char *)"12345", 5,
                       at(100));
@@ -230,7 +230,7 @@ static void test_snapshot(void)
     ok(staple_cache_snapshot(&stamp, &record, der, &len, shared.cache,
                              &shared.keys[0])
            && len == 5 && memcmp(der, "12345", 5) == 0
-           && record.use_until == at(100),
+           && record.held.use_until == at(100),
        "both");
     staple_cache_stamp(&now, shared.cache, &shared.keys[0]);
     ok(memcmp(&now, &stamp, sizeof(now)) == 0, "and their stamp");

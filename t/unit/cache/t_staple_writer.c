@@ -617,7 +617,7 @@ static void test_adopt_too_long(void)
 
     for (i = 0; i < 2; i++) {
         record.der_len = 500 - i;
-        record.use_until = LATER;
+        record.held.use_until = LATER;
         staple_writer_put(before, i, der, record.der_len, LATER);
         staple_writer_put_record(before, i, &record);
     }

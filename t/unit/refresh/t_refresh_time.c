@@ -74,7 +74,7 @@ static void test_good_replayed(void)
            "replay: a good one of the same thisUpdate, produced before");
     is_reason((staple_reason_e)sim_record(sim, 0).reason, STAPLE_OLDER,
               "replay: is older");
-    is_int(sim_record(sim, 0).status, STAPLE_CERT_REVOKED,
+    is_int(sim_record(sim, 0).held.status, STAPLE_CERT_REVOKED,
            "replay: revoked is what is stapled");
     is_int(sim->events[STAPLE_EVENT_GOOD], 0, "replay: nobody says good");
     sim_run(sim, 8 * DAY);
@@ -303,7 +303,7 @@ static void test_quarter(void)
 
         place->life = 4 * HOUR;
         sim_run(sim, SEC(1));
-        end = sim_record(sim, 0).use_until;
+        end = sim_record(sim, 0).held.use_until;
         place->does = SIM_HTTP_404;
         place->retry_after = wanted[i];
         first = sim->asked_count + 1;

@@ -117,11 +117,11 @@ static void test_will_do(void)
             policy.interval = apr_time_from_sec(rows[i].interval);
         }
         held.der_len = rows[i].holds ? 100 : 0;
-        held.this_update = rows[i].holds ? at(rows[i].held_this) : 0;
+        held.held.this_update = rows[i].holds ? at(rows[i].held_this) : 0;
         held.succeeded_at = rows[i].holds ? at(rows[i].held_since) : 0;
         taken.der_len = 100;
-        taken.this_update = at(0);
-        taken.use_until = at(rows[i].until);
+        taken.held.this_update = at(0);
+        taken.held.use_until = at(rows[i].until);
         is_int(staple_share_will_do(&policy, &held, &taken,
                                     at(rows[i].fetched), at(rows[i].now)),
                rows[i].want, "%s", rows[i].name);

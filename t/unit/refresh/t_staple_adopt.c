@@ -93,14 +93,14 @@ static void test_good(void)
     record = &held.record;
     is_reason(adopt(&held, der), STAPLE_OK, "good");
     ok(holds(&held, der), "good: its bytes are held");
-    is_int(record->status, STAPLE_CERT_GOOD, "good: status");
-    is_int(record->revocation_reason, -1, "good: no revocation reason");
-    is_int(record->revoked_at, 0, "good: not revoked");
-    is_int(record->this_update, at(-100), "good: thisUpdate");
-    is_int(record->produced_at, at(-95), "good: producedAt");
-    is_int(record->next_update, at(7 * MAKE_DAY - MAKE_HOUR),
+    is_int(record->held.status, STAPLE_CERT_GOOD, "good: status");
+    is_int(record->held.revocation_reason, -1, "good: no revocation reason");
+    is_int(record->held.revoked_at, 0, "good: not revoked");
+    is_int(record->held.this_update, at(-100), "good: thisUpdate");
+    is_int(record->held.produced_at, at(-95), "good: producedAt");
+    is_int(record->held.next_update, at(7 * MAKE_DAY - MAKE_HOUR),
            "good: nextUpdate");
-    is_int(record->use_until, record->next_update, "good: use_until");
+    is_int(record->held.use_until, record->held.next_update, "good: use_until");
     is_int(record->der_len, der.len, "good: length");
     is_int(record->succeeded_at, at(0), "good: when");
     is_int(record->failures, 0, "good: no failures in a row");
@@ -120,17 +120,17 @@ static void test_revoked(void)
     begin(&held, 8192);
     is_reason(adopt(&held, revoked), STAPLE_OK, "revoked");
     ok(holds(&held, revoked), "revoked: its bytes are held");
-    is_int(held.record.status, STAPLE_CERT_REVOKED, "revoked: status");
-    is_int(held.record.revocation_reason, 4, "revoked: reason");
-    is_int(held.record.revoked_at, at(-MAKE_DAY), "revoked: since");
+    is_int(held.record.held.status, STAPLE_CERT_REVOKED, "revoked: status");
+    is_int(held.record.held.revocation_reason, 4, "revoked: reason");
+    is_int(held.record.held.revoked_at, at(-MAKE_DAY), "revoked: since");
     is_reason(adopt(&held, good), STAPLE_OLDER,
               "an older good one does not take it back");
     ok(holds(&held, revoked), "revoked is still held");
     is_reason(adopt(&held, later), STAPLE_OK,
               "a later good one does (certificateHold)");
-    is_int(held.record.status, STAPLE_CERT_GOOD, "good again");
-    is_int(held.record.revocation_reason, -1, "good again: no reason");
-    is_int(held.record.revoked_at, 0, "good again: no date");
+    is_int(held.record.held.status, STAPLE_CERT_GOOD, "good again");
+    is_int(held.record.held.revocation_reason, -1, "good again: no reason");
+    is_int(held.record.held.revoked_at, 0, "good again: no date");
     free(held.block);
 }
 
@@ -309,7 +309,7 @@ static void test_pair(unsigned i)
         break;
     case SECOND_BUT_NOT_STAPLED:
         ok(held.record.failures == 3 && held.record.succeeded_at == at(-5000)
-               && held.record.status == STAPLE_CERT_REVOKED,
+               && held.record.held.status == STAPLE_CERT_REVOKED,
            "%s: that is known, and nothing came of it", name);
         break;
     }
@@ -342,7 +342,7 @@ static void test_nothing_held(void)
     is_int(held.record.der_len, 0, "nothing held: nor does the record say so");
     is_reason(adopt(&held, make_said(&revoked)), STAPLE_EXPIRED,
               "nothing held: revoked, ended");
-    is_int(held.record.status, STAPLE_CERT_REVOKED, "it is known");
+    is_int(held.record.held.status, STAPLE_CERT_REVOKED, "it is known");
     is_reason(adopt(&held, der), STAPLE_OLDER, "and an older good no news");
     free(held.block);
     begin(&held, 8192);
@@ -370,13 +370,13 @@ static void test_longer(void)
     is_reason(staple_adopt(&held.record, held.writer, 0, pki->cert, &other,
                            der.bytes, der.len, NULL, at(0)),
               STAPLE_OK, "no end: held until its policy ends it");
-    is_int(held.record.use_until, at(100), "in 100 s");
+    is_int(held.record.held.use_until, at(100), "in 100 s");
     is_reason(adopt(&held, der), STAPLE_OK, "the same, by another policy");
-    is_int(held.record.use_until, at(5 * DAY), "is held for longer");
+    is_int(held.record.held.use_until, at(5 * DAY), "is held for longer");
     is_reason(staple_adopt(&held.record, held.writer, 0, pki->cert, &other,
                            der.bytes, der.len, NULL, at(0)),
               STAPLE_OK, "and by the first one again");
-    is_int(held.record.use_until, at(5 * DAY), "stays as it is");
+    is_int(held.record.held.use_until, at(5 * DAY), "stays as it is");
     free(held.block);
 }
 
@@ -492,7 +492,8 @@ static void test_too_large_revoked(void)
         ok(holds_nothing(&held), "revoked, too large: nothing is stapled");
         ok(staple_record_says_revoked(&held.record),
            "revoked, too large: known to be revoked");
-        is_int(held.record.revocation_reason, 1, "revoked, too large: why");
+        is_int(held.record.held.revocation_reason, 1,
+               "revoked, too large: why");
         is_int(held.record.der_len, 0, "revoked, too large: none is held");
         is_int(staple_writer_used(held.writer), 0,
                "revoked, too large: no room is taken up");

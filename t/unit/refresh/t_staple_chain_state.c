@@ -96,9 +96,9 @@ static void job(world_t *world, apr_uint32_t index, staple_status_e status,
     record.attempted_at = now;
     if (life > 0) {
         record.der_len = 100;
-        record.status = (apr_int16_t)status;
+        record.held.status = status;
         record.succeeded_at = now;
-        record.use_until = now + apr_time_from_sec(life);
+        record.held.use_until = now + apr_time_from_sec(life);
         record.failures = 0;
         record.said_unknown = 0;
         record.reason = STAPLE_OK;
@@ -487,7 +487,7 @@ static void test_restart_elsewhere(void)
     begin(&world, 1, at(0));
     all_good(&world, at(0));
     record = record_of(&world, 3);
-    record.status = STAPLE_CERT_REVOKED;
+    record.held.status = STAPLE_CERT_REVOKED;
     staple_writer_put_record(world.writer, 3, &record);
     begin(&world, 1, at(1));
     says(&world,

@@ -240,7 +240,7 @@ static void test_answers(void)
     sim_run(sim, SEC(4));
     is_str(sim_words(sim, 0), "P a1", "revoked: ends the job");
     record = sim_record(sim, 0);
-    is_int(record.status, STAPLE_CERT_REVOKED, "revoked: is the status");
+    is_int(record.held.status, STAPLE_CERT_REVOKED, "revoked: is the status");
     ok(sim_is_stapled(sim, 0), "revoked: is stapled");
 
     sim = sim_make(1, two);
@@ -267,7 +267,8 @@ static void test_older(void)
     sim_run(sim, 2 * HOUR);
     after = sim_record(sim, 0);
     ok(sim->asked_count > 1, "older: was offered");
-    is_int(after.this_update, held.this_update, "older: replaces nothing");
+    is_int(after.held.this_update, held.held.this_update,
+           "older: replaces nothing");
     is_reason((staple_reason_e)after.reason, STAPLE_OLDER, "older: the reason");
     der = sim_response(sim, 9 * HOUR, DAY);
     is_reason(staple_refresh_offer(sim->refresh, 0, der.bytes, der.len,
@@ -277,7 +278,8 @@ static void test_older(void)
     is_reason(staple_refresh_offer(sim->refresh, 0, der.bytes, der.len,
                                    sim->now),
               STAPLE_OK, "newer: by another way");
-    ok(sim_record(sim, 0).this_update > held.this_update, "newer: is held");
+    ok(sim_record(sim, 0).held.this_update > held.held.this_update,
+       "newer: is held");
 }
 
 static void test_nobody(void)

@@ -28,9 +28,8 @@ static shared_t make_shared(void)
     shared_t shared;
 
     memset(&shared, 0, sizeof(shared));
-    shared.cache = staple_cache_format(apr_pcalloc(p, size), size,
-                                       &pki->cert->key, 1,
-                                       STAPLE_USUAL_MAX_SIZE);
+    shared.cache = staple_cache_format(
+        apr_pcalloc(p, size), size, &pki->cert->key, 1, STAPLE_USUAL_MAX_SIZE);
     shared.writer = staple_writer_make(p, shared.cache);
     return shared;
 }
@@ -52,10 +51,10 @@ static staple_record_t usual(void)
 static staple_reason_e restore(shared_t *shared, const staple_record_t *record,
                                make_der_t der, apr_time_t now)
 {
-    apr_size_t len = staple_codec_encode(buf, pki->cert->sha256, record,
-                                          der.bytes, der.len);
-    staple_reason_e reason = staple_restore(
-        shared->writer, 0, pki->cert, &policy, buf, len, now);
+    apr_size_t len =
+        staple_codec_encode(buf, pki->cert->sha256, record, der.bytes, der.len);
+    staple_reason_e reason =
+        staple_restore(shared->writer, 0, pki->cert, &policy, buf, len, now);
 
     staple_cache_get_record(&shared->record, shared->cache, 0);
     return reason;
@@ -110,7 +109,7 @@ static void test_good(void)
     is_int(shared.record.attempts_hash, 77, "good: whom it was asked of");
     is_int(shared.record.state, STAPLE_STATE_GOOD, "good: its state");
     is_int(shared.record.told, STAPLE_NOTIFIED_QUARTER, "good: what was told");
-    is_int(shared.record.use_until, at(7 * MAKE_DAY - MAKE_HOUR),
+    is_int(shared.record.held.use_until, at(7 * MAKE_DAY - MAKE_HOUR),
            "good: its end is what the response says");
 }
 
@@ -308,7 +307,8 @@ static void test_revoked_outdated(void)
                   "revoked, ended (%u)", i);
         is_int(shared.record.state, STAPLE_STATE_REVOKED,
                "revoked stays revoked when the response has run out");
-        is_int(shared.record.status, STAPLE_CERT_REVOKED, "the record knows");
+        is_int(shared.record.held.status, STAPLE_CERT_REVOKED,
+               "the record knows");
         ok(shared.record.next_at <= now, "it is asked at once");
         is_int(shared.record.succeeded_at, stored.succeeded_at, "got then");
         ok(!serves(&shared, der, now), "nobody staples it");
