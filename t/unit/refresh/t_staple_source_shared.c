@@ -301,7 +301,8 @@ static int is_all(world_t *world, make_der_t der, staple_status_e status,
     return holds(world, der, now)
            && staple_cache_snapshot(&stamp, &record, buf, &len, world->cache,
                                     &world->certs[0].key)
-           && record.der_len == der.len && record.held.status == (staple_status_e)status;
+           && record.der_len == der.len && record.held.status
+                  == (staple_status_e)status;
 }
 
 /* Certificate authorities round thisUpdate; whoever can write to the store can
