@@ -15,13 +15,13 @@
     X(STAPLE_CERT_UNREADABLE, "certificate_unreadable",                        \
       "the certificate cannot be read as PEM")                                 \
     X(STAPLE_CERT_SELF_SIGNED, "certificate_self_signed",                      \
-      "the certificate is self-signed: nobody but itself can revoke it")       \
+      "the certificate is self-signed: no authority can revoke it")            \
     X(STAPLE_CERT_NO_ISSUER, "issuer_missing",                                 \
       "the certificate of its issuer is not configured")                       \
     X(STAPLE_CERT_NO_URL, "certificate_without_url",                           \
       "the certificate names no OCSP responder that can be used")              \
     X(STAPLE_CERT_NO_SOURCE, "no_source",                                      \
-      "nobody may be asked for it (OCSPStapleResponder none), and no "         \
+      "no responder may be asked (OCSPStapleResponder none), and no "          \
       "OCSPStapleResponseFile is given")                                       \
     X(STAPLE_CERT_WRONG_ISSUER, "wrong_issuer",                                \
       "the issuer certificate is not the one that the certificate or the "     \
@@ -41,7 +41,7 @@
     /* the exchange */                                                         \
     X(STAPLE_RESPONDER_DOWN, "responder_down",                                 \
       "the responder failed again and again a moment ago and is left alone "   \
-      "until its next probe")                                            \
+      "until its next probe")                                                  \
     X(STAPLE_RESOLVE, "resolve", "the responder's host name does not resolve") \
     X(STAPLE_CONNECT, "connect", "no connection to the responder")             \
     X(STAPLE_TLS, "tls", "the TLS connection to the responder failed")         \

@@ -202,7 +202,7 @@ static opinion_t judge_document(apr_pool_t *p,
     if (count_state(certificates, "disabled")
         == json_array_size(certificates)) {
         return say(WARNING, json_array_size(certificates) == 0
-                                           ? "no certificate is looked after"
+                                           ? "there are no certificates"
                                            : "no certificate can be stapled");
     }
     if (!json_is_true(json_object_get(refresher, "running"))) {

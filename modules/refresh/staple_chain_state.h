@@ -26,7 +26,7 @@ staple_chain_state_make(apr_pool_t *p, apr_uint32_t count,
                         const staple_chain_state_hooks_t *hooks);
 
 /* Certificate `index` was issued by certificate `issuer` (or STAPLE_NONE), and
- * there is somebody (or nobody) to ask about it.  No cycles. */
+ * a source can be asked about it, or none can.  No cycles. */
 void staple_chain_state_set(staple_chain_state_t *states, apr_uint32_t index,
                             apr_uint32_t issuer, int may_ask);
 

@@ -32,7 +32,7 @@ staple_refresh_t *staple_refresh_make(apr_pool_t *p,
                                       const staple_refresh_options_t *options,
                                       apr_time_t now);
 
-/* The next exchange to start at `now`, or NULL: nobody is due, or enough is in
+/* The next exchange to start at `now`, or NULL: none is due, or enough is in
  * flight.  Call it until it returns NULL. */
 staple_exchange_t *staple_refresh_next(staple_refresh_t *refresh,
                                        apr_time_t now);

@@ -277,7 +277,7 @@ void staple_queue_push(staple_queue_t *queue, staple_origin_t *origin,
 /* The longest waiting, or STAPLE_NONE. */
 apr_uint32_t staple_queue_pop(staple_queue_t *queue, staple_origin_t *origin);
 
-/* How many wait, for whomever. */
+/* How many wait, for all origins together. */
 apr_uint32_t staple_queue_waiting(const staple_queue_t *queue);
 
 /* The origin that gets the next place, or NULL: none that waits may have one.

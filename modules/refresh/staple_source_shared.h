@@ -39,12 +39,12 @@ staple_reason_e staple_share_decode(const unsigned char **der,
 /*
  * Will a shared response do in place of one from the responder?  `held` is the
  * certificate's record before it and `taken` after it was verified and taken;
- * `fetched_at` is when somebody got it from the responder.  It will
- *   - until that somebody would ask again, by the same schedule as ours;
+ * `fetched_at` is when a machine got it from the responder.  It will
+ *   - until that machine would ask again, by the same schedule as ours;
  *   - where the same response is held already, if it was fetched after ours
  *     was: the responder has nothing newer;
  *   - until three quarters of its life are over, which is signed, whereas
- *     whoever can write to the store can claim any `fetched_at`; one before
+ *     who can write to the store can claim any `fetched_at`; one before
  *     thisUpdate or in the future is not believed.
  */
 int staple_share_will_do(const staple_policy_t *policy,
@@ -52,7 +52,7 @@ int staple_share_will_do(const staple_policy_t *policy,
                          const staple_record_t *taken, apr_time_t fetched_at,
                          apr_time_t now);
 
-/* How long a note that somebody is asking holds back others. */
+/* How long a note that another machine is asking holds back others. */
 apr_interval_time_t staple_share_wait_limit(const staple_policy_t *policy);
 
 #endif

@@ -14,7 +14,7 @@
     X(STAPLE_STATE_ISSUER_REVOKED, "issuer-revoked")                           \
     X(STAPLE_STATE_UNAVAILABLE,                                                \
       "unavailable")                     /* none held, nor to be had */        \
-    X(STAPLE_STATE_DISABLED, "disabled") /* nobody to ask */
+    X(STAPLE_STATE_DISABLED, "disabled") /* no source to ask */
 
 typedef enum {
 #define STAPLE_STATE_ENUM(constant, name) constant,
@@ -26,7 +26,7 @@ typedef enum {
 /* Everything that the state depends on. */
 typedef struct staple_facts_t {
     int is_issuer_revoked; /* any certificate above it is */
-    int may_ask;           /* there is somebody to ask */
+    int may_ask;           /* a source can be asked about it */
     int has_failed;        /* the last job gave no usable response */
     int said_unknown;      /* the last verified answer was `unknown` */
     int holds;             /* a response is held ... */

@@ -117,7 +117,7 @@ static void make_known_whole(unsigned char *value, size_t size)
     SHA256(value, size - STAPLE_KNOWN_TAIL, value + size - STAPLE_KNOWN_TAIL);
 }
 
-/* What was read is what would be written, but for flags that nobody knows. */
+/* What was read is what would be written, but for unknown flags. */
 static void try_known(const unsigned char *value, size_t size)
 {
     static unsigned char again[STAPLE_KNOWN_BYTES];

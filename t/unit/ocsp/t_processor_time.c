@@ -278,12 +278,12 @@ static void test_singles(void)
               make_wrap(p, SEQUENCE, join(one, all, none)), none,
               STAPLE_SIGNER_NOT_AUTHORISED, STAPLE_BAD_SIGNATURE);
     one = single(text("\6\4\x2a\x86\x48\1", 6), unset);
-    check_tbs("SingleResponses with a digest that nobody knows",
+    check_tbs("SingleResponses with a digest that is unknown",
               make_wrap(p, SEQUENCE,
                         repeat(one, (unsigned)(FULL / one.len))),
               none, STAPLE_NO_MATCH, STAPLE_NO_MATCH);
     one = single(text("\6\4\x2a\x86\x48\1", 6), text("\2\1\1", 3));
-    check_tbs("another's, with a digest that nobody knows",
+    check_tbs("another's, with a digest that is unknown",
               make_wrap(p, SEQUENCE,
                         repeat(one, (unsigned)(FULL / one.len))),
               none, STAPLE_NO_MATCH, STAPLE_NO_MATCH);

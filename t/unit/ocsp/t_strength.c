@@ -179,7 +179,7 @@ static void test_certid_digests(void)
     is_reason(judge_for(pki->cert, with_digest("\x2b\x0e\3\2\x1a"), MAKE_NOW),
               STAPLE_OK, "a CertID with SHA-1");
     is_reason(judge_for(pki->cert, with_digest("\x2a\3\4\5\6"), MAKE_NOW),
-              STAPLE_NO_MATCH, "a CertID with a digest that nobody knows");
+              STAPLE_NO_MATCH, "a CertID with a digest that is unknown");
     is_reason(judge_for(pki->cert, with_digest("\x2b\x24\3\2\1"), MAKE_NOW),
               STAPLE_CERT_WRONG_ISSUER, "a CertID that is not RIPEMD-160's");
 }
