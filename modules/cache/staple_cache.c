@@ -84,9 +84,8 @@ static apr_uint32_t tag_of(const staple_key_t *key)
 /* The first slot from slot i on that may be the key's, or the empty one where
  * it would go.  Keys are digests already: any four bytes of them are a good
  * hash, and four others tell nearly all of them apart. */
-static inline staple_cache_slot_t *find_tag(const staple_cache_t *cache,
-                                            const staple_key_t *key,
-                                            apr_uint64_t i)
+static inline staple_cache_slot_t *
+find_tag(const staple_cache_t *cache, const staple_key_t *key, apr_uint64_t i)
 {
     staple_cache_slot_t *slots = staple_cache_slots(cache);
     apr_uint32_t tag = tag_of(key);
@@ -164,15 +163,16 @@ apr_uint32_t staple_cache_find(const staple_cache_t *cache,
 
 /* Without a call, too: staple_cache_read_slot() in its place makes a look-up
  * five hundredths slower. */
-static inline staple_reason_e
-read_slot(unsigned char *buf, apr_size_t *len, apr_time_t *use_until,
-          staple_key_t *key, const staple_cache_t *cache,
-          const staple_cache_slot_t *slot)
+static inline staple_reason_e read_slot(unsigned char *buf, apr_size_t *len,
+                                        apr_time_t *use_until,
+                                        staple_key_t *key,
+                                        const staple_cache_t *cache,
+                                        const staple_cache_slot_t *slot)
 {
     const apr_size_t room = *len;
-    int turn;
+    int i;
 
-    for (turn = 0; turn < STAPLE_CACHE_MAX_TURNS; turn++) {
+    for (i = 0; i < STAPLE_CACHE_RETRIES; i++) {
         apr_uint64_t where = __atomic_load_n(&slot->where, __ATOMIC_ACQUIRE);
         const staple_cache_extent_t *extent;
 
@@ -247,7 +247,7 @@ int staple_cache_get_record(staple_record_t *record,
         return 0;
     }
     pair = staple_cache_pair(cache, index);
-    staple_cache_copy_half(record, &pair->turn, pair->records,
+    staple_cache_copy_half(record, &pair->sequence, pair->records,
                            sizeof(*record));
     return 1;
 }
@@ -261,7 +261,7 @@ int staple_cache_stamp(staple_stamp_t *stamp, const staple_cache_t *cache,
         return 0;
     }
     stamp->record = __atomic_load_n(
-        &staple_cache_pair(cache, slot->index_plus_1 - 1)->turn,
+        &staple_cache_pair(cache, slot->index_plus_1 - 1)->sequence,
         __ATOMIC_ACQUIRE);
     stamp->staple = __atomic_load_n(&slot->where, __ATOMIC_ACQUIRE);
     return 1;

@@ -17,12 +17,13 @@
  *   +--------+---------------------------+--------------------+------------+
  *
  *   slot    { tag, index, where }       16 bytes; the tag is part of the key
- *   record  { turn, two staple_record_t, key }  that of the last turn counts
+ *   record  { sequence, two staple_record_t, key }  the last published counts
  *   extent  { use_until, key, DER ... }    in units of 128 bytes
  *   where   64 bits: generation | first unit | length of the DER; 0 = none
  *
  * Keys and indexes are written once, before any reader exists.  Afterwards
- * exactly one writer at a time changes `where`, `turn` and what they lead to:
+ * exactly one writer at a time changes `where`, `sequence` and what these lead
+ * to:
  *
  *   put:  (staple_writer.h) find free units; write the extent there; publish
  *         with one store to `where`; only then are the old units free.

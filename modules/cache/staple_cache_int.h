@@ -7,8 +7,8 @@
 #include "staple_cache.h"
 
 #define STAPLE_CACHE_MAGIC 0x3348434c50415453ULL /* "STAPLCH3" */
-#define STAPLE_CACHE_UNIT 128U    /* bytes; an extent is whole units */
-#define STAPLE_CACHE_MAX_TURNS 64 /* looks at a slot that keeps changing */
+#define STAPLE_CACHE_UNIT 128U  /* bytes; an extent is whole units */
+#define STAPLE_CACHE_RETRIES 64 /* looks at a slot that keeps changing */
 
 /* `where`: 19 bits generation, 28 bits first unit, 17 bits length. */
 #define STAPLE_CACHE_LEN_BITS 17
@@ -43,7 +43,7 @@ typedef struct staple_cache_slot_t {
 } staple_cache_slot_t;
 
 typedef struct staple_cache_pair_t {
-    apr_uint64_t turn;
+    apr_uint64_t sequence;
     staple_record_t records[2];
     staple_key_t key;
     apr_uint32_t reserved;
@@ -72,11 +72,11 @@ static inline void staple_cache_store(apr_uint64_t *word, apr_uint64_t value)
 }
 
 /*
- * Bytes that a writer may change while a reader copies them.  The reader looks
- * at `where` (or `turn`) again behind an acquire fence and throws away what it
+ * Bytes that a writer may change while a reader copies them.  The reader loads
+ * `where` (or `sequence`) again behind an acquire fence and throws away what it
  * copied if that has changed, so a copy need not be of one moment.  memcpy()
  * does it three times as fast as a loop of relaxed loads; ThreadSanitizer,
- * which knows nothing of that second look, gets the loop.
+ * which knows nothing of that second load, gets the loop.
  */
 #if defined(__SANITIZE_THREAD__)
 #define STAPLE_CACHE_COPY_WORDS 1
@@ -121,33 +121,35 @@ static inline void staple_cache_copy_in(apr_uint64_t *to, const void *from,
 #endif
 }
 
-/* ---- two halves, of which that of the last turn counts ---- */
+/* ---- two halves and a sequence number: the half of the last one counts ----
+ */
 
 /* Writes the other half, then says that it counts.  One writer at a time. */
-static inline void staple_cache_publish(apr_uint64_t *turn, void *halves,
+static inline void staple_cache_publish(apr_uint64_t *sequence, void *halves,
                                         const void *from, apr_size_t len)
 {
-    apr_uint64_t next = *turn + 1;
+    apr_uint64_t next = *sequence + 1;
 
     __atomic_thread_fence(__ATOMIC_RELEASE);
     staple_cache_copy_in((apr_uint64_t *)halves + (next & 1) * (len / 8), from,
                          len);
-    __atomic_store_n(turn, next, __ATOMIC_RELEASE);
+    __atomic_store_n(sequence, next, __ATOMIC_RELEASE);
 }
 
 /* Copies the half that counts, once more where it was written meanwhile. */
-static inline void staple_cache_copy_half(void *to, const apr_uint64_t *turn,
+static inline void staple_cache_copy_half(void *to,
+                                          const apr_uint64_t *sequence,
                                           const void *halves, apr_size_t len)
 {
     apr_uint64_t now;
     int i;
 
-    for (i = 0; i < STAPLE_CACHE_MAX_TURNS; i++) {
-        now = __atomic_load_n(turn, __ATOMIC_ACQUIRE);
+    for (i = 0; i < STAPLE_CACHE_RETRIES; i++) {
+        now = __atomic_load_n(sequence, __ATOMIC_ACQUIRE);
         staple_cache_copy_out(
             to, (const apr_uint64_t *)halves + (now & 1) * (len / 8), len);
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        if (staple_cache_load(turn) == now) {
+        if (staple_cache_load(sequence) == now) {
             break;
         }
     }

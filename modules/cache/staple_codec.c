@@ -30,7 +30,7 @@ apr_size_t staple_codec_encode(unsigned char *buf,
     at = staple_bytes_put(
         at, staple_reason_code((staple_reason_e)record->state_reason), 4);
     at = staple_bytes_put(at, record->state, 1);
-    at = staple_bytes_put(at, record->told, 1);
+    at = staple_bytes_put(at, record->notified, 1);
     at = staple_bytes_put(at, record->said_unknown, 1);
     at = staple_bytes_put(at, 0, 1);
     at = staple_bytes_put(at, der_len, 4);
@@ -95,7 +95,7 @@ staple_reason_e staple_codec_decode(staple_record_t *record,
     record->state_reason =
         (apr_uint16_t)staple_reason_of_code((apr_uint32_t)numbers[3]);
     record->state = (unsigned char)bytes[0];
-    record->told = (unsigned char)bytes[1];
+    record->notified = (unsigned char)bytes[1];
     record->said_unknown = (unsigned char)bytes[2];
     *der = buf + STAPLE_CODEC_HEAD;
     *der_len = len - STAPLE_CODEC_HEAD - STAPLE_CODEC_TAIL;

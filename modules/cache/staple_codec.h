@@ -14,7 +14,7 @@
  *   numbers        4 x 4    failures, attempts_hash, and the codes of reason
  *                         and state_reason (staple_reason.h)
  *   state             1
- *   told              1
+ *   notified          1
  *   said_unknown      1
  *   reserved          1     0
  *   length            4     of the DER, 0 = none

@@ -32,7 +32,7 @@ typedef struct staple_record_t {
     apr_uint16_t reason;        /* staple_reason_e of the last job */
     apr_uint16_t state_reason;  /* staple_reason_e at the last change */
     unsigned char state;        /* staple_state_e */
-    unsigned char told;         /* STAPLE_NOTIFIED_... of what is held */
+    unsigned char notified;     /* STAPLE_NOTIFIED_... of what is held */
     unsigned char said_unknown; /* a verified answer since the one held did */
     unsigned char reserved;
     apr_uint32_t attempts_hash; /* of the attempts that next_at is meant for:

@@ -7,12 +7,13 @@
 #define STILL_BEFORE APR_UINT64_MAX
 
 struct staple_scoreboard_block_t {
-    apr_uint64_t turn;
+    apr_uint64_t sequence;
     apr_uint64_t count;
     apr_uint64_t block_size; /* without tallies; another version's differs */
-    apr_uint64_t still_at;   /* the turn at which it was said that the refresher
-                                stands still, and 1; 0: it does not */
-    staple_scoreboard_t boards[2]; /* the one of the last turn counts */
+    apr_uint64_t still_at;   /* the sequence number, and 1, at which it was said
+                                that the refresher stands still; 0: it is at
+                                work */
+    staple_scoreboard_t boards[2]; /* the last published one counts */
     staple_tally_t tallies[];
 };
 
@@ -36,18 +37,20 @@ staple_scoreboard_block_t *staple_scoreboard_format(void *block,
 void staple_scoreboard_put(staple_scoreboard_block_t *block,
                            const staple_scoreboard_t *board)
 {
-    staple_cache_publish(&block->turn, block->boards, board, sizeof(*board));
+    staple_cache_publish(&block->sequence, block->boards, board,
+                         sizeof(*board));
 }
 
 void staple_scoreboard_get(staple_scoreboard_t *board,
                            const staple_scoreboard_block_t *block)
 {
-    staple_cache_copy_half(board, &block->turn, block->boards, sizeof(*board));
+    staple_cache_copy_half(board, &block->sequence, block->boards,
+                           sizeof(*board));
 }
 
 apr_uint64_t staple_scoreboard_beat(const staple_scoreboard_block_t *block)
 {
-    return staple_cache_load(&block->turn);
+    return staple_cache_load(&block->sequence);
 }
 
 int staple_scoreboard_claim_still(staple_scoreboard_block_t *block,

@@ -7,9 +7,9 @@ struct staple_writer_t {
     apr_pool_t *pool;
     staple_cache_t *cache;
     staple_cache_slot_t **slots; /* by index; NULL for a repeated key */
-    apr_uint64_t *taken;    /* one bit per unit; those above were never */
-    apr_size_t taken_words; /* of that: as many as were needed so far */
-    apr_size_t first_free;  /* no free unit lies below this word */
+    apr_uint64_t *taken;         /* one bit per unit; those above were never */
+    apr_size_t taken_words;      /* of that: as many as were needed so far */
+    apr_size_t first_free;       /* no free unit lies below this word */
     apr_size_t used_units;
 };
 
@@ -122,10 +122,10 @@ static void lead_to(staple_writer_t *writer, apr_uint32_t index,
 {
     staple_cache_slot_t *slot = writer->slots[index];
     apr_uint64_t old = slot->where;
-    apr_uint64_t where =
-        (STAPLE_CACHE_WHERE_GENERATION(old) + 1)
-            << (STAPLE_CACHE_LEN_BITS + STAPLE_CACHE_UNIT_BITS)
-        | (apr_uint64_t)unit << STAPLE_CACHE_LEN_BITS | der_len;
+    apr_uint64_t where = (STAPLE_CACHE_WHERE_GENERATION(old) + 1)
+                             << (STAPLE_CACHE_LEN_BITS + STAPLE_CACHE_UNIT_BITS)
+                         | (apr_uint64_t)unit << STAPLE_CACHE_LEN_BITS
+                         | der_len;
 
     __atomic_store_n(&slot->where, where, __ATOMIC_RELEASE);
     if (staple_cache_is_inside(writer->cache, old)) {
@@ -183,7 +183,8 @@ void staple_writer_put_record(staple_writer_t *writer, apr_uint32_t index,
         return;
     }
     pair = staple_cache_pair(writer->cache, index);
-    staple_cache_publish(&pair->turn, pair->records, record, sizeof(*record));
+    staple_cache_publish(&pair->sequence, pair->records, record,
+                         sizeof(*record));
 }
 
 /* As if it had never been asked about, which is done at once then; but that it

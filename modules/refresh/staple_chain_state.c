@@ -126,13 +126,13 @@ static int has_hour(const staple_record_t *record)
 /* The next thing to tell about the response held, or 0. */
 static unsigned next_to_tell(const staple_record_t *record)
 {
-    if (record->der_len == 0 || (record->told & STAPLE_NOTIFIED_STALE)) {
+    if (record->der_len == 0 || (record->notified & STAPLE_NOTIFIED_STALE)) {
         return 0;
     }
-    if ((record->told & STAPLE_NOTIFIED_QUARTER) == 0) {
+    if ((record->notified & STAPLE_NOTIFIED_QUARTER) == 0) {
         return STAPLE_NOTIFIED_QUARTER;
     }
-    return (record->told & STAPLE_NOTIFIED_HOUR) == 0 && has_hour(record)
+    return (record->notified & STAPLE_NOTIFIED_HOUR) == 0 && has_hour(record)
                ? STAPLE_NOTIFIED_HOUR
                : STAPLE_NOTIFIED_STALE;
 }
@@ -143,7 +143,7 @@ static apr_time_t when_new_ends(const followed_t *cert,
 {
     return record->state == STAPLE_STATE_UNKNOWN
                    && record->state_since < cert->new_until
-                   && (record->told & STAPLE_NOTIFIED_UNKNOWN) == 0
+                   && (record->notified & STAPLE_NOTIFIED_UNKNOWN) == 0
                ? cert->new_until
                : STAPLE_TIMERS_NEVER;
 }
@@ -237,18 +237,18 @@ void staple_chain_state_job_ended(staple_chain_state_t *states,
                                   int has_new_response, apr_time_t now)
 {
     staple_state_e before = (staple_state_e)record->state;
-    int was_failing = record->told & STAPLE_NOTIFIED_FAILING;
-    int was_stale = record->told & STAPLE_NOTIFIED_STALE;
+    int was_failing = record->notified & STAPLE_NOTIFIED_FAILING;
+    int was_stale = record->notified & STAPLE_NOTIFIED_STALE;
 
     if (has_new_response) {
-        record->told = 0;
+        record->notified = 0;
         if (was_failing) {
             tell(states, STAPLE_EVENT_REFRESH_RECOVERED, index, before, record,
                  now);
         }
     }
     else if (!was_failing) {
-        record->told |= STAPLE_NOTIFIED_FAILING;
+        record->notified |= STAPLE_NOTIFIED_FAILING;
         tell(states, STAPLE_EVENT_REFRESH_FAILING, index, before, record, now);
     }
     update_state(states, index, record, was_stale, now);
@@ -259,8 +259,8 @@ void staple_chain_state_learned(staple_chain_state_t *states,
                                 apr_uint32_t index, staple_record_t *record,
                                 apr_time_t now)
 {
-    update_state(states, index, record, record->told & STAPLE_NOTIFIED_STALE,
-                 now);
+    update_state(states, index, record,
+                 record->notified & STAPLE_NOTIFIED_STALE, now);
     plan_moment(states, index, record);
 }
 
@@ -272,8 +272,8 @@ static void stop_or_go_on(staple_chain_state_t *states, apr_uint32_t index,
 
     states->certs[index].is_stopped = is_stopped != 0;
     staple_cache_get_record(&record, states->cache, index);
-    update_state(states, index, &record, record.told & STAPLE_NOTIFIED_STALE,
-                 now);
+    update_state(states, index, &record,
+                 record.notified & STAPLE_NOTIFIED_STALE, now);
     plan_moment(states, index, &record);
     staple_writer_put_record(states->writer, index, &record);
     states->hooks.stop(states->hooks.baton, index, is_stopped, now);
@@ -308,7 +308,7 @@ void staple_chain_state_spread(staple_chain_state_t *states, apr_uint32_t index,
 static void new_ended(staple_chain_state_t *states, apr_uint32_t index,
                       staple_record_t *record, apr_time_t now)
 {
-    record->told |= STAPLE_NOTIFIED_UNKNOWN;
+    record->notified |= STAPLE_NOTIFIED_UNKNOWN;
     tell(states, STAPLE_EVENT_UNKNOWN, index, (staple_state_e)record->state,
          record, now);
 }
@@ -321,7 +321,7 @@ static void end_nears(staple_chain_state_t *states, apr_uint32_t index,
     if (record->held.use_until <= now) {
         now_told = STAPLE_NOTIFIED_STALE; /* slept through the others */
     }
-    record->told |= (unsigned char)now_told;
+    record->notified |= (unsigned char)now_told;
     tell(states,
          now_told == STAPLE_NOTIFIED_STALE ? STAPLE_EVENT_STALE
                                            : STAPLE_EVENT_ENDING_SOON,

@@ -13,7 +13,7 @@ static const char magic[8] = {'O', 'C', 'S', 'P', 'R', 'S', 'P', '1'};
 
 struct staple_known_t {
     apr_uint64_t row_size; /* another version's differs */
-    apr_uint64_t turn;     /* the copy of the last turn counts */
+    apr_uint64_t sequence; /* the last published copy counts */
     apr_uint64_t counts[2];
     apr_uint64_t made;    /* the writer's: rows of the next copy so far */
     apr_uint64_t differs; /* do they differ from those that count? */
@@ -43,7 +43,7 @@ void staple_known_begin(staple_known_t *known)
 
 void staple_known_add(staple_known_t *known, const staple_known_row_t *row)
 {
-    apr_uint64_t i = known->made, last = known->turn & 1;
+    apr_uint64_t i = known->made, last = known->sequence & 1;
 
     if (i == STAPLE_KNOWN_MAX) {
         return;
@@ -57,35 +57,35 @@ void staple_known_add(staple_known_t *known, const staple_known_row_t *row)
 
 void staple_known_end(staple_known_t *known)
 {
-    apr_uint64_t turn = known->turn + 1;
+    apr_uint64_t sequence = known->sequence + 1;
 
-    if (!known->differs && known->made == known->counts[known->turn & 1]) {
+    if (!known->differs && known->made == known->counts[known->sequence & 1]) {
         return;
     }
-    staple_cache_store(&known->counts[turn & 1], known->made);
-    __atomic_store_n(&known->turn, turn, __ATOMIC_RELEASE);
+    staple_cache_store(&known->counts[sequence & 1], known->made);
+    __atomic_store_n(&known->sequence, sequence, __ATOMIC_RELEASE);
 }
 
-apr_uint64_t staple_known_turn(const staple_known_t *known)
+apr_uint64_t staple_known_sequence(const staple_known_t *known)
 {
-    return __atomic_load_n(&known->turn, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&known->sequence, __ATOMIC_ACQUIRE);
 }
 
 apr_uint32_t staple_known_get(staple_known_row_t *rows,
                               const staple_known_t *known)
 {
-    apr_uint64_t turn, count = 0;
+    apr_uint64_t sequence, count = 0;
     int i;
 
-    for (i = 0; i < STAPLE_CACHE_MAX_TURNS; i++) {
-        turn = staple_known_turn(known);
-        count = staple_cache_load(&known->counts[turn & 1]);
+    for (i = 0; i < STAPLE_CACHE_RETRIES; i++) {
+        sequence = staple_known_sequence(known);
+        count = staple_cache_load(&known->counts[sequence & 1]);
         count = count < STAPLE_KNOWN_MAX ? count : STAPLE_KNOWN_MAX;
         staple_cache_copy_out(
-            rows, (const apr_uint64_t *)(const void *)known->rows[turn & 1],
+            rows, (const apr_uint64_t *)(const void *)known->rows[sequence & 1],
             count * sizeof(*rows));
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        if (staple_cache_load(&known->turn) == turn) {
+        if (staple_cache_load(&known->sequence) == sequence) {
             break;
         }
     }
@@ -95,9 +95,9 @@ apr_uint32_t staple_known_get(staple_known_row_t *rows,
 const staple_known_row_t *staple_known_row(const staple_known_t *known,
                                            apr_uint32_t i)
 {
-    apr_uint64_t turn = known->turn & 1;
+    apr_uint64_t sequence = known->sequence & 1;
 
-    return i < known->counts[turn] ? &known->rows[turn][i] : NULL;
+    return i < known->counts[sequence] ? &known->rows[sequence][i] : NULL;
 }
 
 void staple_known_adopt(staple_known_t *known, const staple_known_t *older)
@@ -151,7 +151,8 @@ static int is_whole(apr_uint32_t *count, const unsigned char *buf,
     }
     *count = (apr_uint32_t)staple_bytes_get(&at, 4);
     if (*count > STAPLE_KNOWN_MAX
-        || len != STAPLE_KNOWN_HEAD + *count * STAPLE_KNOWN_ROW
+        || len
+               != STAPLE_KNOWN_HEAD + *count * STAPLE_KNOWN_ROW
                       + STAPLE_KNOWN_TAIL) {
         return 0;
     }

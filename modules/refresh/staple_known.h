@@ -50,7 +50,7 @@ void staple_known_add(staple_known_t *known, const staple_known_row_t *row);
 void staple_known_end(staple_known_t *known);
 
 /* A number that changes whenever rows were published; 0: none ever were. */
-apr_uint64_t staple_known_turn(const staple_known_t *known);
+apr_uint64_t staple_known_sequence(const staple_known_t *known);
 
 /* Copies the rows to room for STAPLE_KNOWN_MAX, and returns how many.  Any
  * process, any time, without a lock. */

@@ -62,7 +62,7 @@ static void complete(staple_record_t *record, const staple_record_t *stored,
     record->failures = stored->failures;
     record->attempts_hash = stored->attempts_hash;
     record->said_unknown = stored->said_unknown != 0;
-    record->told = stored->told;
+    record->notified = stored->notified;
     record->reason = stored->reason;
     record->state_reason = stored->state_reason;
     record->state = (unsigned char)state_of(record, stored, may_ask, now);

@@ -186,7 +186,7 @@ static void seed_stored(void)
     staple_record_t record = {
         .next_at = apr_time_from_sec(MAKE_NOW + 3600),
         .attempted_at = apr_time_from_sec(MAKE_NOW),
-        .failures = 3, .reason = 5, .state = 1, .told = 2};
+        .failures = 3, .reason = 5, .state = 1, .notified = 2};
     const staple_known_row_t rows[2] = {
         {.known_at = apr_time_from_sec(MAKE_NOW - 86400),
          .probe_at = apr_time_from_sec(MAKE_NOW + 60), .probes = 4,

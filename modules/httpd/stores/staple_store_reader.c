@@ -174,7 +174,7 @@ static void restore_known(restorer_t *restorer, apr_pool_t *p)
     const char *why;
     apr_size_t len;
 
-    if (staple_known_turn(generation->known) != 0) {
+    if (staple_known_sequence(generation->known) != 0) {
         return;
     }
     status = staple_store_read_known(buf, &len, &why, restorer->store);

@@ -54,7 +54,7 @@ typedef struct staple_store_writer_t {
     apr_time_t failed_at;
     apr_interval_time_t retry_after;
     apr_time_t swept_at;
-    apr_uint64_t known_turn; /* as written last */
+    apr_uint64_t known_sequence; /* as written last */
     apr_uint64_t known_token; /* of the store that was written to */
     apr_time_t known_at;      /* when it was written */
     staple_known_row_t rows[STAPLE_KNOWN_MAX];
@@ -224,11 +224,11 @@ static void save_all(staple_store_writer_t *writer, apr_time_t last_at)
 static int is_known_due(staple_store_writer_t *writer, apr_time_t now,
                         int is_last)
 {
-    apr_uint64_t turn = staple_known_turn(writer->generation->known);
-    int is_new = turn != writer->known_turn
+    apr_uint64_t sequence = staple_known_sequence(writer->generation->known);
+    int is_new = sequence != writer->known_sequence
                  || writer->known_token != writer->store.token;
 
-    return turn != 0 && is_new
+    return sequence != 0 && is_new
            && (is_last
                || staple_clock_is_over(writer->known_at, KNOWN_PAUSE, now));
 }
@@ -237,7 +237,7 @@ static int is_known_due(staple_store_writer_t *writer, apr_time_t now,
 static void save_known(staple_store_writer_t *writer, int is_last)
 {
     apr_time_t now = apr_time_now();
-    apr_uint64_t turn;
+    apr_uint64_t sequence;
     apr_uint32_t count = 0;
     apr_status_t status;
     apr_size_t len;
@@ -246,7 +246,7 @@ static void save_known(staple_store_writer_t *writer, int is_last)
 
     enter(writer);
     is_due = is_known_due(writer, now, is_last);
-    turn = staple_known_turn(writer->generation->known);
+    sequence = staple_known_sequence(writer->generation->known);
     if (is_due) {
         count = staple_known_get(writer->rows, writer->generation->known);
     }
@@ -268,7 +268,7 @@ static void save_known(staple_store_writer_t *writer, int is_last)
         failed(writer, status, NULL);
         return;
     }
-    writer->known_turn = turn;
+    writer->known_sequence = sequence;
     writer->known_token = writer->store.token;
     writer->known_at = now;
 }

@@ -21,7 +21,7 @@ static staple_record_t sample(void)
                               .reason = STAPLE_TIMEOUT,
                               .state_reason = STAPLE_EXPIRED,
                               .state = 3,
-                              .told = 9,
+                              .notified = 9,
                               .said_unknown = 1};
 
     return record;
@@ -34,7 +34,7 @@ static int same(const staple_record_t *a, const staple_record_t *b)
            && a->state_since == b->state_since && a->failures == b->failures
            && a->attempts_hash == b->attempts_hash && a->reason == b->reason
            && a->state_reason == b->state_reason && a->state == b->state
-           && a->told == b->told && a->said_unknown == b->said_unknown;
+           && a->notified == b->notified && a->said_unknown == b->said_unknown;
 }
 
 /* Written with so much DER, then read back. */

@@ -63,23 +63,23 @@ static void test_put(void)
 {
     staple_known_t *known = make();
     staple_known_row_t row = row_of(5);
-    apr_uint64_t turn;
+    apr_uint64_t sequence;
 
-    is_int(staple_known_turn(known), 0, "new: nothing was published");
+    is_int(staple_known_sequence(known), 0, "new: nothing was published");
     is_int(staple_known_get(rows, known), 0, "new: nothing is known");
     ok(staple_known_row(known, 0) == NULL, "new: no row");
     put(known, 1, 10);
-    turn = staple_known_turn(known);
-    ok(turn != 0, "published");
+    sequence = staple_known_sequence(known);
+    ok(sequence != 0, "published");
     is_int(staple_known_get(rows, known), 10, "all of them");
     ok(are(rows, 1, 10), "as they were put");
     ok(memcmp(staple_known_row(known, 4), &row, sizeof(row)) == 0,
        "one by one, too");
     ok(staple_known_row(known, 10) == NULL, "and no more");
     put(known, 1, 10);
-    ok(staple_known_turn(known) == turn, "the same again: nothing new");
+    ok(staple_known_sequence(known) == sequence, "the same again: nothing new");
     put(known, 1, 9);
-    ok(staple_known_turn(known) != turn, "one less: something new");
+    ok(staple_known_sequence(known) != sequence, "one less: something new");
     is_int(staple_known_get(rows, known), 9, "which is what there is");
     put(known, 2, 9);
     ok(staple_known_get(rows, known) == 9 && are(rows, 2, 9), "others");

@@ -43,7 +43,7 @@ static staple_record_t usual(void)
                               .state_since = at(-MAKE_DAY),
                               .attempts_hash = 77,
                               .state = STAPLE_STATE_GOOD,
-                              .told = STAPLE_NOTIFIED_QUARTER};
+                              .notified = STAPLE_NOTIFIED_QUARTER};
 
     return record;
 }
@@ -108,7 +108,8 @@ static void test_good(void)
     is_int(shared.record.state_since, stored.state_since, "good: since then");
     is_int(shared.record.attempts_hash, 77, "good: whom it was asked of");
     is_int(shared.record.state, STAPLE_STATE_GOOD, "good: its state");
-    is_int(shared.record.told, STAPLE_NOTIFIED_QUARTER, "good: what was told");
+    is_int(shared.record.notified, STAPLE_NOTIFIED_QUARTER,
+           "good: what was told");
     is_int(shared.record.held.use_until, at(7 * MAKE_DAY - MAKE_HOUR),
            "good: its end is what the response says");
 }
