@@ -118,7 +118,7 @@ is(status_metrics($body)->{'ocspstaple_significant{condition="must-staple"}'},
    1, 'metrics: must-staple');
 (undef, undef, my $page) = status_get($port, '/?state=disabled');
 for my $why ('names no OCSP responder', 'is self-signed',
-             'its issuer is not configured', 'nobody may be asked') {
+             'its issuer is not configured', 'no responder may be asked') {
     like($page, qr/state disabled">disabled<.{0,40}[^<]*\Q$why\E/s,
          "page: $why");
 }
