@@ -139,7 +139,18 @@ static void job_failed(staple_refresh_t *refresh, apr_uint32_t index,
                                      && !is_hastened});
 }
 
-/* Whom the job asks next, or NULL: all attempts of all sources were made. */
+unsigned staple_job_next_attempt(const staple_refresh_t *refresh,
+                                 apr_uint32_t index, unsigned attempt)
+{
+    const staple_source_t *source =
+        refresh->sources[refresh->entries[index].source];
+
+    return source->next != NULL ? source->next(refresh, index, attempt)
+                                : attempt + 1;
+}
+
+/* Whom the job asks next, or NULL: all attempts of all sources were made.  Those
+ * of a source that were cut short come after its others, and again. */
 static staple_responder_t *next_responder(staple_refresh_t *refresh,
                                           apr_uint32_t index)
 {
@@ -149,8 +160,9 @@ static staple_responder_t *next_responder(staple_refresh_t *refresh,
     while (refresh->sources[entry->source] != NULL
            && (r = refresh->sources[entry->source]->whom(refresh, index))
                   == NULL) {
-        entry->source++;
-        entry->attempt = 0;
+        entry->source += entry->cut == 0;
+        entry->attempt = entry->cut > 0 ? entry->cut - 1 : 0;
+        entry->cut = 0;
     }
     return r;
 }

@@ -1,6 +1,8 @@
 /* What follows for certificates from a responder that is down, or back. */
 #include "staple_outage.h"
 
+#include <apr_strings.h>
+
 #include "staple_schedule.h"
 
 /* ---- who probes ---- */
@@ -196,8 +198,15 @@ void staple_outage_judge(staple_refresh_t *refresh,
 void staple_outage_pass_over(staple_refresh_t *refresh, apr_uint32_t index,
                              staple_health_t *down, apr_time_t now)
 {
-    refresh->sources[refresh->entries[index].source]->pass_over(refresh, index,
-                                                                down);
+    staple_entry_t *entry = &refresh->entries[index];
+
+    if (!refresh->sources[entry->source]->is_optional) {
+        entry->skipped = down;
+        entry->reason = STAPLE_RESPONDER_DOWN;
+        apr_cpystrn(entry->detail, entry->responder->url,
+                    sizeof(entry->detail));
+    }
+    entry->attempt = staple_job_next_attempt(refresh, index, entry->attempt);
     staple_job_go_on(refresh, index, now);
 }
 

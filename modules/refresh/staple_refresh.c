@@ -134,7 +134,7 @@ static void cut_short(staple_refresh_t *refresh,
         entry->cut = exchange->attempt + 1;
     }
     entry->attempt =
-        staple_responder_next_url(entry->policy, exchange->attempt);
+        staple_job_next_attempt(refresh, exchange->index, exchange->attempt);
     staple_job_go_on(refresh, exchange->index, now);
 }
 

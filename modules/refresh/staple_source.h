@@ -41,9 +41,13 @@ typedef struct staple_source_t {
     void (*take)(staple_refresh_t *refresh, const staple_exchange_t *exchange,
                  const staple_answer_t *answer, apr_time_t now);
 
-    /* The responder is down: entry->attempt becomes the one to go on with. */
-    void (*pass_over)(staple_refresh_t *refresh, apr_uint32_t index,
-                      staple_health_t *down);
+    /* The first attempt after this one that asks another responder.  NULL: the
+     * one that follows. */
+    unsigned (*next)(const staple_refresh_t *refresh, apr_uint32_t index,
+                     unsigned attempt);
+
+    /* A job does without: that its responder is down is no reason to fail. */
+    int is_optional;
 
     /* Another source had a response, which is published; the job has failed.
      * NULL: that is nothing to it. */

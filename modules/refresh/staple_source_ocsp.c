@@ -48,20 +48,13 @@ static int meet(staple_refresh_t *refresh, apr_uint32_t index)
     return attempt > 0;
 }
 
-/* Attempts that were cut short come after the others, and again. */
 static staple_responder_t *whom(staple_refresh_t *refresh, apr_uint32_t index)
 {
-    staple_entry_t *entry = &refresh->entries[index];
+    const staple_entry_t *entry = &refresh->entries[index];
     int by_get;
     const char *url = staple_responder_attempt(&by_get, entry->cert,
                                                entry->policy, entry->attempt);
 
-    if (url == NULL && entry->cut > 0) {
-        entry->attempt = entry->cut - 1;
-        entry->cut = 0;
-        url = staple_responder_attempt(&by_get, entry->cert, entry->policy,
-                                       entry->attempt);
-    }
     return url != NULL ? staple_queue_responder(refresh->queue, url) : NULL;
 }
 
@@ -78,16 +71,10 @@ static staple_reason_e fill(staple_refresh_t *refresh,
     return reason;
 }
 
-/* Not even tried, and remembered for its return. */
-static void pass_over(staple_refresh_t *refresh, apr_uint32_t index,
-                      staple_health_t *down)
+static unsigned next(const staple_refresh_t *refresh, apr_uint32_t index,
+                     unsigned attempt)
 {
-    staple_entry_t *entry = &refresh->entries[index];
-
-    entry->skipped = down;
-    entry->reason = STAPLE_RESPONDER_DOWN;
-    apr_cpystrn(entry->detail, entry->responder->url, sizeof(entry->detail));
-    entry->attempt = staple_responder_next_url(entry->policy, entry->attempt);
+    return staple_responder_next_url(refresh->entries[index].policy, attempt);
 }
 
 /* After a failure by one method: by the other one, unless that would say the
@@ -145,4 +132,4 @@ const staple_source_t staple_source_ocsp = {.name = "ocsp",
                                             .whom = whom,
                                             .fill = fill,
                                             .take = take,
-                                            .pass_over = pass_over};
+                                            .next = next};

@@ -96,14 +96,6 @@ static staple_reason_e fill(staple_refresh_t *refresh,
     return STAPLE_OK;
 }
 
-/* The job goes on without. */
-static void pass_over(staple_refresh_t *refresh, apr_uint32_t index,
-                      staple_health_t *down)
-{
-    (void)down;
-    refresh->entries[index].attempt++;
-}
-
 static void refuse(staple_refresh_t *refresh, apr_uint32_t index,
                    staple_reason_e reason)
 {
@@ -250,6 +242,6 @@ const staple_source_t staple_source_shared = {.name = "shared",
                                               .whom = whom,
                                               .fill = fill,
                                               .take = take,
-                                              .pass_over = pass_over,
+                                              .is_optional = 1,
                                               .learned = learned,
                                               .gave_up = gave_up};

@@ -57,21 +57,12 @@ static void take(staple_refresh_t *refresh, const staple_exchange_t *exchange,
     }
 }
 
-static void pass_over(staple_refresh_t *refresh, apr_uint32_t index,
-                      staple_health_t *down)
-{
-    refresh->entries[index].skipped = down;
-    refresh->entries[index].reason = STAPLE_RESPONDER_DOWN;
-    refresh->entries[index].attempt++;
-}
-
 static const staple_source_t mirror = {.name = "mirror",
                                        .transport = STAPLE_TRANSPORT_HTTP,
                                        .meet = meet,
                                        .whom = whom,
                                        .fill = fill,
-                                       .take = take,
-                                       .pass_over = pass_over};
+                                       .take = take};
 
 static const staple_source_t *const sources[] = {
     &staple_source_shared, &staple_source_ocsp, &mirror, NULL};
@@ -160,9 +151,41 @@ static void test_health(void)
     is_int(sim->came_up, 1, "mirror back: told");
 }
 
+/* Others wait for its place, and what it was asked took longer than the leash:
+ * it is asked again, with more time. */
+static void test_cut(void)
+{
+    static char urls[20][24];
+    sim_t *sim = sim_make(20, one);
+    unsigned i;
+
+    sim->sources = sources;
+    sim->concurrency = 4;
+    for (i = 1; i < 20; i++) {
+        const char *const dead[] = {urls[i], NULL};
+
+        apr_snprintf(urls[i], sizeof(urls[i]), "http://dead%u/", i);
+        sim_set(sim, i, apr_pmemdup(sim->p, dead, sizeof(dead)), NULL);
+        sim_place(sim, urls[i], SIM_HANGS);
+    }
+    sim_place(sim, "http://a1", SIM_REFUSED);
+    sim_place(sim, MIRROR, SIM_GOOD)->latency = SEC(2);
+    while (sim->cut_short == 0 || sim_count(sim, 0, 0) < 3) {
+        sim_run(sim, SEC(1));
+        if (sim_record(sim, 0).failures > 0 || sim->now > SEC(MAKE_NOW) + HOUR) {
+            break;
+        }
+    }
+    ok(sim->cut_short > 0, "crowded: exchanges are cut short");
+    is_int(sim_record(sim, 0).failures, 0, "crowded: which fails no job");
+    sim_run(sim, 2 * MINUTE);
+    ok(sim_is_stapled(sim, 0), "crowded: the mirror is asked again");
+}
+
 int main(void)
 {
     sim_begin();
+    test_cut();
     test_order();
     test_alone();
     test_revoked();
