@@ -56,28 +56,21 @@ static int is_held(const staple_record_t *held, const staple_record_t *offered)
            && offered->held.use_until <= held->held.use_until;
 }
 
-/* It has ended, but says that what is held is revoked. */
+/* It is not to be stapled, but says that what is held is revoked: it takes the
+ * place of the good one, and where it is too long to be held, nothing does. */
 static void take_good_away(staple_record_t *record,
                            const staple_record_t *offered,
                            staple_writer_t *writer, apr_uint32_t index,
                            const unsigned char *der)
 {
+    *record = *offered;
     if (staple_writer_put(writer, index, der, offered->der_len,
                           offered->held.use_until)
-        == STAPLE_OK) {
-        *record = *offered;
+        != STAPLE_OK) {
+        record->der_len = 0;
+        record->held.use_until = 0;
+        staple_writer_take_away(writer, index);
     }
-}
-
-/* It is too long to be held, but says revoked: nothing is held then. */
-static void take_all_away(staple_record_t *record,
-                          const staple_record_t *offered,
-                          staple_writer_t *writer, apr_uint32_t index)
-{
-    *record = *offered;
-    record->der_len = 0;
-    record->held.use_until = 0;
-    staple_writer_take_away(writer, index);
 }
 
 /* Publishes a verified response, in the form that it may be published in. */
@@ -94,10 +87,6 @@ static staple_reason_e adopt(staple_record_t *record, staple_writer_t *writer,
     offered.held = *verdict;
     offered.der_len = (apr_uint32_t)der_len;
     reason = decide(record, &offered, policy, now);
-    if (reason == STAPLE_EXPIRED && staple_record_says_revoked(&offered)
-        && !staple_record_says_revoked(record)) {
-        take_good_away(record, &offered, writer, index, der);
-    }
     if (reason == STAPLE_OK && !is_held(record, &offered)) {
         reason = staple_writer_put(writer, index, der, der_len,
                                    verdict->use_until);
@@ -105,10 +94,10 @@ static staple_reason_e adopt(staple_record_t *record, staple_writer_t *writer,
             *record = offered;
         }
     }
-    if (reason == STAPLE_STAPLE_TOO_LARGE
+    if ((reason == STAPLE_EXPIRED || reason == STAPLE_STAPLE_TOO_LARGE)
         && staple_record_says_revoked(&offered)
         && !staple_record_says_revoked(record)) {
-        take_all_away(record, &offered, writer, index);
+        take_good_away(record, &offered, writer, index, der);
     }
     if (reason == STAPLE_STAPLE_TOO_LARGE) {
         note_sizes(record, der_len, staple_writer_max_len(writer));

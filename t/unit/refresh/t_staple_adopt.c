@@ -462,6 +462,35 @@ static void test_too_large(void)
 }
 
 /* What cannot be stapled, for its length, still says that it is revoked. */
+/* It may not be stapled, having ended within the tolerance of clocks, and is too
+ * long to be held. */
+static void test_too_large_and_ended(void)
+{
+    make_der_t good = make_status(V_OCSP_CERTSTATUS_GOOD, 100);
+    make_response_t response = make_good(pki);
+    make_der_t revoked;
+    held_t held;
+
+    response.singles[0].status = V_OCSP_CERTSTATUS_REVOKED;
+    response.singles[0].revoked_at = MAKE_NOW - MAKE_DAY;
+    response.singles[0].this_update = MAKE_NOW - 50;
+    response.singles[0].next_update = MAKE_NOW - 1;
+    response.produced_at = MAKE_NOW - 45;
+    response.extension = "1.3.6.1.4.1.55555.1";
+    response.extension_bytes = 200;
+    revoked = make_response(p, &response);
+    begin(&held, good.len);
+    adopt(&held, good);
+    ok(adopt(&held, revoked) != STAPLE_OK,
+       "revoked, too large, ended: refused");
+    ok(staple_record_says_revoked(&held.record),
+       "revoked, too large, ended: known to be revoked");
+    ok(holds_nothing(&held), "revoked, too large, ended: nothing is stapled");
+    is_reason(adopt(&held, good), STAPLE_OLDER,
+              "revoked, too large, ended: good does not come back");
+    free(held.block);
+}
+
 static void test_too_large_revoked(void)
 {
     make_der_t good = make_status(V_OCSP_CERTSTATUS_GOOD, 100);
@@ -548,6 +577,7 @@ int main(void)
     test_refused();
     test_too_large();
     test_too_large_revoked();
+    test_too_large_and_ended();
     test_nonce();
     make_end(p);
     return tap_done();
