@@ -29,4 +29,19 @@ static inline apr_uint64_t staple_bytes_get(const unsigned char **at, int bytes)
     return value;
 }
 
+/* FNV-1a, 32 bits (draft-eastlake-fnv), of these bytes after those that made
+ * `hash`: a number that may be stored, and protects nothing. */
+#define STAPLE_BYTES_HASH 2166136261U /* of none */
+
+static inline apr_uint32_t staple_bytes_hash(apr_uint32_t hash,
+                                             const void *bytes, apr_size_t len)
+{
+    const unsigned char *at = bytes, *end = at + len;
+
+    while (at < end) {
+        hash = (hash ^ *at++) * 16777619U;
+    }
+    return hash;
+}
+
 #endif

@@ -1,6 +1,10 @@
 /* The closed list of everything that can happen, with name and sentence. */
 #include "staple_reason.h"
 
+#include <string.h>
+
+#include "staple_bytes.h"
+
 static const struct {
     const char *name;
     const char *sentence;
@@ -26,16 +30,11 @@ const char *staple_reason_sentence(staple_reason_e reason)
                                                   : "not a reason";
 }
 
-/* FNV-1a, 32 bits (draft-eastlake-fnv). */
 apr_uint32_t staple_reason_code(staple_reason_e reason)
 {
-    const char *at = staple_reason_name(reason);
-    apr_uint32_t code = 2166136261U;
+    const char *name = staple_reason_name(reason);
 
-    for (; *at != '\0'; at++) {
-        code = (code ^ (unsigned char)*at) * 16777619U;
-    }
-    return code;
+    return staple_bytes_hash(STAPLE_BYTES_HASH, name, strlen(name));
 }
 
 staple_reason_e staple_reason_of_code(apr_uint32_t code)

@@ -6,6 +6,7 @@
 #include <openssl/sha.h>
 #include <string.h>
 
+#include "base/staple_bytes.h"
 #include "base/staple_parse.h"
 #include "staple_schedule.h"
 
@@ -430,7 +431,7 @@ int staple_responder_is_named(const staple_cert_t *cert,
 apr_uint32_t staple_responder_hash(const staple_cert_t *cert,
                                    const staple_policy_t *policy)
 {
-    apr_uint32_t hash = 2166136261U; /* FNV-1a */
+    apr_uint32_t hash = STAPLE_BYTES_HASH;
     const char *url;
     int by_get;
     unsigned i;
@@ -438,10 +439,10 @@ apr_uint32_t staple_responder_hash(const staple_cert_t *cert,
     for (i = 0;
          (url = staple_responder_attempt(&by_get, cert, policy, i)) != NULL;
          i++) {
-        for (; *url != '\0'; url++) {
-            hash = (hash ^ (unsigned char)*url) * 16777619U;
-        }
-        hash = (hash ^ (unsigned)by_get) * 16777619U;
+        unsigned char method = (unsigned char)by_get;
+
+        hash = staple_bytes_hash(hash, url, strlen(url));
+        hash = staple_bytes_hash(hash, &method, 1);
     }
     return hash;
 }
