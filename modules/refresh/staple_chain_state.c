@@ -219,7 +219,7 @@ void staple_chain_state_begin(staple_chain_state_t *states, apr_uint32_t index,
      * one. */
     cert->is_revoked = staple_record_says_revoked(&record) != 0;
     cert->is_stopped = record.state == STAPLE_STATE_ISSUER_REVOKED;
-    /* The configuration may say now that there is somebody to ask, or no
+    /* The configuration may say now that there is a source to ask, or no
      * longer. */
     if (record.state_since == 0
         || (record.state != first

@@ -73,7 +73,7 @@ static staple_exchange_t *next_in_turn(staple_refresh_t *refresh,
     return exchange;
 }
 
-/* A clock that was set back would leave everybody waiting for the time that
+/* A clock that was set back would leave all certificates waiting for as long as
  * it was set back by. */
 static void follow_clock(staple_refresh_t *refresh, apr_time_t now)
 {

@@ -23,7 +23,7 @@
 /*
  * A refresher of these certificates; certificate i is index i of the cache.
  * What the cache's records say of earlier work holds: who has a usable staple
- * or failed lately is due when its record says so, everybody else at once.
+ * or failed lately is due when its record says so, all others at once.
  * Arrays, certificates and policies must outlive p.
  */
 staple_refresh_t *staple_refresh_make(apr_pool_t *p,

@@ -12,11 +12,11 @@
 /* Looks at once: each holds a thread for as long as it lasts. */
 #define STAPLE_SHARE_QUERIES 8
 
-/* Somebody else is asking for this certificate: look again after this, and up
+/* Another machine is asking for this certificate: look again after this, and up
  * to a quarter of it more. */
 #define STAPLE_SHARE_WAIT apr_time_from_sec(1)
 
-/* Nobody is waited for longer than this, nor than the time of one attempt. */
+/* A machine is waited for no longer than this, nor than one attempt may take. */
 #define STAPLE_SHARE_WAIT_LAST apr_time_from_sec(10)
 
 /*

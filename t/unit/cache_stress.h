@@ -52,7 +52,7 @@ void stress_read(stress_reader_t *reader);
 /* Fills in the bytes of staple `number`; returns their length. */
 apr_size_t stress_fill(unsigned char *der, apr_uint64_t number);
 
-/* Is the block consistent?  Returns 1, or 0 and *why.  Only while nobody
+/* Is the block consistent?  Returns 1, or 0 and *why.  Only while no thread
  * writes. */
 int cache_check(const char **why, const staple_cache_t *cache);
 

@@ -39,7 +39,7 @@
  */
 typedef struct staple_store_writer_t {
     pthread_mutex_t lock;
-    pthread_cond_t wake; /* of everybody, when one of these changes */
+    pthread_cond_t wake; /* of all waiting, when one of these changes */
     int is_to_end;
     int has_ended;
     int is_abandoned;

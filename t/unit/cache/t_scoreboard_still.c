@@ -68,7 +68,7 @@ static void test_claim(void)
     is_int((int64_t)staple_scoreboard_beat(older), 0, "no beat yet");
     is_int(staple_scoreboard_end_still(older), 0, "nothing to take back");
     is_int(staple_scoreboard_claim_still(older, 0), 1, "the first one says it");
-    is_int(staple_scoreboard_claim_still(older, 0), 0, "and nobody after it");
+    is_int(staple_scoreboard_claim_still(older, 0), 0, "and none after it");
     is_int(staple_scoreboard_end_still(older), 1, "it is taken back");
     is_int(staple_scoreboard_end_still(older), 0, "once");
 

@@ -34,7 +34,7 @@ static void test_put(void)
     int i;
 
     staple_scoreboard_get(&got, block);
-    is_int(got.pid, 0, "nobody ran yet");
+    is_int(got.pid, 0, "none ran yet");
     board = filled();
     for (i = 1; i <= 3; i++) {
         board.requests = (apr_uint64_t)i;

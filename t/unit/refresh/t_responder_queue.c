@@ -61,7 +61,7 @@ static void test_order(void)
     staple_origin_t *b = staple_queue_responder(queue, "http://b/")->origin;
     unsigned round, i, wrong = 0;
 
-    is_int(staple_queue_pop(queue, a), STAPLE_NONE, "nobody waits");
+    is_int(staple_queue_pop(queue, a), STAPLE_NONE, "none waits");
     for (round = 0; round < 3; round++) {
         for (i = 0; i < 100; i++) {
             staple_queue_push(queue, i % 3 == 0 ? a : b, i, i);
@@ -78,8 +78,8 @@ static void test_order(void)
         }
         is_int(wrong, 0, "round %u: the longest waiting comes first", round);
         is_int(staple_queue_pop(queue, a), STAPLE_NONE,
-               "round %u: then nobody", round);
-        is_int(staple_queue_waiting(queue), 0, "round %u: nobody", round);
+               "round %u: then none", round);
+        is_int(staple_queue_waiting(queue), 0, "round %u: none", round);
     }
 }
 

@@ -369,7 +369,7 @@ static void test_issuers(void)
            && staple_chain_state_is_stopped(world.states, 1)
            && !staple_chain_state_is_stopped(world.states, 2)
            && !staple_chain_state_is_stopped(world.states, 3),
-       "and nobody else");
+       "and no other");
     job(&world, 3, STAPLE_CERT_REVOKED, 100 * HOUR, at(2));
     says(&world, "revoked 3,issuer-revoked 2,stop 2",
          "the one above as well: those below know already");
@@ -506,9 +506,9 @@ static void test_nobody_to_ask(void)
     world_t world = make();
 
     begin(&world, 0, at(0));
-    is_int(state(&world, 0), STAPLE_STATE_DISABLED, "nobody to ask");
+    is_int(state(&world, 0), STAPLE_STATE_DISABLED, "no source to ask");
     begin(&world, 1, at(1));
-    is_int(state(&world, 0), STAPLE_STATE_PENDING, "now there is somebody");
+    is_int(state(&world, 0), STAPLE_STATE_PENDING, "now there is one");
     begin(&world, 0, at(2));
     is_int(state(&world, 0), STAPLE_STATE_DISABLED, "and no longer");
     is_int(record_of(&world, 0).state_since, at(2), "since then");

@@ -21,8 +21,8 @@ static const row_t rows[] = {
     {"010001.", STAPLE_STATE_UNAVAILABLE, "failed, what is held ran out"},
     {"0000.01", STAPLE_STATE_PENDING, "none asked yet"},
     {"0100001", STAPLE_STATE_PENDING, "ran out, nothing failed"},
-    {"0000.00", STAPLE_STATE_DISABLED, "nobody to ask"},
-    {"0100000", STAPLE_STATE_UNAVAILABLE, "ran out, nobody to ask"},
+    {"0000.00", STAPLE_STATE_DISABLED, "no source to ask"},
+    {"0100000", STAPLE_STATE_UNAVAILABLE, "ran out, no source to ask"},
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))

@@ -105,16 +105,16 @@ static void test_empty(apr_pool_t *p)
     apr_time_t at = 0;
 
     is_int(staple_timers_first(due, &at), STAPLE_NONE,
-           "of nobody, nobody is first");
-    is_int(at, STAPLE_TIMERS_NEVER, "of nobody, never");
+           "of none, none is first");
+    is_int(at, STAPLE_TIMERS_NEVER, "of none, never");
     due = staple_timers_make(p, 1);
     is_int(staple_timers_first(due, &at), STAPLE_NONE,
-           "nobody was put in");
+           "none was put in");
     staple_timers_remove(due, 0);
     is_int(staple_timers_first(due, &at), STAPLE_NONE,
            "taken out without being in");
     staple_timers_shift(due, 5);
-    is_int(staple_timers_first(due, &at), STAPLE_NONE, "shifted: nobody");
+    is_int(staple_timers_first(due, &at), STAPLE_NONE, "shifted: none");
     staple_timers_set(due, 0, APR_INT64_MIN);
     is_int(staple_timers_first(due, &at), 0, "in at the earliest instant");
     is_int(at, APR_INT64_MIN, "which is kept");
