@@ -16,7 +16,7 @@
  * to a quarter of it more. */
 #define STAPLE_SHARE_WAIT apr_time_from_sec(1)
 
-/* A machine is waited for no longer than this, nor than one attempt may take. */
+/* A machine is waited for no longer than this, nor than one attempt takes. */
 #define STAPLE_SHARE_WAIT_LAST apr_time_from_sec(10)
 
 /*

@@ -462,8 +462,8 @@ static void test_too_large(void)
 }
 
 /* What cannot be stapled, for its length, still says that it is revoked. */
-/* It may not be stapled, having ended within the tolerance of clocks, and is too
- * long to be held. */
+/* It may not be stapled, having ended within the tolerance of clocks, and it is
+ * too long to be held. */
 static void test_too_large_and_ended(void)
 {
     make_der_t good = make_status(V_OCSP_CERTSTATUS_GOOD, 100);
