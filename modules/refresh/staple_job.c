@@ -149,8 +149,8 @@ unsigned staple_job_next_attempt(const staple_refresh_t *refresh,
                                 : attempt + 1;
 }
 
-/* Whom the job asks next, or NULL: all attempts of all sources were made.  Those
- * of a source that were cut short come after its others, and again. */
+/* Whom the job asks next, or NULL: all attempts of all sources were made.  What
+ * was cut short of a source's attempts comes after its others, and again. */
 static staple_responder_t *next_responder(staple_refresh_t *refresh,
                                           apr_uint32_t index)
 {

@@ -74,8 +74,8 @@ void staple_job_start(staple_refresh_t *refresh, apr_uint32_t index,
 void staple_job_go_on(staple_refresh_t *refresh, apr_uint32_t index,
                       apr_time_t now);
 
-/* The first attempt of the job's present source that asks another responder than
- * `attempt` does. */
+/* The first attempt of the job's present source that asks another responder
+ * than `attempt` does. */
 unsigned staple_job_next_attempt(const staple_refresh_t *refresh,
                                  apr_uint32_t index, unsigned attempt);
 

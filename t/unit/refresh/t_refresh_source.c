@@ -172,7 +172,8 @@ static void test_cut(void)
     sim_place(sim, MIRROR, SIM_GOOD)->latency = SEC(2);
     while (sim->cut_short == 0 || sim_count(sim, 0, 0) < 3) {
         sim_run(sim, SEC(1));
-        if (sim_record(sim, 0).failures > 0 || sim->now > SEC(MAKE_NOW) + HOUR) {
+        if (sim_record(sim, 0).failures > 0
+            || sim->now > SEC(MAKE_NOW) + HOUR) {
             break;
         }
     }
