@@ -4,6 +4,7 @@
 check_LTLIBRARIES = libstaple_test.la
 libstaple_test_la_SOURCES = \
 	t/unit/cache_stress.c t/unit/cache_stress.h \
+	t/unit/make_crl.c t/unit/make_crl.h \
 	t/unit/make_der.c t/unit/make_der.h \
 	t/unit/make_hostile.c t/unit/make_hostile.h \
 	t/unit/make_ocsp.c t/unit/make_ocsp.h \
@@ -58,6 +59,13 @@ unit_tests = \
 	t/unit/ocsp/t_staple_verify \
 	t/unit/cache/t_staple_writer \
 	t/unit/ocsp/t_strength \
+	t/unit/crl/t_crl_corpus \
+	t/unit/crl/t_crl_hostile \
+	t/unit/crl/t_staple_crl \
+	t/unit/crl/t_staple_crl_cert \
+	t/unit/crl/t_staple_crl_check \
+	t/unit/crl/t_staple_crl_der \
+	t/unit/crl/t_staple_crl_verdict \
 	t/unit/io/t_staple_files \
 	t/unit/io/t_staple_http_cache \
 	t/unit/io/t_staple_sink \
@@ -70,6 +78,8 @@ fuzz_targets = \
 	t/fuzz/fuzz_cache \
 	t/fuzz/fuzz_canonical \
 	t/fuzz/fuzz_cert \
+	t/fuzz/fuzz_crl \
+	t/fuzz/fuzz_crl_delta \
 	t/fuzz/fuzz_fetch \
 	t/fuzz/fuzz_http \
 	t/fuzz/fuzz_parse \
@@ -131,9 +141,11 @@ t_tools_responder_SOURCES = t/tools/responder.c \
 t_tools_responder_LDADD = $(OPENSSL_LIBS)
 
 # Benchmarks: built like tests, run by build/bench alone.
-benchmarks = t/bench/bench_cache t/bench/bench_day t/bench/bench_verify
+benchmarks = t/bench/bench_cache t/bench/bench_crl t/bench/bench_day \
+	t/bench/bench_verify
 bench_util = t/bench/bench_util.c t/bench/bench_util.h
 t_bench_bench_cache_SOURCES = t/bench/bench_cache.c $(bench_util)
+t_bench_bench_crl_SOURCES = t/bench/bench_crl.c $(bench_util)
 t_bench_bench_day_SOURCES = t/bench/bench_day.c $(bench_util)
 t_bench_bench_verify_SOURCES = t/bench/bench_verify.c $(bench_util)
 

@@ -121,7 +121,54 @@
       "the response is longer than OCSPStapleMaxSize lets a staple be")        \
     X(STAPLE_NO_MEMORY, "no_memory", "no memory could be had")                 \
     X(STAPLE_FILE_UNREADABLE, "file_unreadable",                               \
-      "the response file is not there, or cannot be read")
+      "the response file is not there, or cannot be read")                     \
+    /* CRLs: what the certificate says of them */                              \
+    X(STAPLE_CRL_NO_URL, "crl_no_url",                                         \
+      "the certificate names no CRL that can be fetched by http or https")     \
+    X(STAPLE_CRL_POINTS_UNREADABLE, "crl_points_unreadable",                   \
+      "the certificate's CRL distribution points cannot be read")              \
+    X(STAPLE_CRL_ISSUER, "crl_issuer",                                         \
+      "the certificate's CRL is issued by somebody else than the certificate " \
+      "(cRLIssuer), which is not supported")                                   \
+    X(STAPLE_CRL_RELATIVE_NAME, "crl_relative_name",                           \
+      "the distribution point has a name relative to its issuer's, which is "  \
+      "not supported")                                                         \
+    X(STAPLE_CRL_SOME_REASONS, "crl_some_reasons",                             \
+      "the CRL covers some reasons of revocation only, which is not "          \
+      "supported")                                                             \
+    /* what its verification refuses */                                        \
+    X(STAPLE_CRL_MALFORMED, "crl_malformed",                                   \
+      "this is not a well-formed CRL in DER")                                  \
+    X(STAPLE_CRL_CRITICAL, "crl_critical_extension",                           \
+      "the CRL has a critical extension that is not understood")               \
+    X(STAPLE_CRL_INDIRECT, "crl_indirect",                                     \
+      "the CRL covers certificates of several issuers, which is not "          \
+      "supported")                                                             \
+    X(STAPLE_CRL_WRONG_ISSUER, "crl_wrong_issuer",                             \
+      "the CRL is not of the certificate's issuer")                            \
+    X(STAPLE_CRL_WRONG_POINT, "crl_wrong_point",                               \
+      "the CRL is that of another distribution point")                         \
+    X(STAPLE_CRL_WRONG_SCOPE, "crl_wrong_scope",                               \
+      "the CRL is about other kinds of certificates")                          \
+    X(STAPLE_CRL_NO_SIGN, "crl_no_sign",                                       \
+      "the issuer's certificate does not allow it to sign CRLs")               \
+    X(STAPLE_CRL_SIGNER_EXPIRED, "crl_signer_expired",                         \
+      "the certificate of the CRL's signer is not valid at this time")         \
+    X(STAPLE_CRL_WEAK_SIGNATURE, "crl_weak_signature",                         \
+      "the CRL is signed in a way that is not known or no longer trusted")     \
+    X(STAPLE_CRL_BAD_SIGNATURE, "crl_bad_signature",                           \
+      "the signature of the CRL is wrong")                                     \
+    X(STAPLE_CRL_BAD_TIMES, "crl_bad_times",                                   \
+      "the times of the CRL contradict each other")                            \
+    X(STAPLE_CRL_NOT_YET_VALID, "crl_not_yet_valid",                           \
+      "the CRL is not valid yet: check the clocks of this server and of the "  \
+      "certificate authority")                                                 \
+    X(STAPLE_CRL_EXPIRED, "crl_expired", "the CRL is out of date")             \
+    X(STAPLE_CRL_OLDER, "crl_older", "the CRL is older than the one held")     \
+    X(STAPLE_CRL_IS_DELTA, "crl_is_delta",                                     \
+      "this is a delta CRL, which says nothing without its base")              \
+    X(STAPLE_CRL_DELTA_BASE, "crl_delta_base",                                 \
+      "the delta CRL does not go with the base CRL")
 
 typedef enum {
 #define STAPLE_REASON_ENUM(constant, name, sentence) constant,

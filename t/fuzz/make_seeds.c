@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../unit/make_crl.h"
 #include "cache/staple_cache_int.h"
 #include "fuzz.h"
 #include "fuzz_canonical.h"
@@ -176,6 +177,70 @@ static void seed_request(void)
     seed("fuzz_request", "short", "x", 2, text("\xfb\xff\xfe\x3f"));
 }
 
+/* ---- CRLs ---- */
+
+/* The contents of an element, without its head of a short length. */
+static make_der_t contents(make_der_t element, unsigned levels)
+{
+    for (; levels > 0; levels--) {
+        apr_size_t head = element.bytes[1] < 0x80 ? 2
+                          : 2 + (element.bytes[1] & 0x7fU);
+
+        element.bytes += head;
+        element.len -= head;
+    }
+    return element;
+}
+
+/* A list as it is, and its parts, each for the way that it is put together. */
+static void seed_list(const char *name, const make_crl_t *knobs)
+{
+    make_der_t parts[MAKE_CRL_PARTS + 1] = {{NULL, 0}};
+    make_der_t list = make_crl(p, knobs);
+    char numbered[64];
+
+    snprintf(numbered, sizeof(numbered), "%s-list", name);
+    seed("fuzz_crl", numbered, "\0\7", 2, list);
+    make_crl_split(parts, p, list);
+    snprintf(numbered, sizeof(numbered), "%s-tbs", name);
+    seed("fuzz_crl", numbered, "\1\7", 2, make_join(p, parts));
+    snprintf(numbered, sizeof(numbered), "%s-entries", name);
+    seed("fuzz_crl", numbered, knobs->base != NULL ? "\102\1" : "\2\1", 2,
+         contents(parts[MAKE_CRL_ENTRIES], 1));
+    snprintf(numbered, sizeof(numbered), "%s-extensions", name);
+    seed("fuzz_crl", numbered, "\3\77", 2,
+         contents(parts[MAKE_CRL_EXTENSIONS], 2));
+}
+
+static void seed_crl(void)
+{
+    make_crl_t knobs = {
+        .signer = pki->issuer,
+        .conf = "authorityKeyIdentifier=issuer:always\n"
+                "issuingDistributionPoint=critical,@i\n[i]\n"
+                "fullname=URI:http://crl.example/1,URI:ldap://x/\n"
+                "onlyuser=TRUE\n",
+        .entries = {{.serial = "1001", .reason = "1"},
+                    {.serial = "-77", .reason = "6"},
+                    {.serial = "ffffffffffffffffffffffffffffffffffffffff",
+                     .extension = "1.2.3.4"}}};
+
+    seed_list("usual", &knobs);
+    knobs.conf = NULL;
+    knobs.number = "12";
+    knobs.base = "10";
+    knobs.entries[0].reason = "8";
+    seed_list("delta", &knobs);
+    seed("fuzz_crl_delta", "hold", "", 0,
+         (make_der_t){(unsigned char *)(uintptr_t)
+                          "\0\200\20\1\1\200\21\102\2\0\74\0"
+                          "\1\200\22\102\2\5\240\0", 20});
+    seed("fuzz_crl_delta", "older", "", 0,
+         (make_der_t){(unsigned char *)(uintptr_t)
+                          "\0\0\20\0\0\0\17\0\3\1\0\0\0\1\20\0"
+                          "\1\1\40\100\1\5\41\100", 24});
+}
+
 /* ---- stored values ---- */
 
 static void seed_stored(void)
@@ -329,6 +394,7 @@ int main(int argc, char **argv)
     seed_canonical();
     seed_cert();
     seed_request();
+    seed_crl();
     seed_stored();
     seed_http();
     seed_fetch();

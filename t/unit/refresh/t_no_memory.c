@@ -1,6 +1,6 @@
 /* Every allocation of OpenSSL fails once: what is refused with memory is never
  * taken without, and what it costs is said to be memory. */
-#include "../make_ocsp.h"
+#include "../make_crl.h"
 #include "../tap.h"
 
 #include <openssl/crypto.h>
@@ -112,6 +112,47 @@ static staple_reason_e take_certificate(const make_der_t *der)
     return reason;
 }
 
+/* A certificate by a base, and by a delta where there is one. */
+static const make_der_t *delta_der; /* NULL: none */
+static const make_identity_t *crl_leaf;
+
+static staple_reason_e check_crl(staple_crl_t **crl, apr_pool_t *scratch,
+                                 const staple_crl_cert_t *cert,
+                                 const make_der_t *der)
+{
+    const staple_crl_whose_t whose = {&pki->issuer.x509, 1, &cert, 1};
+
+    return make_checked_by(crl, scratch, *der, &whose, NULL);
+}
+
+static staple_reason_e judge_crl(const make_der_t *der)
+{
+    staple_crl_t *base = NULL, *delta = NULL;
+    staple_crl_cert_t *cert = NULL;
+    staple_crl_verdict_t verdict;
+    staple_reason_e reason;
+    apr_pool_t *scratch;
+
+    apr_pool_create(&scratch, p);
+    reason = staple_crl_cert_make(&cert, scratch,
+                                  X509_get0_serialNumber(crl_leaf->x509),
+                                  X509_get0_extensions(crl_leaf->x509),
+                                  pki->issuer.x509);
+    if (reason == STAPLE_OK) {
+        reason = check_crl(&base, scratch, cert, der);
+    }
+    if (reason == STAPLE_OK && delta_der != NULL) {
+        reason = check_crl(&delta, scratch, cert, delta_der);
+    }
+    if (reason == STAPLE_OK) {
+        reason = staple_crl_verdict(&verdict, cert, NULL, base, delta, &policy,
+                                    apr_time_from_sec(MAKE_NOW));
+    }
+    wrong_statuses += reason == STAPLE_OK && verdict.status != wanted;
+    apr_pool_destroy(scratch);
+    return reason;
+}
+
 typedef struct tally_t {
     unsigned calls, no_memory, others, wrong, left_errors;
 } tally_t;
@@ -198,6 +239,42 @@ static void test_responses(void)
     is_int(wrong_statuses, 0, "what is taken is taken for what it is");
 }
 
+static void test_crls(void)
+{
+    make_identity_t leaf = make_crl_cert(
+        p, &(make_cert_t){.name = "x", .issuer = &pki->issuer},
+        "crlDistributionPoints=URI:http://a/1\nbasicConstraints=CA:FALSE");
+    make_crl_t usual = {.signer = pki->issuer,
+                        .conf = "authorityKeyIdentifier=keyid,issuer\n"
+                                "issuingDistributionPoint=critical,@i\n[i]\n"
+                                "fullname=URI:http://a/1\nonlyuser=TRUE",
+                        .entries = {{.serial = "1001"}}};
+    make_crl_t other = usual, delta = usual, forged = usual;
+    make_der_t der, newer;
+
+    crl_leaf = &leaf;
+    wanted = STAPLE_CERT_REVOKED;
+    der = make_crl(p, &usual);
+    fail_each("a CRL, revoked", judge_crl, &der, STAPLE_OK, 0);
+    fail_each("a CRL, revoked", judge_crl, &der, STAPLE_OK, 1);
+    other.conf = "issuingDistributionPoint=critical,@i\n[i]\nonlyCA=TRUE";
+    der = make_crl(p, &other);
+    fail_each("a CRL of CAs", judge_crl, &der, STAPLE_CRL_WRONG_SCOPE, 0);
+    forged.signer = pki->other;
+    forged.named = pki->issuer.x509;
+    der = make_crl(p, &forged);
+    fail_each("a forged CRL", judge_crl, &der, STAPLE_CRL_BAD_SIGNATURE, 0);
+    usual.entries[0].serial = "77";
+    delta.number = "11";
+    delta.base = "10";
+    der = make_crl(p, &usual);
+    newer = make_crl(p, &delta);
+    delta_der = &newer;
+    fail_each("a CRL and its delta", judge_crl, &der, STAPLE_OK, 0);
+    fail_each("a CRL and its delta", judge_crl, &der, STAPLE_OK, 1);
+    is_int(wrong_statuses, 0, "what is taken is taken for what it is");
+}
+
 static void test_others(void)
 {
     fail_each("a request", make_request, NULL, STAPLE_OK, 0);
@@ -214,6 +291,7 @@ int main(void)
     p = make_begin();
     pki = make_pki(p);
     test_responses();
+    test_crls();
     test_others();
     make_end(p);
     return tap_done();
