@@ -99,13 +99,11 @@ static X509 *find_issuer(STACK_OF(X509) *stack, int from, X509 *leaf)
     return sk_X509_value(stack, from);
 }
 
-int cli_certs_read(staple_cert_t **cert, staple_reason_e *reason,
-                   const cli_command_t *command, apr_pool_t *p,
-                   const cli_certs_t *files, int url_needed)
+int cli_certs_find(cli_found_t *found, const cli_command_t *command,
+                   apr_pool_t *p, const cli_certs_t *files)
 {
     const char *path = files->chain != NULL ? files->chain : files->cert;
     STACK_OF(X509) *certs = NULL, *issuers = NULL;
-    X509 *leaf, *issuer;
     int status = check_options(command, files);
 
     if (status == CLI_GO_ON) {
@@ -117,21 +115,34 @@ int cli_certs_read(staple_cert_t **cert, staple_reason_e *reason,
     if (status != CLI_GO_ON) {
         return status;
     }
-    leaf = sk_X509_value(certs, 0);
-    issuer = issuers != NULL ? find_issuer(issuers, 0, leaf)
-                             : find_issuer(certs, 1, leaf);
-    if (issuer == NULL
-        && X509_NAME_cmp(X509_get_subject_name(leaf),
-                         X509_get_issuer_name(leaf)) == 0) {
-        issuer = leaf;
+    found->leaf = sk_X509_value(certs, 0);
+    found->others = issuers != NULL ? issuers : certs;
+    found->issuer = find_issuer(found->others, issuers != NULL ? 0 : 1,
+                                found->leaf);
+    if (found->issuer == NULL
+        && X509_NAME_cmp(X509_get_subject_name(found->leaf),
+                         X509_get_issuer_name(found->leaf)) == 0) {
+        found->issuer = found->leaf;
     }
-    if (issuer == NULL) {
+    if (found->issuer == NULL) {
         return cli_complain(command,
                             "%s holds one certificate only: its issuer's must "
                             "follow it, or give --cert and --issuer",
                             path);
     }
-    *reason = staple_cert_from_x509(cert, p, staple_cert_issuers_make(p), leaf,
-                                    issuer, url_needed);
     return CLI_GO_ON;
+}
+
+int cli_certs_read(staple_cert_t **cert, staple_reason_e *reason,
+                   const cli_command_t *command, apr_pool_t *p,
+                   const cli_certs_t *files, int url_needed)
+{
+    cli_found_t found;
+    int status = cli_certs_find(&found, command, p, files);
+
+    if (status == CLI_GO_ON) {
+        *reason = staple_cert_from_x509(cert, p, staple_cert_issuers_make(p),
+                                        found.leaf, found.issuer, url_needed);
+    }
+    return status;
 }

@@ -11,6 +11,16 @@ typedef struct cli_certs_t {
     const char *cert, *issuer;
 } cli_certs_t;
 
+/* What the files hold; it goes with the pool. */
+typedef struct cli_found_t {
+    X509 *leaf, *issuer;
+    STACK_OF(X509) *others; /* of the file that the issuer's is in, all */
+} cli_found_t;
+
+/* Reads the certificates.  CLI_GO_ON, or after a complaint the exit status. */
+int cli_certs_find(cli_found_t *found, const cli_command_t *command,
+                   apr_pool_t *p, const cli_certs_t *files);
+
 /*
  * Reads them.  CLI_GO_ON: *reason is STAPLE_OK and *cert is set, or *reason
  * says why nothing can be asked about this certificate.  Else, after a

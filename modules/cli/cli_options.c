@@ -113,6 +113,19 @@ static int set_url(const cli_command_t *command, const cli_option_t *option,
     return CLI_GO_ON;
 }
 
+static int set_text(const cli_command_t *command, const cli_option_t *option,
+                    const char *text)
+{
+    cli_urls_t *list = option->to;
+
+    if (list->count == (unsigned)option->max) {
+        return cli_complain(command, "--%s is given more than %u times",
+                            option->name, list->count);
+    }
+    list->urls[list->count++] = text;
+    return CLI_GO_ON;
+}
+
 static int set_value(const cli_command_t *command, const cli_option_t *option,
                      const char *text)
 {
@@ -124,6 +137,8 @@ static int set_value(const cli_command_t *command, const cli_option_t *option,
     case CLI_OPTION_TEXT:
         *to = text;
         break;
+    case CLI_OPTION_TEXTS:
+        return set_text(command, option, text);
     case CLI_OPTION_NUMBER:
     case CLI_OPTION_DURATION:
         return set_number(command, option, text);
@@ -181,7 +196,8 @@ static int complain_of_argument(const cli_command_t *command,
 static int take_option(const cli_command_t *command, cli_option_t *option,
                        apr_status_t found, const char *value)
 {
-    if (option->is_given && option->kind != CLI_OPTION_URLS) {
+    if (option->is_given && option->kind != CLI_OPTION_URLS
+        && option->kind != CLI_OPTION_TEXTS) {
         return cli_complain(command, "--%s is given twice", option->name);
     }
     option->is_given = 1;

@@ -11,6 +11,7 @@
 typedef enum {
     CLI_OPTION_FLAG,     /* no value; int: 1 */
     CLI_OPTION_TEXT,     /* const char *: anything but nothing */
+    CLI_OPTION_TEXTS,    /* cli_urls_t: the same, up to `max` times */
     CLI_OPTION_NUMBER,   /* apr_int64_t: from min to max */
     CLI_OPTION_DURATION, /* apr_interval_time_t: from min to max seconds */
     CLI_OPTION_WORD,     /* int: the word's place in `words` */
@@ -18,7 +19,7 @@ typedef enum {
     CLI_OPTION_URLS      /* cli_urls_t: may be given several times */
 } cli_option_kind_e;
 
-/* A list of URLs that ends in NULL. */
+/* A list of URLs, or of other texts, that ends in NULL. */
 typedef struct cli_urls_t {
     unsigned count;
     const char *urls[CLI_OPTIONS_MAX_URLS + 1];

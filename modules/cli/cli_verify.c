@@ -1,5 +1,6 @@
-/* The command verify: judges an OCSP response in a file. */
+/* The command verify: judges an OCSP response, or CRLs, in files. */
 #include "cli_certs.h"
+#include "cli_crl.h"
 #include "cli_options.h"
 #include "cli_verdict.h"
 
@@ -10,6 +11,8 @@
 typedef struct wish_t {
     cli_certs_t certs;
     const char *response;
+    cli_urls_t crls;
+    const char *scope_url;
     apr_int64_t at; /* seconds; -1: now */
     int json;
     staple_policy_t policy;
@@ -24,6 +27,13 @@ static int read_options(wish_t *wish, const cli_command_t *command,
         CLI_OPTION_ISSUER(&wish->certs.issuer),
         {.name = "response", .value = "FILE.der", .kind = CLI_OPTION_TEXT,
          .help = "the OCSP response, as DER", .to = &wish->response},
+        {.name = "crl", .value = "FILE", .kind = CLI_OPTION_TEXTS,
+         .help = "instead of --response: the issuer's CRL, as DER or PEM;\n"
+                 "given once more: a delta CRL on top of it",
+         .to = &wish->crls, .max = 2},
+        {.name = "scope-url", .value = "URL", .kind = CLI_OPTION_URL,
+         .help = "where the CRL is from, if the certificate does not say",
+         .to = &wish->scope_url},
         {.name = "at", .value = "EPOCH", .kind = CLI_OPTION_NUMBER,
          .help = "judge as if it were then, in seconds since 1970\n"
                  "(default: now)",
@@ -36,10 +46,31 @@ static int read_options(wish_t *wish, const cli_command_t *command,
         {.name = NULL}};
     int status = cli_options_read(command, p, options, args);
 
-    if (status == CLI_GO_ON && wish->response == NULL) {
-        return cli_complain(command, "--response is missing");
+    if (status != CLI_GO_ON) {
+        return status;
     }
-    return status;
+    if (wish->response == NULL && wish->crls.count == 0) {
+        return cli_complain(command, "--response is missing, or --crl");
+    }
+    if (wish->response != NULL && wish->crls.count > 0) {
+        return cli_complain(command, "--response or --crl: give one of them");
+    }
+    if (wish->scope_url != NULL && wish->crls.count == 0) {
+        return cli_complain(command, "--scope-url goes with --crl");
+    }
+    return CLI_GO_ON;
+}
+
+static int run_crl(const cli_command_t *command, apr_pool_t *p,
+                   const wish_t *wish)
+{
+    cli_crl_wish_t crl = {
+        .certs = wish->certs, .files = wish->crls,
+        .scope_url = wish->scope_url, .json = wish->json,
+        .at = wish->at >= 0 ? apr_time_from_sec(wish->at) : apr_time_now(),
+        .policy = wish->policy};
+
+    return cli_crl_run(command, p, &crl);
 }
 
 int cli_verify_run(const cli_command_t *command, apr_pool_t *p,
@@ -52,6 +83,9 @@ int cli_verify_run(const cli_command_t *command, apr_pool_t *p,
     apr_size_t len = 0;
     int status = read_options(&wish, command, p, args);
 
+    if (status == CLI_GO_ON && wish.crls.count > 0) {
+        return run_crl(command, p, &wish);
+    }
     if (status == CLI_GO_ON) {
         status = cli_certs_read(&cert, &verdict.reason, command, p,
                                 &wish.certs, 0);

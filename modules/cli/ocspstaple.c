@@ -16,8 +16,9 @@
 #include "cli.h"
 
 static const cli_command_t commands[] = {
-    {"verify", "judge an OCSP response in a file",
-     "Judges an OCSP response as mod_ocspstaple does before it staples one.\n"
+    {"verify", "judge an OCSP response or a CRL in a file",
+     "Judges an OCSP response as mod_ocspstaple does before it staples one,\n"
+     "or a certificate by the CRL of its issuer.\n"
      "Prints good, revoked (reason, time), unknown or rejected: REASON:\n"
      "sentence; exits 0, 10, 11 or 1, and 2 for wrong usage or a file that\n"
      "cannot be read.",

@@ -1,0 +1,22 @@
+/* The command verify for CRLs: judges a certificate by lists in files. */
+#ifndef CLI_CRL_H
+#define CLI_CRL_H
+
+#include "cli_certs.h"
+#include "cli_options.h"
+
+/* What the options say. */
+typedef struct cli_crl_wish_t {
+    cli_certs_t certs;
+    cli_urls_t files; /* the base, and behind it its delta, if there is one */
+    const char *scope_url; /* NULL: what the certificate says */
+    apr_time_t at;
+    int json;
+    staple_policy_t policy;
+} cli_crl_wish_t;
+
+/* Judges, prints the verdict, and returns the exit status. */
+int cli_crl_run(const cli_command_t *command, apr_pool_t *p,
+                const cli_crl_wish_t *wish);
+
+#endif
