@@ -1,6 +1,22 @@
 /* DER where it lies: elements, times and extensions, read strictly. */
 #include "staple_crl_der.h"
 
+/* Are these the contents of an OBJECT IDENTIFIER (X.690 8.19.2): arcs in the
+ * fewest octets, the last of which has its octets all? */
+static int is_oid(staple_crl_der_t contents)
+{
+    const unsigned char *at;
+    int is_first = 1; /* of an arc's octets */
+
+    for (at = contents.at; at < contents.end; at++) {
+        if (is_first && *at == 0x80) {
+            return 0;
+        }
+        is_first = *at < 0x80;
+    }
+    return !staple_crl_der_is_empty(contents) && is_first;
+}
+
 int staple_crl_der_extension(staple_crl_der_t *in,
                              staple_crl_der_extension_t *extension)
 {
@@ -8,7 +24,7 @@ int staple_crl_der_extension(staple_crl_der_t *in,
 
     if (!staple_crl_der_take(in, STAPLE_CRL_DER_SEQUENCE, &all)
         || !staple_crl_der_take(&all, STAPLE_CRL_DER_OID, &extension->oid)
-        || staple_crl_der_is_empty(extension->oid)) {
+        || !is_oid(extension->oid)) {
         return 0;
     }
     extension->is_critical = staple_crl_der_has(all, STAPLE_CRL_DER_BOOLEAN);
