@@ -84,21 +84,22 @@ staple_reason_e staple_crl_times(apr_time_t *use_until, const staple_crl_t *crl,
 /* ---- reading: numbers ---- */
 
 /* An extension whose value is one INTEGER, 0 or more (RFC 5280 5.2.3). */
-static int take_number(staple_crl_number_t *number, staple_crl_der_t value)
+static int take_number(staple_crl_number_t *number, staple_der_t value)
 {
-    staple_crl_der_t octets;
+    staple_der_t octets;
     apr_size_t len;
 
     if (number->is_there
-        || !staple_crl_der_take(&value, STAPLE_CRL_DER_INTEGER, &octets)
-        || !staple_crl_der_is_empty(value) || !staple_crl_der_is_integer(octets)
+        || !staple_der_take(&octets, NULL, &value, STAPLE_DER_INTEGER)
+        || value.len > 0 || !staple_der_is_integer(octets)
         || *octets.at >= 0x80) {
         return 0;
     }
     if (*octets.at == 0) {
         octets.at++;
+        octets.len--;
     }
-    len = staple_crl_der_len(octets);
+    len = octets.len;
     if (len > STAPLE_CRL_NUMBER_LEN) {
         return 0;
     }
@@ -111,32 +112,32 @@ static int take_number(staple_crl_number_t *number, staple_crl_der_t value)
 
 /* ---- what comes from the pool ---- */
 
-static int is_small(staple_crl_der_t bytes)
+static int is_small(staple_der_t bytes)
 {
-    return staple_crl_der_len(bytes) <= STAPLE_CRL_MAX_PART;
+    return bytes.len <= STAPLE_CRL_MAX_PART;
 }
 
 /* Copies bytes that are there once at most and are no more than a part. */
-static int copy_part(staple_crl_der_t *to, apr_pool_t *p, staple_crl_der_t from)
+static int copy_part(staple_der_t *to, apr_pool_t *p, staple_der_t from)
 {
-    apr_size_t len = staple_crl_der_len(from);
+    apr_size_t len = from.len;
 
     if (to->at != NULL || len == 0 || !is_small(from)) {
         return 0;
     }
     to->at = apr_pmemdup(p, from.at, len);
-    to->end = to->at + len;
+    to->len = len;
     return 1;
 }
 
 /* Is what OpenSSL made of it, encoded again by `i2d`, what it was made of?  So
  * nothing that its decoders pass over stays unseen. */
 static int encodes_back(const void *value, const ASN1_ITEM *item,
-                        staple_crl_der_t from)
+                        staple_der_t from)
 {
     unsigned char *out = NULL;
     int len = ASN1_item_i2d(value, &out, item);
-    int is_equal = len >= 0 && (apr_size_t)len == staple_crl_der_len(from)
+    int is_equal = len >= 0 && (apr_size_t)len == from.len
                    && memcmp(out, from.at, (apr_size_t)len) == 0;
 
     OPENSSL_free(out);
@@ -144,13 +145,13 @@ static int encodes_back(const void *value, const ASN1_ITEM *item,
 }
 
 /* OpenSSL's decoder, for small parts; NULL: not in DER. */
-static void *decode(const ASN1_ITEM *item, staple_crl_der_t from)
+static void *decode(const ASN1_ITEM *item, staple_der_t from)
 {
     const unsigned char *at = from.at;
     ASN1_VALUE *value = NULL;
 
     if (is_small(from)) {
-        value = ASN1_item_d2i(NULL, &at, (long)staple_crl_der_len(from), item);
+        value = ASN1_item_d2i(NULL, &at, (long)from.len, item);
     }
     if (value != NULL && !encodes_back(value, item, from)) {
         ASN1_item_free(value, item);
@@ -205,7 +206,7 @@ static staple_reason_e judge_point(staple_crl_t *crl,
     return STAPLE_OK;
 }
 
-static staple_reason_e take_point(staple_crl_t *crl, staple_crl_der_t value)
+static staple_reason_e take_point(staple_crl_t *crl, staple_der_t value)
 {
     ISSUING_DIST_POINT *point;
     staple_reason_e reason;
@@ -222,7 +223,7 @@ static staple_reason_e take_point(staple_crl_t *crl, staple_crl_der_t value)
     return reason;
 }
 
-static int take_key_id(staple_crl_t *crl, staple_crl_der_t value)
+static int take_key_id(staple_crl_t *crl, staple_der_t value)
 {
     AUTHORITY_KEYID *key_id = decode(ASN1_ITEM_rptr(AUTHORITY_KEYID), value);
     int is_taken = key_id != NULL && copy_part(&crl->key_id, crl->pool, value);
@@ -262,24 +263,23 @@ take_extension(staple_crl_t *crl, const staple_crl_der_extension_t *extension)
 
 /* crlExtensions, what is left of tbsCertList.  That they are well-formed comes
  * first: what cannot be read cannot be said to be unknown. */
-static staple_reason_e take_extensions(staple_crl_t *crl, staple_crl_der_t in)
+static staple_reason_e take_extensions(staple_crl_t *crl, staple_der_t in)
 {
     staple_reason_e first = STAPLE_OK;
     staple_crl_der_extension_t extension;
-    staple_crl_der_t explicit, list;
+    staple_der_t explicit, list;
 
-    if (staple_crl_der_is_empty(in)) {
+    if (in.len == 0) {
         return STAPLE_OK;
     }
     if (!crl->is_v2
-        || !staple_crl_der_take(&in, STAPLE_CRL_DER_EXPLICIT_0, &explicit)
-        || !staple_crl_der_is_empty(in)
-        || !staple_crl_der_take(&explicit, STAPLE_CRL_DER_SEQUENCE, &list)
-        || !staple_crl_der_is_empty(explicit)
-        || staple_crl_der_is_empty(list)) {
+        || !staple_der_take(&explicit, NULL, &in, STAPLE_DER_EXPLICIT_0)
+        || in.len > 0
+        || !staple_der_take(&list, NULL, &explicit, STAPLE_DER_SEQUENCE)
+        || explicit.len > 0 || list.len == 0) {
         return STAPLE_CRL_MALFORMED;
     }
-    while (!staple_crl_der_is_empty(list)) {
+    while (list.len > 0) {
         staple_reason_e reason = STAPLE_CRL_MALFORMED;
 
         if (staple_crl_der_extension(&list, &extension)) {
@@ -296,41 +296,27 @@ static staple_reason_e take_extensions(staple_crl_t *crl, staple_crl_der_t in)
 /* ---- the fields before them ---- */
 
 /* version: 2, or left out, which is 1 (RFC 5280 5.1.2.1). */
-static int take_version(staple_crl_t *crl, staple_crl_der_t *in)
+static int take_version(staple_crl_t *crl, staple_der_t *in)
 {
-    staple_crl_der_t version;
+    staple_der_t version;
 
-    if (!staple_crl_der_has(*in, STAPLE_CRL_DER_INTEGER)) {
+    if (!staple_der_is_next(in, STAPLE_DER_INTEGER)) {
         return 1;
     }
     crl->is_v2 = 1;
-    return staple_crl_der_take(in, STAPLE_CRL_DER_INTEGER, &version)
-           && staple_crl_der_len(version) == 1 && *version.at == 1;
-}
-
-/* An element that stays as it is, tag and all. */
-static int take_whole(staple_crl_der_t *in, unsigned char tag,
-                      staple_crl_der_t *whole)
-{
-    staple_crl_der_t contents;
-
-    whole->at = in->at;
-    if (!staple_crl_der_take(in, tag, &contents)) {
-        return 0;
-    }
-    whole->end = contents.end;
-    return 1;
+    return staple_der_take(&version, NULL, in, STAPLE_DER_INTEGER)
+           && version.len == 1 && *version.at == 1;
 }
 
 /* The two algorithms must be the same (RFC 5280 5.1.1.2). */
-static int take_algorithm(staple_crl_t *crl, staple_crl_der_t *in,
-                          staple_crl_der_t outer)
+static int take_algorithm(staple_crl_t *crl, staple_der_t *in,
+                          staple_der_t outer)
 {
-    staple_crl_der_t inner;
+    staple_der_t inner, ignored;
     X509_ALGOR *algorithm;
 
-    if (!take_whole(in, STAPLE_CRL_DER_SEQUENCE, &inner)
-        || !staple_crl_der_same(inner, outer)) {
+    if (!staple_der_take(&ignored, &inner, in, STAPLE_DER_SEQUENCE)
+        || !staple_der_is_same(inner, outer)) {
         return 0;
     }
     algorithm = decode(ASN1_ITEM_rptr(X509_ALGOR), inner);
@@ -343,12 +329,12 @@ static int take_algorithm(staple_crl_t *crl, staple_crl_der_t *in,
     return 1;
 }
 
-static int take_issuer(staple_crl_t *crl, staple_crl_der_t *in)
+static int take_issuer(staple_crl_t *crl, staple_der_t *in)
 {
-    staple_crl_der_t whole;
+    staple_der_t whole, ignored;
     X509_NAME *name;
 
-    if (!take_whole(in, STAPLE_CRL_DER_SEQUENCE, &whole)) {
+    if (!staple_der_take(&ignored, &whole, in, STAPLE_DER_SEQUENCE)) {
         return 0;
     }
     name = decode(ASN1_ITEM_rptr(X509_NAME), whole);
@@ -361,19 +347,19 @@ static int take_issuer(staple_crl_t *crl, staple_crl_der_t *in)
     return 1;
 }
 
-static int take_time(apr_time_t *at, staple_crl_der_t *in)
+static int take_time(apr_time_t *at, staple_der_t *in)
 {
-    staple_crl_der_t contents;
+    staple_der_t contents;
     unsigned char tag;
 
-    return staple_crl_der_next(in, &tag, &contents)
+    return staple_der_next(&tag, &contents, in)
            && staple_crl_der_time(at, tag, contents);
 }
 
-static int has_time(staple_crl_der_t in)
+static int has_time(staple_der_t in)
 {
-    return staple_crl_der_has(in, STAPLE_CRL_DER_UTC_TIME)
-           || staple_crl_der_has(in, STAPLE_CRL_DER_GENERALIZED_TIME);
+    return staple_der_is_next(&in, STAPLE_DER_UTC_TIME)
+           || staple_der_is_next(&in, STAPLE_DER_GENERALIZED_TIME);
 }
 
 /* A nextUpdate of 1970 must not pass for none. */
@@ -384,8 +370,8 @@ static int are_times_right(const staple_crl_t *crl, int has_next)
                && crl->next_update >= crl->mark.this_update);
 }
 
-static staple_reason_e read_tbs(staple_crl_t *crl, staple_crl_der_t in,
-                                staple_crl_der_t outer)
+static staple_reason_e read_tbs(staple_crl_t *crl, staple_der_t in,
+                                staple_der_t outer)
 {
     staple_reason_e reason;
     int has_next;
@@ -398,9 +384,9 @@ static staple_reason_e read_tbs(staple_crl_t *crl, staple_crl_der_t in,
     if (has_next && !take_time(&crl->next_update, &in)) {
         return STAPLE_CRL_MALFORMED;
     }
-    crl->entries.at = crl->entries.end = in.at;
-    if (staple_crl_der_has(in, STAPLE_CRL_DER_SEQUENCE)
-        && !staple_crl_der_take(&in, STAPLE_CRL_DER_SEQUENCE, &crl->entries)) {
+    crl->entries = (staple_der_t){in.at, 0};
+    if (staple_der_is_next(&in, STAPLE_DER_SEQUENCE)
+        && !staple_der_take(&crl->entries, NULL, &in, STAPLE_DER_SEQUENCE)) {
         return STAPLE_CRL_MALFORMED;
     }
     reason = take_extensions(crl, in);
@@ -411,24 +397,22 @@ static staple_reason_e read_tbs(staple_crl_t *crl, staple_crl_der_t in,
 }
 
 /* signatureValue: whole octets. */
-static int take_signature(staple_crl_t *crl, staple_crl_der_t *in)
+static int take_signature(staple_crl_t *crl, staple_der_t *in)
 {
-    staple_crl_der_t bits;
+    staple_der_t bits;
 
-    if (!staple_crl_der_take(in, STAPLE_CRL_DER_BIT_STRING, &bits)
-        || staple_crl_der_len(bits) < 2 || *bits.at != 0
-        || staple_crl_der_len(bits) > MAX_SIGNATURE) {
+    if (!staple_der_take_last(&bits, NULL, in, STAPLE_DER_BIT_STRING)
+        || bits.len < 2 || *bits.at != 0 || bits.len > MAX_SIGNATURE) {
         return 0;
     }
-    crl->signature.at = bits.at + 1;
-    crl->signature.end = bits.end;
+    crl->signature = (staple_der_t){bits.at + 1, bits.len - 1};
     return 1;
 }
 
 staple_reason_e staple_crl_read(staple_crl_t **crl, apr_pool_t *p,
                                 const unsigned char *der, apr_size_t der_len)
 {
-    staple_crl_der_t in = {der, der + der_len}, list, tbs, outer;
+    staple_der_t in = {der, der_len}, list, tbs, outer, ignored;
     staple_crl_t *read = apr_pcalloc(p, sizeof(*read));
     unsigned long before = ERR_peek_error();
     staple_reason_e reason = STAPLE_CRL_MALFORMED;
@@ -436,15 +420,11 @@ staple_reason_e staple_crl_read(staple_crl_t **crl, apr_pool_t *p,
     STAPLE_OPENSSL_ENTER();
     read->pool = p;
     read->bytes = der_len;
-    if (staple_crl_der_take(&in, STAPLE_CRL_DER_SEQUENCE, &list)
-        && staple_crl_der_is_empty(in)) {
-        read->tbs.at = list.at;
-        if (staple_crl_der_take(&list, STAPLE_CRL_DER_SEQUENCE, &tbs)
-            && take_whole(&list, STAPLE_CRL_DER_SEQUENCE, &outer)
-            && take_signature(read, &list) && staple_crl_der_is_empty(list)) {
-            read->tbs.end = tbs.end;
-            reason = read_tbs(read, tbs, outer);
-        }
+    if (staple_der_take_last(&list, NULL, &in, STAPLE_DER_SEQUENCE)
+        && staple_der_take(&tbs, &read->tbs, &list, STAPLE_DER_SEQUENCE)
+        && staple_der_take(&ignored, &outer, &list, STAPLE_DER_SEQUENCE)
+        && take_signature(read, &list)) {
+        reason = read_tbs(read, tbs, outer);
     }
     if (reason == STAPLE_OK) {
         *crl = read;

@@ -50,7 +50,7 @@ typedef enum {
 
 /* One certificate of ours, as this list has it. */
 typedef struct staple_crl_row_t {
-    staple_crl_der_t serial;
+    staple_der_t serial;
     int is_listed;
     int reason; /* CRLReason; -1: none is given */
     apr_time_t revoked_at;
@@ -60,17 +60,17 @@ typedef struct staple_crl_t {
     apr_pool_t *pool;
 
     /* In the bytes that were given: for staple_crl_check alone. */
-    staple_crl_der_t tbs;       /* the whole element */
-    staple_crl_der_t entries;   /* one after the other; empty: none */
-    staple_crl_der_t signature; /* the octets */
+    staple_der_t tbs;       /* the whole element */
+    staple_der_t entries;   /* one after the other; empty: none */
+    staple_der_t signature; /* the octets */
 
     /* In the pool. */
     const X509_NAME *issuer;
     const X509_ALGOR *algorithm;
-    staple_crl_der_t key_id;   /* authorityKeyIdentifier, DER; empty: none */
-    staple_crl_der_t point;    /* issuingDistributionPoint, DER; empty: none */
-    staple_crl_der_t names;    /* of that point; empty: it has none */
-    staple_crl_der_t freshest; /* where deltas are (5.2.6), DER; empty: none */
+    staple_der_t key_id;   /* authorityKeyIdentifier, DER; empty: none */
+    staple_der_t point;    /* issuingDistributionPoint, DER; empty: none */
+    staple_der_t names;    /* of that point; empty: it has none */
+    staple_der_t freshest; /* where deltas are (5.2.6), DER; empty: none */
 
     apr_size_t bytes;
     int is_v2;    /* version 1 has no extensions */

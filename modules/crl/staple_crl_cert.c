@@ -10,21 +10,20 @@
 
 /* ---- names ---- */
 
-int staple_crl_cert_names(staple_crl_der_t *names, apr_pool_t *p,
+int staple_crl_cert_names(staple_der_t *names, apr_pool_t *p,
                           const GENERAL_NAMES *from)
 {
     unsigned char *der = NULL, *copy;
     int len = i2d_GENERAL_NAMES((GENERAL_NAMES *)(uintptr_t)from, &der);
-    staple_crl_der_t all;
+    staple_der_t all;
 
     if (len <= 0) {
         return 0;
     }
     copy = apr_pmemdup(p, der, (apr_size_t)len);
     OPENSSL_free(der);
-    all.at = copy;
-    all.end = copy + len;
-    return staple_crl_der_take(&all, STAPLE_CRL_DER_SEQUENCE, names);
+    all = (staple_der_t){copy, (apr_size_t)len};
+    return staple_der_take(names, NULL, &all, STAPLE_DER_SEQUENCE);
 }
 
 static int same_but_case(unsigned char a, unsigned char b)
@@ -36,13 +35,13 @@ static int same_but_case(unsigned char a, unsigned char b)
 
 /* RFC 5280 7.4: scheme and host are compared without regard to case, and the
  * rest octet by octet. */
-static int same_uri(staple_crl_der_t one, staple_crl_der_t other)
+static int same_uri(staple_der_t one, staple_der_t other)
 {
-    apr_size_t len = staple_crl_der_len(one);
+    apr_size_t len = one.len;
     unsigned slashes = 0;
     apr_size_t i;
 
-    if (len != staple_crl_der_len(other)) {
+    if (len != other.len) {
         return 0;
     }
     for (i = 0; i < len && slashes < 3; i++) {
@@ -54,28 +53,27 @@ static int same_uri(staple_crl_der_t one, staple_crl_der_t other)
     return memcmp(one.at + i, other.at + i, len - i) == 0;
 }
 
-static int has_name(staple_crl_der_t names, unsigned char tag,
-                    staple_crl_der_t value)
+static int has_name(staple_der_t names, unsigned char tag, staple_der_t value)
 {
-    staple_crl_der_t name;
+    staple_der_t name;
     unsigned char is;
 
-    while (staple_crl_der_next(&names, &is, &name)) {
+    while (staple_der_next(&is, &name, &names)) {
         if (is == tag
             && (tag == TAG_URI ? same_uri(name, value)
-                               : staple_crl_der_same(name, value))) {
+                               : staple_der_is_same(name, value))) {
             return 1;
         }
     }
     return 0;
 }
 
-int staple_crl_cert_share_name(staple_crl_der_t some, staple_crl_der_t others)
+int staple_crl_cert_share_name(staple_der_t some, staple_der_t others)
 {
-    staple_crl_der_t name;
+    staple_der_t name;
     unsigned char tag;
 
-    while (staple_crl_der_next(&some, &tag, &name)) {
+    while (staple_der_next(&tag, &name, &some)) {
         if (has_name(others, tag, name)) {
             return 1;
         }
@@ -83,10 +81,9 @@ int staple_crl_cert_share_name(staple_crl_der_t some, staple_crl_der_t others)
     return 0;
 }
 
-int staple_crl_cert_has_url(staple_crl_der_t names, const char *url)
+int staple_crl_cert_has_url(staple_der_t names, const char *url)
 {
-    staple_crl_der_t uri = {(const unsigned char *)url,
-                            (const unsigned char *)url + strlen(url)};
+    staple_der_t uri = {(const unsigned char *)url, strlen(url)};
 
     return has_name(names, TAG_URI, uri);
 }
@@ -120,12 +117,12 @@ static void take_urls(staple_crl_points_t *points, staple_crl_point_t *point,
                       apr_pool_t *p)
 {
     const char *urls[STAPLE_CRL_MAX_URLS];
-    staple_crl_der_t names = point->names, name;
+    staple_der_t names = point->names, name;
     unsigned char tag;
 
-    while (staple_crl_der_next(&names, &tag, &name)) {
+    while (staple_der_next(&tag, &name, &names)) {
         const char *url = (const char *)name.at;
-        apr_size_t len = staple_crl_der_len(name);
+        apr_size_t len = name.len;
         staple_reason_e reason;
 
         if (tag != TAG_URI || is_taken(urls, point->url_count, url, len)) {
@@ -261,21 +258,20 @@ static int take_kind(int *is_ca, const STACK_OF(X509_EXTENSION) * extensions)
     return constraints != NULL || critical == -1;
 }
 
-static int take_serial(staple_crl_der_t *serial, apr_pool_t *p,
+static int take_serial(staple_der_t *serial, apr_pool_t *p,
                        const ASN1_INTEGER *from)
 {
     unsigned char *der = NULL, *copy;
     int len = i2d_ASN1_INTEGER(from, &der);
-    staple_crl_der_t all;
+    staple_der_t all;
 
     if (len <= 0) {
         return 0;
     }
     copy = apr_pmemdup(p, der, (apr_size_t)len);
     OPENSSL_free(der);
-    all.at = copy;
-    all.end = copy + len;
-    return staple_crl_der_take(&all, STAPLE_CRL_DER_INTEGER, serial);
+    all = (staple_der_t){copy, (apr_size_t)len};
+    return staple_der_take(serial, NULL, &all, STAPLE_DER_INTEGER);
 }
 
 staple_reason_e

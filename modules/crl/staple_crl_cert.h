@@ -19,7 +19,7 @@
 typedef struct staple_crl_point_t {
     unsigned url_count;      /* may be 0: nothing but ldap */
     const char *const *urls; /* http and https, in the certificate's order */
-    staple_crl_der_t names;  /* all of them, GeneralName after GeneralName */
+    staple_der_t names;      /* all of them, GeneralName after GeneralName */
 } staple_crl_point_t;
 
 /* Those that can be followed. */
@@ -34,7 +34,7 @@ typedef struct staple_crl_points_t {
 
 /* Made while configuring, read-only afterwards. */
 typedef struct staple_crl_cert_t {
-    staple_crl_der_t serial;      /* the contents of its INTEGER in DER */
+    staple_der_t serial;          /* the contents of its INTEGER in DER */
     X509 *issuer;                 /* the caller's, who keeps it */
     int is_ca;                    /* basicConstraints with cA */
     staple_crl_points_t points;   /* of complete lists */
@@ -79,14 +79,14 @@ staple_reason_e staple_crl_cert_check(const staple_crl_cert_t *cert,
 
 /* The names as they are compared: DER, one after the other, from p.  Returns 1,
  * or 0 without memory. */
-int staple_crl_cert_names(staple_crl_der_t *names, apr_pool_t *p,
+int staple_crl_cert_names(staple_der_t *names, apr_pool_t *p,
                           const GENERAL_NAMES *from);
 
 /* Have two of those lists a name in common?  URIs are compared as RFC 5280 7.4
  * says: scheme and host without regard to case. */
-int staple_crl_cert_share_name(staple_crl_der_t some, staple_crl_der_t others);
+int staple_crl_cert_share_name(staple_der_t some, staple_der_t others);
 
 /* Is this URL one of the names? */
-int staple_crl_cert_has_url(staple_crl_der_t names, const char *url);
+int staple_crl_cert_has_url(staple_der_t names, const char *url);
 
 #endif

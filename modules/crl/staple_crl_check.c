@@ -36,7 +36,7 @@ struct staple_crl_check_t {
     staple_crl_scheme_t scheme;
     EVP_MD_CTX *digest;          /* NULL: the scheme has none */
     const unsigned char *hashed; /* up to here */
-    staple_crl_der_t entries;    /* those that are left */
+    staple_der_t entries;        /* those that are left */
     apr_size_t entry_count;
     wanted_t wanted;
     staple_policy_t policy;
@@ -48,23 +48,22 @@ struct staple_crl_check_t {
 static int compare(const void *one, const void *other)
 {
     const staple_crl_row_t *a = one, *b = other;
-    apr_size_t len = staple_crl_der_len(a->serial);
-    apr_size_t other_len = staple_crl_der_len(b->serial);
+    apr_size_t len = a->serial.len;
+    apr_size_t other_len = b->serial.len;
 
     return len != other_len ? (len > other_len) - (len < other_len)
                             : memcmp(a->serial.at, b->serial.at, len);
 }
 
 /* The place of a serial's bit in the filter. */
-static inline apr_uint64_t bit_of(const wanted_t *wanted,
-                                  staple_crl_der_t serial)
+static inline apr_uint64_t bit_of(const wanted_t *wanted, staple_der_t serial)
 {
-    apr_size_t len = staple_crl_der_len(serial);
+    apr_size_t len = serial.len;
     apr_uint64_t last = 0;
 
     /* The end of a serial is what differs, counted or drawn. */
     if (len >= sizeof(last)) {
-        memcpy(&last, serial.end - sizeof(last), sizeof(last));
+        memcpy(&last, serial.at + len - sizeof(last), sizeof(last));
     }
     else {
         memcpy(&last, serial.at, len);
@@ -97,11 +96,11 @@ static void make_wanted(wanted_t *wanted, apr_pool_t *rows_pool, apr_pool_t *p,
     apr_size_t i;
 
     for (i = 0; i < whose->cert_count; i++) {
-        staple_crl_der_t from = whose->certs[i]->serial;
-        apr_size_t len = staple_crl_der_len(from);
+        staple_der_t from = whose->certs[i]->serial;
+        apr_size_t len = from.len;
 
         rows[i].serial.at = apr_pmemdup(rows_pool, from.at, len);
-        rows[i].serial.end = rows[i].serial.at + len;
+        rows[i].serial.len = len;
         rows[i].reason = -1;
     }
     qsort(rows, whose->cert_count, sizeof(*rows), compare);
@@ -116,7 +115,7 @@ static void make_wanted(wanted_t *wanted, apr_pool_t *rows_pool, apr_pool_t *p,
 }
 
 static staple_crl_row_t *find(const staple_crl_row_t *rows, apr_size_t count,
-                              staple_crl_der_t serial)
+                              staple_der_t serial)
 {
     staple_crl_row_t key = {.serial = serial};
 
@@ -124,14 +123,14 @@ static staple_crl_row_t *find(const staple_crl_row_t *rows, apr_size_t count,
 }
 
 const staple_crl_row_t *staple_crl_check_row(const staple_crl_t *crl,
-                                             staple_crl_der_t serial)
+                                             staple_der_t serial)
 {
     return find(crl->rows, crl->row_count, serial);
 }
 
 /* An entry is about this serial.  A list that has one twice keeps the first
  * entry, but that it is revoked outweighs that it is not any more. */
-static void note(wanted_t *wanted, staple_crl_der_t serial, int reason,
+static void note(wanted_t *wanted, staple_der_t serial, int reason,
                  apr_time_t revoked_at)
 {
     apr_uint64_t bit = bit_of(wanted, serial);
@@ -154,15 +153,13 @@ static void note(wanted_t *wanted, staple_crl_der_t serial, int reason,
 /* reasonCode (RFC 5280 5.3.1).  A reason that RFC 5280 does not know, such as
  * X.509's weakAlgorithmOrKey, revokes as all do.  removeFromCRL is for deltas
  * only. */
-static int take_reason(int *reason, const staple_crl_t *crl,
-                       staple_crl_der_t value)
+static int take_reason(int *reason, const staple_crl_t *crl, staple_der_t value)
 {
-    staple_crl_der_t code;
+    staple_der_t code;
 
     if (*reason >= 0
-        || !staple_crl_der_take(&value, STAPLE_CRL_DER_ENUMERATED, &code)
-        || !staple_crl_der_is_empty(value) || staple_crl_der_len(code) != 1
-        || *code.at >= 0x80) {
+        || !staple_der_take(&code, NULL, &value, STAPLE_DER_ENUMERATED)
+        || value.len > 0 || code.len != 1 || *code.at >= 0x80) {
         return 0;
     }
     *reason = *code.at;
@@ -172,16 +169,16 @@ static int take_reason(int *reason, const staple_crl_t *crl,
 /* crlEntryExtensions, what is left of an entry.  invalidityDate changes
  * nothing: it is when a key may have become known, not a status. */
 static staple_reason_e
-take_entry_extensions(int *reason, const staple_crl_t *crl, staple_crl_der_t in)
+take_entry_extensions(int *reason, const staple_crl_t *crl, staple_der_t in)
 {
     staple_crl_der_extension_t extension;
-    staple_crl_der_t list;
+    staple_der_t list;
 
-    if (!crl->is_v2 || !staple_crl_der_take(&in, STAPLE_CRL_DER_SEQUENCE, &list)
-        || !staple_crl_der_is_empty(in) || staple_crl_der_is_empty(list)) {
+    if (!crl->is_v2 || !staple_der_take(&list, NULL, &in, STAPLE_DER_SEQUENCE)
+        || in.len > 0 || list.len == 0) {
         return STAPLE_CRL_MALFORMED;
     }
-    while (!staple_crl_der_is_empty(list)) {
+    while (list.len > 0) {
         if (!staple_crl_der_extension(&list, &extension)) {
             return STAPLE_CRL_MALFORMED;
         }
@@ -207,20 +204,20 @@ take_entry_extensions(int *reason, const staple_crl_t *crl, staple_crl_der_t in)
 /* One entry of revokedCertificates (RFC 5280 5.1.2.6). */
 static inline staple_reason_e take_entry(staple_crl_check_t *check)
 {
-    staple_crl_der_t entry, serial, date;
+    staple_der_t entry, serial, date;
     unsigned char tag;
     apr_time_t revoked_at;
     int reason = -1;
 
-    if (!staple_crl_der_take(&check->entries, STAPLE_CRL_DER_SEQUENCE, &entry)
-        || staple_crl_der_len(entry) > STAPLE_CRL_MAX_ENTRY
-        || !staple_crl_der_take(&entry, STAPLE_CRL_DER_INTEGER, &serial)
-        || !staple_crl_der_is_integer(serial)
-        || !staple_crl_der_next(&entry, &tag, &date)
+    if (!staple_der_take(&entry, NULL, &check->entries, STAPLE_DER_SEQUENCE)
+        || entry.len > STAPLE_CRL_MAX_ENTRY
+        || !staple_der_take(&serial, NULL, &entry, STAPLE_DER_INTEGER)
+        || !staple_der_is_integer(serial)
+        || !staple_der_next(&tag, &date, &entry)
         || !staple_crl_der_time(&revoked_at, tag, date)) {
         return STAPLE_CRL_MALFORMED;
     }
-    if (!staple_crl_der_is_empty(entry)) {
+    if (entry.len > 0) {
         staple_reason_e why = take_entry_extensions(&reason, check->crl, entry);
 
         if (why != STAPLE_OK) {
@@ -262,9 +259,8 @@ static X509 *find_signer(const staple_crl_check_t *check, int is_allowed,
 /* A time of a certificate, which OpenSSL has read from DER. */
 static int cert_time(apr_time_t *at, const ASN1_TIME *time)
 {
-    staple_crl_der_t text = {ASN1_STRING_get0_data(time),
-                             ASN1_STRING_get0_data(time)
-                                 + ASN1_STRING_length(time)};
+    staple_der_t text = {ASN1_STRING_get0_data(time),
+                         (apr_size_t)ASN1_STRING_length(time)};
 
     return staple_crl_der_time(at, (unsigned char)ASN1_STRING_type(time), text);
 }
@@ -384,7 +380,7 @@ static staple_reason_e step_chunk(staple_crl_check_t *check, apr_size_t bytes)
     }
     check->hashed += bytes;
     while (reason == STAPLE_OK && check->entries.at < check->hashed
-           && !staple_crl_der_is_empty(check->entries)) {
+           && check->entries.len > 0) {
         reason = take_entry(check);
     }
     return reason;
@@ -423,7 +419,7 @@ static staple_reason_e finish(staple_crl_check_t *check)
 int staple_crl_check_step(staple_reason_e *reason, staple_crl_check_t *check,
                           apr_size_t bytes)
 {
-    const unsigned char *end = check->crl->tbs.end;
+    const unsigned char *end = check->crl->tbs.at + check->crl->tbs.len;
     unsigned long before = ERR_peek_error();
     int is_over = 0;
 

@@ -65,7 +65,7 @@ staple_reason_e staple_crl_check(apr_pool_t *p, staple_crl_t *crl,
 /* What a list that was checked says of the certificate of this serial number;
  * NULL: it was not asked about this one. */
 const staple_crl_row_t *staple_crl_check_row(const staple_crl_t *crl,
-                                             staple_crl_der_t serial);
+                                             staple_der_t serial);
 
 /*
  * May this certificate stand beside the issuer's, because it is that of another

@@ -1,49 +1,47 @@
-/* DER where it lies: elements, times and extensions, read strictly. */
+/* What CRLs hold in DER: extensions and times, read strictly. */
 #include "staple_crl_der.h"
 
 /* Are these the contents of an OBJECT IDENTIFIER (X.690 8.19.2): arcs in the
  * fewest octets, the last of which has its octets all? */
-static int is_oid(staple_crl_der_t contents)
+static int is_oid(staple_der_t contents)
 {
-    const unsigned char *at;
     int is_first = 1; /* of an arc's octets */
+    apr_size_t i;
 
-    for (at = contents.at; at < contents.end; at++) {
-        if (is_first && *at == 0x80) {
+    for (i = 0; i < contents.len; i++) {
+        if (is_first && contents.at[i] == 0x80) {
             return 0;
         }
-        is_first = *at < 0x80;
+        is_first = contents.at[i] < 0x80;
     }
-    return !staple_crl_der_is_empty(contents) && is_first;
+    return contents.len > 0 && is_first;
 }
 
-int staple_crl_der_extension(staple_crl_der_t *in,
+int staple_crl_der_extension(staple_der_t *in,
                              staple_crl_der_extension_t *extension)
 {
-    staple_crl_der_t all, critical;
+    staple_der_t all, critical;
 
-    if (!staple_crl_der_take(in, STAPLE_CRL_DER_SEQUENCE, &all)
-        || !staple_crl_der_take(&all, STAPLE_CRL_DER_OID, &extension->oid)
+    if (!staple_der_take(&all, NULL, in, STAPLE_DER_SEQUENCE)
+        || !staple_der_take(&extension->oid, NULL, &all, STAPLE_DER_OID)
         || !is_oid(extension->oid)) {
         return 0;
     }
-    extension->is_critical = staple_crl_der_has(all, STAPLE_CRL_DER_BOOLEAN);
+    extension->is_critical = staple_der_is_next(&all, STAPLE_DER_BOOLEAN);
     if (extension->is_critical
-        && (!staple_crl_der_take(&all, STAPLE_CRL_DER_BOOLEAN, &critical)
-            || staple_crl_der_len(critical) != 1 || *critical.at != 0xff)) {
+        && (!staple_der_take(&critical, NULL, &all, STAPLE_DER_BOOLEAN)
+            || critical.len != 1 || *critical.at != 0xff)) {
         return 0;
     }
-    return staple_crl_der_take(&all, STAPLE_CRL_DER_OCTET_STRING,
-                               &extension->value)
-           && staple_crl_der_is_empty(all);
+    return staple_der_take(&extension->value, NULL, &all,
+                           STAPLE_DER_OCTET_STRING)
+           && all.len == 0;
 }
 
-int staple_crl_der_id_ce(staple_crl_der_t oid)
+int staple_crl_der_id_ce(staple_der_t oid)
 {
-    return staple_crl_der_len(oid) == 3 && oid.at[0] == 0x55
-                   && oid.at[1] == 0x1d
-               ? oid.at[2]
-               : -1;
+    return oid.len == 3 && oid.at[0] == 0x55 && oid.at[1] == 0x1d ? oid.at[2]
+                                                                  : -1;
 }
 
 /* ---- times ---- */
@@ -88,12 +86,12 @@ static unsigned take_year(const unsigned char **text, unsigned char tag,
 {
     unsigned first, year;
 
-    if (tag == STAPLE_CRL_DER_UTC_TIME && len == 13) {
+    if (tag == STAPLE_DER_UTC_TIME && len == 13) {
         year = two_digits(*text);
         *text += 2;
         return year > 99 ? 10000 : year + (year < 50 ? 2000 : 1900);
     }
-    if (tag == STAPLE_CRL_DER_GENERALIZED_TIME && len == 15) {
+    if (tag == STAPLE_DER_GENERALIZED_TIME && len == 15) {
         first = two_digits(*text);
         year = two_digits(*text + 2);
         *text += 4;
@@ -103,10 +101,10 @@ static unsigned take_year(const unsigned char **text, unsigned char tag,
 }
 
 int staple_crl_der_time(apr_time_t *at, unsigned char tag,
-                        staple_crl_der_t contents)
+                        staple_der_t contents)
 {
     const unsigned char *text = contents.at;
-    unsigned year = take_year(&text, tag, staple_crl_der_len(contents));
+    unsigned year = take_year(&text, tag, contents.len);
     unsigned month, day, hour, minute, second;
 
     if (year > 9999) {

@@ -85,8 +85,7 @@ static int is_kind_of_key(const staple_crl_scheme_t *scheme,
 
 /* Was this digest signed with this key? */
 static int is_digest_right(const staple_crl_scheme_t *scheme, EVP_PKEY *key,
-                           staple_crl_der_t signature,
-                           const unsigned char *digest)
+                           staple_der_t signature, const unsigned char *digest)
 {
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
     int is_right = ctx != NULL && EVP_PKEY_verify_init(ctx) > 0
@@ -98,34 +97,33 @@ static int is_digest_right(const staple_crl_scheme_t *scheme, EVP_PKEY *key,
             && EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, scheme->pss_mask) > 0
             && EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, scheme->pss_salt) > 0;
     }
-    is_right =
-        is_right
-        && EVP_PKEY_verify(ctx, signature.at, staple_crl_der_len(signature),
-                           digest, (size_t)EVP_MD_get_size(scheme->digest))
-               == 1;
+    is_right = is_right
+               && EVP_PKEY_verify(ctx, signature.at, signature.len, digest,
+                                  (size_t)EVP_MD_get_size(scheme->digest))
+                      == 1;
     EVP_PKEY_CTX_free(ctx);
     return is_right;
 }
 
 /* The same of the bytes in one piece. */
-static int is_message_right(EVP_PKEY *key, staple_crl_der_t signature,
-                            staple_crl_der_t message)
+static int is_message_right(EVP_PKEY *key, staple_der_t signature,
+                            staple_der_t message)
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    int is_right =
-        ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) == 1
-        && EVP_DigestVerify(ctx, signature.at, staple_crl_der_len(signature),
-                            message.at, staple_crl_der_len(message))
-               == 1;
+    int is_right = ctx != NULL
+                   && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) == 1
+                   && EVP_DigestVerify(ctx, signature.at, signature.len,
+                                       message.at, message.len)
+                          == 1;
 
     EVP_MD_CTX_free(ctx);
     return is_right;
 }
 
 int staple_crl_signature_is_right(const staple_crl_scheme_t *scheme,
-                                  EVP_PKEY *key, staple_crl_der_t signature,
+                                  EVP_PKEY *key, staple_der_t signature,
                                   const unsigned char *digest,
-                                  staple_crl_der_t message)
+                                  staple_der_t message)
 {
     if (!is_kind_of_key(scheme, key)) {
         return 0;

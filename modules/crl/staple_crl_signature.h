@@ -30,8 +30,8 @@ staple_reason_e staple_crl_signature_scheme(staple_crl_scheme_t *scheme,
 /* Was it made with this key?  Of `digest` (of the scheme's digest), or where
  * the scheme has none of `message`.  May add to OpenSSL's error queue. */
 int staple_crl_signature_is_right(const staple_crl_scheme_t *scheme,
-                                  EVP_PKEY *key, staple_crl_der_t signature,
+                                  EVP_PKEY *key, staple_der_t signature,
                                   const unsigned char *digest,
-                                  staple_crl_der_t message);
+                                  staple_der_t message);
 
 #endif

@@ -49,8 +49,7 @@ static staple_reason_e check_scope(const staple_crl_cert_t *cert,
     if (base->has_relative_name) {
         return STAPLE_CRL_RELATIVE_NAME;
     }
-    if (!staple_crl_der_is_empty(base->names)
-        && !is_own_point(cert, scope_url, base)) {
+    if (base->names.len > 0 && !is_own_point(cert, scope_url, base)) {
         return STAPLE_CRL_WRONG_POINT;
     }
     return is_own_kind(cert, base) ? STAPLE_OK : STAPLE_CRL_WRONG_SCOPE;
@@ -80,8 +79,8 @@ static int goes_with(const staple_crl_t *delta, const staple_crl_t *base)
            && EVP_PKEY_eq(X509_get0_pubkey(delta->signer),
                           X509_get0_pubkey(base->signer))
                   == 1
-           && staple_crl_der_same(delta->point, base->point)
-           && staple_crl_der_same(delta->key_id, base->key_id)
+           && staple_der_is_same(delta->point, base->point)
+           && staple_der_is_same(delta->key_id, base->key_id)
            && staple_crl_number_cmp(&delta->base_number, &base->mark.number)
                   <= 0;
 }

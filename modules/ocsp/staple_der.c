@@ -14,40 +14,6 @@
 
 /* ---- elements ---- */
 
-int staple_der_is_next(const staple_der_t *rest, unsigned char identifier)
-{
-    return rest->len > 0 && rest->at[0] == identifier;
-}
-
-int staple_der_take(staple_der_t *contents, staple_der_t *whole,
-                    staple_der_t *rest, unsigned char identifier)
-{
-    const unsigned char *at = rest->at;
-    int tag, tag_class;
-    apr_size_t head;
-    long len;
-
-    if (!staple_der_is_next(rest, identifier)
-        || rest->len > APR_INT32_MAX
-        /* 0x80: an error; 0x01: an indefinite length */
-        || (ASN1_get_object(&at, &len, &tag, &tag_class, (long)rest->len)
-            & 0x81)) {
-        return 0;
-    }
-    head = (apr_size_t)(at - rest->at);
-    if ((apr_size_t)ASN1_object_size(0, (int)len, tag)
-        != head + (apr_size_t)len) {
-        return 0;
-    }
-    if (whole != NULL) {
-        *whole = (staple_der_t){rest->at, head + (apr_size_t)len};
-    }
-    *contents = (staple_der_t){at, (apr_size_t)len};
-    rest->at = at + len;
-    rest->len -= head + (apr_size_t)len;
-    return 1;
-}
-
 int staple_der_take_last(staple_der_t *contents, staple_der_t *whole,
                          staple_der_t *rest, unsigned char identifier)
 {

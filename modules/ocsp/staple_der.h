@@ -5,11 +5,14 @@
 #include "base/staple_reason.h"
 
 /* Identifier octets (X.690 8.1.2) of what is read here. */
+#define STAPLE_DER_BOOLEAN 0x01
 #define STAPLE_DER_INTEGER 0x02
 #define STAPLE_DER_BIT_STRING 0x03
 #define STAPLE_DER_OCTET_STRING 0x04
 #define STAPLE_DER_OID 0x06
 #define STAPLE_DER_ENUMERATED 0x0a
+#define STAPLE_DER_UTC_TIME 0x17
+#define STAPLE_DER_GENERALIZED_TIME 0x18
 #define STAPLE_DER_SEQUENCE 0x30
 #define STAPLE_DER_EXPLICIT_0 0xa0
 
@@ -20,21 +23,100 @@ typedef struct staple_der_t {
 } staple_der_t;
 
 /* Is the next element of this identifier? */
-int staple_der_is_next(const staple_der_t *rest, unsigned char identifier);
+static inline int staple_der_is_next(const staple_der_t *rest,
+                                     unsigned char identifier)
+{
+    return rest->len > 0 && rest->at[0] == identifier;
+}
+
+/* The octets of a length in the long form (X.690 8.1.3.5) and the length;
+ * 0: it is not DER. */
+static inline apr_size_t staple_der_long_len(apr_size_t *len,
+                                             const staple_der_t *rest)
+{
+    apr_size_t octets = rest->at[1] & 0x7fU;
+    apr_size_t i;
+
+    if (octets == 0 || octets > 4 || rest->len < 2 + octets
+        || rest->at[2] == 0) {
+        return 0;
+    }
+    for (*len = 0, i = 0; i < octets; i++) {
+        *len = *len << 8 | rest->at[2 + i];
+    }
+    return *len < 0x80 ? 0 : octets;
+}
 
 /*
- * Takes the next element off *rest: its contents, and, where `whole` is not
- * NULL, all of it.  Returns 1; 0, and nothing is changed, where there is none,
- * or it is of another identifier, or not DER: its length indefinite, not the
- * shortest form, or beyond the end of *rest.  The contents are not
- * looked at.  May add to OpenSSL's error queue.
+ * Takes the next element off *rest: its identifier and contents.  Returns 1; 0,
+ * and nothing is changed, where there is none, or not DER (X.690 10.1): its
+ * identifier of several octets, its length indefinite, not the shortest form,
+ * of more than four octets, or beyond the end of *rest.  The contents are not
+ * looked at.
+ *
+ * Inline, and not by ASN1_get_object(), which takes BER, adds to an error
+ * queue, and takes a quarter of a whole walk over a CRL of a million entries.
  */
-int staple_der_take(staple_der_t *contents, staple_der_t *whole,
-                    staple_der_t *rest, unsigned char identifier);
+static inline int staple_der_next(unsigned char *identifier,
+                                  staple_der_t *contents, staple_der_t *rest)
+{
+    const unsigned char *at = rest->at;
+    apr_size_t head = 2, len, octets;
+
+    if (rest->len < 2 || (at[0] & 0x1f) == 0x1f) {
+        return 0;
+    }
+    len = at[1];
+    if (len >= 0x80) {
+        octets = staple_der_long_len(&len, rest);
+        if (octets == 0) {
+            return 0;
+        }
+        head += octets;
+    }
+    if (len > rest->len - head) {
+        return 0;
+    }
+    *identifier = at[0];
+    *contents = (staple_der_t){at + head, len};
+    rest->at += head + len;
+    rest->len -= head + len;
+    return 1;
+}
+
+/* The same where it must have this identifier; and, where `whole` is not NULL,
+ * all of the element. */
+static inline int staple_der_take(staple_der_t *contents, staple_der_t *whole,
+                                  staple_der_t *rest, unsigned char identifier)
+{
+    const staple_der_t all = *rest;
+    unsigned char is;
+
+    if (!staple_der_is_next(rest, identifier)
+        || !staple_der_next(&is, contents, rest)) {
+        return 0;
+    }
+    if (whole != NULL) {
+        *whole = (staple_der_t){all.at, all.len - rest->len};
+    }
+    return 1;
+}
 
 /* The same where it must be all that is left. */
 int staple_der_take_last(staple_der_t *contents, staple_der_t *whole,
                          staple_der_t *rest, unsigned char identifier);
+
+/* Are these the contents of an INTEGER or ENUMERATED (X.690 8.3.2): not empty,
+ * and no octet more than needed? */
+static inline int staple_der_is_integer(staple_der_t contents)
+{
+    const unsigned char *at = contents.at;
+
+    return contents.len == 1
+           || (contents.len > 1
+               && !((at[0] == 0x00 && at[1] < 0x80)
+                    || (at[0] == 0xff && at[1] >= 0x80)));
+}
 
 /* Are they the same bytes? */
 int staple_der_is_same(staple_der_t one, staple_der_t other);

@@ -42,7 +42,7 @@ static void test_take(void)
     for (i = 0; i < COUNT(rows); i++) {
         unsigned char *exact = malloc(rows[i].len + 1);
         staple_der_t rest = {exact, rows[i].len}, before = rest;
-        staple_der_t contents, whole;
+        staple_der_t contents, whole = {NULL, 0};
 
         memcpy(exact, rows[i].bytes, rows[i].len);
         is_int(staple_der_take_last(&contents, NULL, &rest, 0x30),
@@ -62,6 +62,72 @@ static void test_take(void)
                rows[i].name);
         }
         free(exact);
+    }
+}
+
+/* Elements of any identifier. */
+static void test_next(void)
+{
+    static const struct {
+        const char *name, *bytes;
+        apr_size_t len;
+        int contents; /* -1: refused */
+    } rows[] = {
+        {"nothing", "", 0, -1},
+        {"an identifier alone", "\x04", 1, -1},
+        {"empty", "\5\0", 2, 0},
+        {"something behind it", "\4\1xy", 4, 1},
+        {"an octet is missing", "\4\2x", 3, -1},
+        {"an indefinite length, constructed (X.690 10.1)",
+         "\x24\x80\4\1A\0\0", 7, -1},
+        {"a length that the short form has (10.1)", "\4\x81\1x", 4, -1},
+        {"a length of five octets", "\4\x85\0\0\0\0\1x", 8, -1},
+        {"a length of 4 GiB", "\4\x84\xff\xff\xff\xffx", 7, -1},
+        {"the length's octets are missing", "\4\x81", 2, -1},
+        {"the contents are missing", "\4\x81\x80", 3, -1},
+        {"an identifier of several octets", "\x1f\x81\1\0", 4, -1},
+        {"the same, constructed", "\xbf\x81\1\0", 4, -1},
+    };
+    unsigned i;
+
+    for (i = 0; i < COUNT(rows); i++) {
+        unsigned char *exact = malloc(rows[i].len + 1);
+        staple_der_t rest = {exact, rows[i].len}, before = rest, contents;
+        unsigned char identifier = 0;
+        int is_taken;
+
+        memcpy(exact, rows[i].bytes, rows[i].len);
+        is_taken = staple_der_next(&identifier, &contents, &rest);
+        is_int(is_taken ? (int)contents.len : -1, rows[i].contents,
+               "next: %s", rows[i].name);
+        ok(is_taken ? rest.at == contents.at + contents.len
+                          && rest.at + rest.len == exact + before.len
+                          && identifier == exact[0]
+                    : staple_der_is_same(rest, before),
+           "next: %s: and where it goes on", rows[i].name);
+        free(exact);
+    }
+}
+
+static void test_integers(void)
+{
+    static const struct {
+        const char *octets;
+        apr_size_t len;
+        int is_right;
+    } rows[] = {
+        {"", 0, 0},         {"\0", 1, 1},       {"\x7f", 1, 1},
+        {"\x80", 1, 1},     {"\xff", 1, 1},     {"\0\0", 2, 0},
+        {"\0\x7f", 2, 0},   {"\0\x80", 2, 1},   {"\xff\x80", 2, 0},
+        {"\xff\x7f", 2, 1}, {"\xff\xff", 2, 0}, {"\1\0", 2, 1},
+    };
+    unsigned i;
+
+    for (i = 0; i < COUNT(rows); i++) {
+        const unsigned char *octets = (const unsigned char *)rows[i].octets;
+
+        is_int(staple_der_is_integer((staple_der_t){octets, rows[i].len}),
+               rows[i].is_right, "INTEGER %u (X.690 8.3.2)", i);
     }
 }
 
@@ -245,6 +311,8 @@ static void test_sizes(void)
 int main(void)
 {
     test_take();
+    test_next();
+    test_integers();
     test_wrap();
     p = make_begin();
     pki = make_pki(p);
