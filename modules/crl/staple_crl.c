@@ -166,12 +166,6 @@ static apr_status_t free_name(void *name)
     return APR_SUCCESS;
 }
 
-static apr_status_t free_algorithm(void *algorithm)
-{
-    X509_ALGOR_free(algorithm);
-    return APR_SUCCESS;
-}
-
 /* ---- extensions ---- */
 
 /* IssuingDistributionPoint (RFC 5280 5.2.5). */
@@ -309,24 +303,20 @@ static int take_version(staple_crl_t *crl, staple_der_t *in)
 }
 
 /* The two algorithms must be the same (RFC 5280 5.1.1.2). */
-static int take_algorithm(staple_crl_t *crl, staple_der_t *in,
-                          staple_der_t outer)
+static int take_algorithm(const staple_crl_t *crl, staple_der_t *in)
 {
     staple_der_t inner, ignored;
     X509_ALGOR *algorithm;
+    int is_one;
 
     if (!staple_der_take(&ignored, &inner, in, STAPLE_DER_SEQUENCE)
-        || !staple_der_is_same(inner, outer)) {
+        || !staple_der_is_same(inner, crl->algorithm)) {
         return 0;
     }
     algorithm = decode(ASN1_ITEM_rptr(X509_ALGOR), inner);
-    if (algorithm == NULL) {
-        return 0;
-    }
-    apr_pool_cleanup_register(crl->pool, algorithm, free_algorithm,
-                              apr_pool_cleanup_null);
-    crl->algorithm = algorithm;
-    return 1;
+    is_one = algorithm != NULL;
+    X509_ALGOR_free(algorithm);
+    return is_one;
 }
 
 static int take_issuer(staple_crl_t *crl, staple_der_t *in)
@@ -370,13 +360,12 @@ static int are_times_right(const staple_crl_t *crl, int has_next)
                && crl->next_update >= crl->mark.this_update);
 }
 
-static staple_reason_e read_tbs(staple_crl_t *crl, staple_der_t in,
-                                staple_der_t outer)
+static staple_reason_e read_tbs(staple_crl_t *crl, staple_der_t in)
 {
     staple_reason_e reason;
     int has_next;
 
-    if (!take_version(crl, &in) || !take_algorithm(crl, &in, outer)
+    if (!take_version(crl, &in) || !take_algorithm(crl, &in)
         || !take_issuer(crl, &in) || !take_time(&crl->mark.this_update, &in)) {
         return STAPLE_CRL_MALFORMED;
     }
@@ -399,20 +388,16 @@ static staple_reason_e read_tbs(staple_crl_t *crl, staple_der_t in,
 /* signatureValue: whole octets. */
 static int take_signature(staple_crl_t *crl, staple_der_t *in)
 {
-    staple_der_t bits;
-
-    if (!staple_der_take_last(&bits, NULL, in, STAPLE_DER_BIT_STRING)
-        || bits.len < 2 || *bits.at != 0 || bits.len > MAX_SIGNATURE) {
-        return 0;
-    }
-    crl->signature = (staple_der_t){bits.at + 1, bits.len - 1};
-    return 1;
+    return staple_der_take_last(&crl->signature, NULL, in,
+                                STAPLE_DER_BIT_STRING)
+           && crl->signature.len >= 2 && *crl->signature.at == 0
+           && crl->signature.len <= MAX_SIGNATURE;
 }
 
 staple_reason_e staple_crl_read(staple_crl_t **crl, apr_pool_t *p,
                                 const unsigned char *der, apr_size_t der_len)
 {
-    staple_der_t in = {der, der_len}, list, tbs, outer, ignored;
+    staple_der_t in = {der, der_len}, list, tbs, ignored;
     staple_crl_t *read = apr_pcalloc(p, sizeof(*read));
     unsigned long before = ERR_peek_error();
     staple_reason_e reason = STAPLE_CRL_MALFORMED;
@@ -422,9 +407,10 @@ staple_reason_e staple_crl_read(staple_crl_t **crl, apr_pool_t *p,
     read->bytes = der_len;
     if (staple_der_take_last(&list, NULL, &in, STAPLE_DER_SEQUENCE)
         && staple_der_take(&tbs, &read->tbs, &list, STAPLE_DER_SEQUENCE)
-        && staple_der_take(&ignored, &outer, &list, STAPLE_DER_SEQUENCE)
+        && staple_der_take(&ignored, &read->algorithm, &list,
+                           STAPLE_DER_SEQUENCE)
         && take_signature(read, &list)) {
-        reason = read_tbs(read, tbs, outer);
+        reason = read_tbs(read, tbs);
     }
     if (reason == STAPLE_OK) {
         *crl = read;

@@ -62,11 +62,11 @@ typedef struct staple_crl_t {
     /* In the bytes that were given: for staple_crl_check alone. */
     staple_der_t tbs;       /* the whole element */
     staple_der_t entries;   /* one after the other; empty: none */
-    staple_der_t signature; /* the octets */
+    staple_der_t algorithm; /* the whole element */
+    staple_der_t signature; /* the contents of the BIT STRING */
 
     /* In the pool. */
     const X509_NAME *issuer;
-    const X509_ALGOR *algorithm;
     staple_der_t key_id;   /* authorityKeyIdentifier, DER; empty: none */
     staple_der_t point;    /* issuingDistributionPoint, DER; empty: none */
     staple_der_t names;    /* of that point; empty: it has none */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "staple_crl_signature.h"
+#include "ocsp/staple_signature.h"
 
 /* Extensions of an entry, the last octets of 2.5.29.x (RFC 5280 5.3). */
 #define ID_CE_REASON 21
@@ -33,8 +33,8 @@ struct staple_crl_check_t {
     staple_crl_t *crl;
     X509 *issuers[STAPLE_CRL_MAX_SIGNERS];
     unsigned issuer_count;
-    staple_crl_scheme_t scheme;
-    EVP_MD_CTX *digest;          /* NULL: the scheme has none */
+    staple_signature_t signature;
+    EVP_MD_CTX *digest;          /* NULL: of a kind that has none */
     const unsigned char *hashed; /* up to here */
     staple_der_t entries;        /* those that are left */
     apr_size_t entry_count;
@@ -237,19 +237,27 @@ static int may_sign(X509 *issuer)
     return (X509_get_key_usage(issuer) & X509v3_KU_CRL_SIGN) != 0;
 }
 
+/* Was the list signed with this key? */
+static int is_by(const staple_crl_check_t *check, EVP_PKEY *key,
+                 const unsigned char *digest)
+{
+    return check->digest != NULL
+               ? staple_signature_is_right_for(&check->signature, digest, key)
+               : staple_signature_is_right(&check->signature, check->crl->tbs,
+                                           key);
+}
+
 /* Whose key signed, of those that may and of the others; NULL: none. */
 static X509 *find_signer(const staple_crl_check_t *check, int is_allowed,
                          const unsigned char *digest)
 {
-    const staple_crl_t *crl = check->crl;
     unsigned i;
 
     for (i = 0; i < check->issuer_count; i++) {
         EVP_PKEY *key = X509_get0_pubkey(check->issuers[i]);
 
         if (key != NULL && may_sign(check->issuers[i]) == is_allowed
-            && staple_crl_signature_is_right(
-                &check->scheme, key, crl->signature, digest, crl->tbs)) {
+            && is_by(check, key, digest)) {
             return check->issuers[i];
         }
     }
@@ -277,6 +285,23 @@ static staple_reason_e check_signer(apr_time_t *until, X509 *signer,
                    && from <= now + policy->clock_skew && now < *until
                ? STAPLE_OK
                : STAPLE_CRL_SIGNER_EXPIRED;
+}
+
+/* Reads the signature.  The key is not looked at: it is the one that the
+ * certificates themselves hang on, and if that is weak there is all the more
+ * reason to hear that they are revoked. */
+static staple_reason_e read_signature(staple_crl_check_t *check)
+{
+    const staple_crl_t *crl = check->crl;
+    staple_reason_e reason = staple_signature_read(
+        &check->signature, crl->algorithm, crl->signature);
+
+    if (reason == STAPLE_OK) {
+        reason = staple_signature_check_digest(&check->signature, 0);
+    }
+    return reason == STAPLE_OK || reason == STAPLE_NO_MEMORY
+               ? reason
+               : STAPLE_CRL_WEAK_SIGNATURE;
 }
 
 /* ---- from begin to end ---- */
@@ -308,27 +333,28 @@ static staple_reason_e check_head(staple_crl_check_t *check,
     if (held != NULL && staple_crl_mark_cmp(&crl->mark, held) < 0) {
         return STAPLE_CRL_OLDER;
     }
-    return staple_crl_signature_scheme(&check->scheme, crl->algorithm);
+    return read_signature(check);
 }
 
-static apr_status_t free_digest(void *digest)
+static apr_status_t free_check(void *data)
 {
-    EVP_MD_CTX_free(digest);
+    staple_crl_check_t *check = data;
+
+    EVP_MD_CTX_free(check->digest);
+    staple_signature_free(&check->signature);
     return APR_SUCCESS;
 }
 
-static int begin_digest(staple_crl_check_t *check, apr_pool_t *p)
+static int begin_digest(staple_crl_check_t *check)
 {
-    if (check->scheme.digest == NULL) {
+    const EVP_MD *digest = staple_signature_digest(&check->signature);
+
+    if (digest == NULL) {
         return 1;
     }
     check->digest = EVP_MD_CTX_new();
-    if (check->digest == NULL) {
-        return 0;
-    }
-    apr_pool_cleanup_register(p, check->digest, free_digest,
-                              apr_pool_cleanup_null);
-    return EVP_DigestInit_ex(check->digest, check->scheme.digest, NULL);
+    return check->digest != NULL
+           && EVP_DigestInit_ex(check->digest, digest, NULL);
 }
 
 staple_reason_e staple_crl_check_begin(staple_crl_check_t **check,
@@ -343,6 +369,7 @@ staple_reason_e staple_crl_check_begin(staple_crl_check_t **check,
     staple_reason_e reason;
 
     STAPLE_OPENSSL_ENTER();
+    apr_pool_cleanup_register(p, begun, free_check, apr_pool_cleanup_null);
     begun->crl = crl;
     begun->policy = *policy;
     begun->now = now;
@@ -355,7 +382,7 @@ staple_reason_e staple_crl_check_begin(staple_crl_check_t **check,
         begun->issuer_count++;
     }
     reason = check_head(begun, held);
-    if (reason == STAPLE_OK && !begin_digest(begun, p)) {
+    if (reason == STAPLE_OK && !begin_digest(begun)) {
         reason = STAPLE_NO_MEMORY;
     }
     if (reason == STAPLE_OK) {

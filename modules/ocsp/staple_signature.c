@@ -125,7 +125,6 @@ static staple_reason_e take_pss(staple_signature_t *signature,
 {
     RSA_PSS_PARAMS *pss = unpack(ASN1_ITEM_rptr(RSA_PSS_PARAMS), parameters);
     staple_reason_e reason = STAPLE_BAD_SIGNATURE;
-    int mask_digest;
     long salt, trailer;
 
     if (pss == NULL) {
@@ -133,15 +132,16 @@ static staple_reason_e take_pss(staple_signature_t *signature,
     }
     signature->key_type = NID_rsassaPss;
     signature->digest = digest_of(pss->hashAlgorithm);
-    mask_digest = mask_digest_of(pss->maskGenAlgorithm);
+    signature->mask_digest = mask_digest_of(pss->maskGenAlgorithm);
     salt = pss->saltLength != NULL ? ASN1_INTEGER_get(pss->saltLength)
                                    : DEFAULT_SALT;
     trailer = pss->trailerField != NULL ? ASN1_INTEGER_get(pss->trailerField)
                                         : DEFAULT_TRAILER;
-    if (signature->digest != NID_undef && mask_digest != NID_undef && salt >= 0
-        && salt <= LONGEST_SALT && trailer == DEFAULT_TRAILER) {
-        reason = make_pss(signature->algorithm, signature->digest, mask_digest,
-                          salt);
+    if (signature->digest != NID_undef && signature->mask_digest != NID_undef
+        && salt >= 0 && salt <= LONGEST_SALT && trailer == DEFAULT_TRAILER) {
+        signature->salt = (int)salt;
+        reason = make_pss(signature->algorithm, signature->digest,
+                          signature->mask_digest, salt);
     }
     RSA_PSS_PARAMS_free(pss);
     return reason;
@@ -306,14 +306,13 @@ staple_reason_e staple_signature_settle(staple_signature_t *signature,
 staple_reason_e staple_signature_check_digest(
     const staple_signature_t *signature, int sha1_will_do)
 {
-    const EVP_MD *digest;
+    const EVP_MD *digest = staple_signature_digest(signature);
 
     if (signature->digest == NID_undef
         || (signature->digest == NID_sha1 && sha1_will_do)) {
         return STAPLE_OK;
     }
     /* Against collisions it is worth half of its length. */
-    digest = EVP_get_digestbynid(signature->digest);
     return digest != NULL
                    && EVP_MD_get_size(digest) * 4 >= STAPLE_SIGNATURE_BITS
                ? STAPLE_OK
@@ -327,29 +326,82 @@ staple_reason_e staple_signature_check_key(const EVP_PKEY *key)
                : STAPLE_WEAK_KEY;
 }
 
-int staple_signature_is_right(const staple_signature_t *signature,
-                              staple_der_t element, EVP_PKEY *key)
+/* Is it a key of the kind that the algorithm names?  RSASSA-PSS takes keys for
+ * all of RSA, too (RFC 4055 1.2). */
+static int is_kind(const staple_signature_t *signature, const EVP_PKEY *key)
 {
-    ASN1_BIT_STRING *value = ASN1_BIT_STRING_new();
-    ASN1_STRING *bytes = ASN1_STRING_new();
-    ASN1_TYPE *whole = ASN1_TYPE_new();
+    return EVP_PKEY_is_a(key, OBJ_nid2sn(signature->key_type))
+           || (signature->key_type == NID_rsassaPss
+               && EVP_PKEY_is_a(key, "RSA"));
+}
+
+static int set_pss_of(EVP_PKEY_CTX *ctx, const staple_signature_t *signature)
+{
+    const EVP_MD *mask = EVP_get_digestbynid(signature->mask_digest);
+
+    return mask != NULL
+           && EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) > 0
+           && EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, mask) > 0
+           && EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, signature->salt) > 0;
+}
+
+const EVP_MD *staple_signature_digest(const staple_signature_t *signature)
+{
+    return signature->digest != NID_undef
+               ? EVP_get_digestbynid(signature->digest)
+               : NULL;
+}
+
+int staple_signature_is_right_for(const staple_signature_t *signature,
+                                  const unsigned char *digest, EVP_PKEY *key)
+{
+    const EVP_MD *md = staple_signature_digest(signature);
+    EVP_PKEY_CTX *ctx = NULL;
     int is_right = 0;
 
-    if (value != NULL && bytes != NULL && whole != NULL
-        && ASN1_STRING_set(value, signature->value.at,
-                           (int)signature->value.len)
-        && ASN1_STRING_set(bytes, element.at, (int)element.len)) {
-        /* Of ANY, OpenSSL verifies the very bytes that it is given. */
-        ASN1_TYPE_set(whole, V_ASN1_SEQUENCE, bytes);
-        bytes = NULL;
-        is_right = ASN1_item_verify(ASN1_ITEM_rptr(ASN1_ANY),
-                                    signature->algorithm, value, whole, key)
+    if (md != NULL && is_kind(signature, key)) {
+        ctx = EVP_PKEY_CTX_new(key, NULL);
+    }
+    if (ctx != NULL && EVP_PKEY_verify_init(ctx) > 0
+        && EVP_PKEY_CTX_set_signature_md(ctx, md) > 0
+        && (signature->key_type != NID_rsassaPss
+            || set_pss_of(ctx, signature))) {
+        is_right = EVP_PKEY_verify(ctx, signature->value.at,
+                                   signature->value.len, digest,
+                                   (size_t)EVP_MD_get_size(md))
                    == 1;
     }
-    ASN1_TYPE_free(whole);
-    ASN1_STRING_free(bytes);
-    ASN1_BIT_STRING_free(value);
+    EVP_PKEY_CTX_free(ctx);
     return is_right;
+}
+
+/* The same for a kind of key that takes the bytes in one piece. */
+static int is_right_whole(const staple_signature_t *signature,
+                          staple_der_t bytes, EVP_PKEY *key)
+{
+    EVP_MD_CTX *ctx = is_kind(signature, key) ? EVP_MD_CTX_new() : NULL;
+    int is_right = ctx != NULL
+                   && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) == 1
+                   && EVP_DigestVerify(ctx, signature->value.at,
+                                       signature->value.len, bytes.at,
+                                       bytes.len)
+                          == 1;
+
+    EVP_MD_CTX_free(ctx);
+    return is_right;
+}
+
+int staple_signature_is_right(const staple_signature_t *signature,
+                              staple_der_t bytes, EVP_PKEY *key)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    const EVP_MD *md = staple_signature_digest(signature);
+
+    if (signature->digest == NID_undef) {
+        return is_right_whole(signature, bytes, key);
+    }
+    return md != NULL && EVP_Digest(bytes.at, bytes.len, digest, NULL, md, NULL)
+           && staple_signature_is_right_for(signature, digest, key);
 }
 
 void staple_signature_free(staple_signature_t *signature)

@@ -25,6 +25,8 @@ typedef struct staple_signature_t {
     X509_ALGOR *algorithm;
     int digest;           /* NID; NID_undef: the kind of key settles it */
     int key_type;         /* NID of the kind of key */
+    int mask_digest;      /* RSASSA-PSS: NID of that of its mask */
+    int salt;             /* and the octets of its salt */
     staple_der_t read;    /* the value as it was read */
     staple_der_t value;   /* and in its form with a key: that, or `made` */
     unsigned char *made;
@@ -58,9 +60,19 @@ staple_reason_e staple_signature_check_digest(
 /* Is this key strong enough to sign?  STAPLE_WEAK_KEY where not. */
 staple_reason_e staple_signature_check_key(const EVP_PKEY *key);
 
-/* Is it the signature by `key` of these bytes, an element of DER? */
+/* Is it the signature by `key` of these bytes, wherever they lie and however
+ * many they are? */
 int staple_signature_is_right(const staple_signature_t *signature,
-                              staple_der_t element, EVP_PKEY *key);
+                              staple_der_t bytes, EVP_PKEY *key);
+
+/* The digest by which bytes are signed; NULL: the kind of key takes them in one
+ * piece, or OpenSSL does not know the digest. */
+const EVP_MD *staple_signature_digest(const staple_signature_t *signature);
+
+/* The same for whoever has hashed the bytes: is it the signature by `key` of
+ * those with this digest, of staple_signature_digest()? */
+int staple_signature_is_right_for(const staple_signature_t *signature,
+                                  const unsigned char *digest, EVP_PKEY *key);
 
 void staple_signature_free(staple_signature_t *signature);
 

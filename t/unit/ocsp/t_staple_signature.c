@@ -191,6 +191,51 @@ static void test_pss(void)
     }
 }
 
+/* By whoever has hashed the bytes: of SHA-256. */
+static void test_digest(const staple_signature_t *signature, make_der_t bytes,
+                        EVP_PKEY *key)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+
+    EVP_Digest(bytes.bytes, bytes.len, digest, NULL, EVP_sha256(), NULL);
+    ok(EVP_MD_is_a(staple_signature_digest(signature), "SHA256"),
+       "its digest is SHA-256");
+    ok(staple_signature_is_right_for(signature, digest, key),
+       "it is right for the digest");
+    ok(!staple_signature_is_right_for(signature, digest, pki->issuer.key),
+       "but not by a key of another kind");
+    digest[31] ^= 1;
+    ok(!staple_signature_is_right_for(signature, digest, key),
+       "for another digest it is not");
+}
+
+/* A kind of key that takes the bytes in one piece. */
+static void test_ed25519(void)
+{
+    make_identity_t ca = make_cert(p, &(make_cert_t){
+        .name = "Ed", .key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"),
+        .is_ca = 1});
+    make_der_t whole = make_x509_der(p, ca.x509), tbs = make_child(whole, 0);
+    const unsigned char no_digest[EVP_MAX_MD_SIZE] = {0};
+    staple_signature_t signature;
+
+    is_reason(staple_signature_read(
+                  &signature, slice(make_child(whole, 1)),
+                  slice(make_contents(make_child(whole, 2)))),
+              STAPLE_OK, "Ed25519");
+    ok(staple_signature_digest(&signature) == NULL, "it has no digest");
+    ok(staple_signature_is_right(&signature, slice(tbs), ca.key),
+       "it is right");
+    ok(!staple_signature_is_right(&signature, slice(tbs), pki->issuer.key),
+       "but not by a key of another kind");
+    ok(!staple_signature_is_right_for(&signature, no_digest, ca.key),
+       "and not for a digest");
+    tbs.bytes[tbs.len - 1] ^= 1;
+    ok(!staple_signature_is_right(&signature, slice(tbs), ca.key),
+       "of other bytes it is not");
+    staple_signature_free(&signature);
+}
+
 /* RSASSA-PSS with SHA-256 and 32 octets, as the Baseline Requirements
  * (7.1.3.2.1) have it, octet for octet. */
 static void test_pss_form(void)
@@ -216,6 +261,7 @@ static void test_pss_form(void)
               "as long as the key");
     ok(staple_signature_is_right(&signature, slice(tbs), ca.key),
        "it is right");
+    test_digest(&signature, tbs, ca.key);
     tbs.bytes[tbs.len - 1] ^= 1;
     ok(!staple_signature_is_right(&signature, slice(tbs), ca.key),
        "of other bytes it is not");
@@ -343,6 +389,7 @@ int main(void)
     test_sha1();
     test_pss();
     test_pss_form();
+    test_ed25519();
     test_bits();
     test_ecdsa();
     test_odd_pairs();
