@@ -60,6 +60,13 @@ typedef enum {
     STAPLE_ACTION_OVERRIDE  /* the configured list only */
 } staple_action_e;
 
+/* When CRLs are followed (OCSPStapleCRL). */
+typedef enum {
+    STAPLE_CRL_OFF,
+    STAPLE_CRL_FALLBACK, /* where OCSP has nothing to say */
+    STAPLE_CRL_ALWAYS    /* beside it: the worse counts */
+} staple_crl_use_e;
+
 /* The exclusion flags: what is not significant (OCSPStapleLogExclude). */
 #define STAPLE_EXCLUDE_REVOKED 1U
 #define STAPLE_EXCLUDE_ISSUER_REVOKED 2U
@@ -74,6 +81,8 @@ typedef enum {
     STAPLE_LIST_RESPONDER,
     STAPLE_LIST_RESPONSE_FILE,
     STAPLE_LIST_CHAIN_FILE,
+    STAPLE_LIST_CRL_URL,
+    STAPLE_LIST_CRL_FILE,
     STAPLE_LIST_COUNT
 } staple_list_e;
 
@@ -94,6 +103,7 @@ typedef struct staple_policy_t {
     unsigned max_tries; /* failed jobs at retry_interval; 0: for ever */
     staple_method_e method;
     staple_action_e action;
+    staple_crl_use_e crl;
     int nonce;              /* send one */
     int no_network;         /* never ask anybody */
     unsigned exclude;       /* STAPLE_EXCLUDE_... */
@@ -104,6 +114,8 @@ typedef struct staple_policy_t {
             const char *const *urls;  /* the configured responders */
             const char *const *files; /* with responses fetched otherwise */
             const char *const *chain_files; /* with issuers' certificates */
+            const char *const *crl_urls;  /* instead of the certificates' own */
+            const char *const *crl_files; /* with CRLs fetched otherwise */
         };
         const char *const *lists[STAPLE_LIST_COUNT];
     };
@@ -122,7 +134,7 @@ _Static_assert(sizeof(staple_policy_t)
         .clock_skew = apr_time_from_sec(300),                                  \
         .max_age = apr_time_from_sec(604800), .max_tries = 0,                  \
         .exclude = STAPLE_EXCLUDE_ALL, .method = STAPLE_METHOD_POST_GET,       \
-        .action = STAPLE_ACTION_FAILOVER                                       \
+        .action = STAPLE_ACTION_FAILOVER, .crl = STAPLE_CRL_FALLBACK           \
     }
 
 /* What a verified response says.  Times are instants; 0 = not there. */

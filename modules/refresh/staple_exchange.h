@@ -8,10 +8,19 @@
 /* By which an exchange is made. */
 typedef enum {
     STAPLE_TRANSPORT_HTTP,
+    STAPLE_TRANSPORT_LIST,  /* by HTTP, too: a CRL, into a file */
     STAPLE_TRANSPORT_SHARED /* a query to the shared store: no request */
 } staple_transport_e;
 
 struct staple_source_t;
+struct staple_spool_t;
+
+/* By what a server knows the list that is held (RFC 9110 8.8): as they were
+ * received; empty: not known, also where one is longer. */
+typedef struct staple_validators_t {
+    char etag[128];
+    char last_modified[64];
+} staple_validators_t;
 
 /* One exchange that the caller shall make.  Valid until it is given back by
  * staple_refresh_done(). */
@@ -23,6 +32,11 @@ typedef struct staple_exchange_t {
     int by_get;
     int has_nonce;
     apr_interval_time_t timeout; /* for all of it */
+    /* of a list */
+    apr_interval_time_t idle_timeout; /* for connecting, and between two reads
+                                         of data */
+    apr_size_t max_len;               /* of the list, in bytes */
+    staple_validators_t held;         /* asked for only where it is another */
     staple_responder_t *responder;
     staple_place_t place;
     apr_size_t request_len;
@@ -44,6 +58,11 @@ typedef struct staple_answer_t {
     apr_interval_time_t took;
     const char *detail; /* words about a failure; never NULL */
     int is_asked;       /* the shared store's: another machine is asking */
+    /* of a list */
+    struct staple_spool_t *spool; /* where der lies, mapped; the receiver's, who
+                                     gives it back.  NULL: nothing came */
+    int is_not_modified;          /* HTTP 304: STAPLE_OK, without a body */
+    staple_validators_t validators;
 } staple_answer_t;
 
 #endif

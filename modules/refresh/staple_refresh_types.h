@@ -3,6 +3,7 @@
 #define STAPLE_REFRESH_TYPES_H
 
 #include "cache/staple_record.h"
+#include "crl/staple_crl_cert.h"
 #include "ocsp/staple_cert.h"
 #include "staple_state.h"
 
@@ -14,7 +15,28 @@ typedef struct staple_refresh_cert_t {
     const staple_policy_t *policy;
     apr_uint32_t above; /* index of its issuer's certificate + 1; 0: none */
     int is_issuer;      /* followed for the sake of those below only */
+
+    /* as CRLs see it; NULL: none is followed */
+    const staple_crl_cert_t *crl;
+    const apr_uint32_t *lists; /* that may have it: numbers of
+                                  staple_refresh_options_t's */
+    unsigned list_count;
+    X509 *const *signers; /* of these: its issuer, and behind it those of the
+                             issuer's other keys */
+    unsigned signer_count;
 } staple_refresh_cert_t;
+
+/* One CRL to follow, for all certificates that name it. */
+typedef struct staple_refresh_list_t {
+    const char *const *urls; /* where it is, alternatives, NULL at the end; NULL:
+                                it comes from `file` */
+    const char *file;        /* of OCSPStapleCRLFile, or NULL */
+    const char *const *delta_urls; /* where its deltas are, as its certificates
+                                      say; NULL: as the list says */
+    const char *scope_url; /* configured, so that it counts as a name of its
+                              certificates' distribution point; or NULL */
+    const staple_policy_t *policy; /* of the first server that needs it */
+} staple_refresh_list_t;
 
 /* Do its clients insist on a staple (RFC 7633)?  An issuer's is not stapled. */
 static inline int staple_refresh_insists(const staple_refresh_cert_t *entry)
@@ -79,6 +101,8 @@ typedef struct staple_refresh_options_t {
     /* the ways to learn a status, in the order in which they are asked, NULL
      * at the end (staple_source.h); NULL: those that there are */
     const struct staple_source_t *const *sources;
+    const staple_refresh_list_t *lists; /* CRLs; must live on */
+    apr_uint32_t list_count;
     const char *shared; /* the shared store's name for people; NULL: none */
     staple_refresh_share_fn *share;
     void *share_baton;
