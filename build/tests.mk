@@ -34,6 +34,7 @@ unit_tests = \
 	t/unit/ocsp/t_staple_cert \
 	t/unit/ocsp/t_staple_der \
 	t/unit/refresh/t_staple_timers \
+	t/unit/refresh/t_staple_source_crl \
 	t/unit/refresh/t_staple_source_ocsp \
 	t/unit/refresh/t_staple_chain_state \
 	t/unit/refresh/t_responder_health \

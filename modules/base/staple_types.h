@@ -137,6 +137,13 @@ _Static_assert(sizeof(staple_policy_t)
         .action = STAPLE_ACTION_FAILOVER, .crl = STAPLE_CRL_FALLBACK           \
     }
 
+/* By what a server knows the list that is held (RFC 9110 8.8): as they were
+ * received; empty: not known, also where one is longer. */
+typedef struct staple_validators_t {
+    char etag[128];
+    char last_modified[64];
+} staple_validators_t;
+
 /* What a verified response says.  Times are instants; 0 = not there. */
 typedef struct staple_verdict_t {
     staple_status_e status; /* the worst that it says of the certificate */

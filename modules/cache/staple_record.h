@@ -29,6 +29,9 @@ typedef struct staple_record_t {
     apr_uint32_t der_len;       /* of the response held, 0 = none */
     staple_verdict_t held;      /* what it says, or what one said that cannot
                                    be held: that it is revoked */
+    staple_verdict_t crl;       /* what CRLs say; all zero: nothing.  That it is
+                                   revoked outlives them: use_until is over, or
+                                   0 */
     apr_uint16_t reason;        /* staple_reason_e of the last job */
     apr_uint16_t state_reason;  /* staple_reason_e at the last change */
     unsigned char state;        /* staple_state_e */
@@ -53,6 +56,51 @@ static inline int staple_record_is_usable(const staple_record_t *record,
 static inline int staple_record_says_revoked(const staple_record_t *record)
 {
     return record->held.status == STAPLE_CERT_REVOKED;
+}
+
+/* Does anything that counts say that it is revoked, a response or a CRL? */
+static inline int staple_record_is_revoked(const staple_record_t *record)
+{
+    return staple_record_says_revoked(record)
+           || record->crl.status == STAPLE_CERT_REVOKED;
+}
+
+/* Is there anything, a response or a CRL, that says at `now` what the status
+ * is? */
+static inline int staple_record_is_current(const staple_record_t *record,
+                                           apr_time_t now)
+{
+    return staple_record_is_usable(record, now) || record->crl.use_until > now;
+}
+
+/* What the status rests on: what says the worse, and of equals what may be used
+ * longer; `held`, or `crl`. */
+static inline const staple_verdict_t *
+staple_record_verdict(const staple_record_t *record)
+{
+    if (record->crl.status != record->held.status) {
+        return record->crl.status > record->held.status ? &record->crl
+                                                        : &record->held;
+    }
+    return record->crl.use_until > record->held.use_until ? &record->crl
+                                                          : &record->held;
+}
+
+/* What comes to an end: the response held, or where there is none, what CRLs
+ * say. */
+static inline const staple_verdict_t *
+staple_record_ending(const staple_record_t *record)
+{
+    return record->der_len > 0 ? &record->held : &record->crl;
+}
+
+/* What that is has run out. */
+static inline int staple_record_is_stale(const staple_record_t *record,
+                                         apr_time_t now)
+{
+    apr_time_t until = staple_record_ending(record)->use_until;
+
+    return until != 0 && until <= now;
 }
 
 /*

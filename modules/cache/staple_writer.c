@@ -198,6 +198,10 @@ static void begin_anew(staple_record_t *record)
         anew.held = record->held;
         anew.held.use_until = anew.held.next_update = 0;
     }
+    if (record->crl.status == STAPLE_CERT_REVOKED) {
+        anew.crl = record->crl;
+        anew.crl.use_until = anew.crl.next_update = 0;
+    }
     *record = anew;
 }
 

@@ -73,6 +73,19 @@ static void take_good_away(staple_record_t *record,
     }
 }
 
+/* There is a response again: what CRLs said meanwhile counts no more, unless
+ * they are followed always, or one that is newer says revoked. */
+static void settle_crl(staple_record_t *record, const staple_policy_t *policy)
+{
+    static const staple_verdict_t nothing;
+
+    if (policy->crl != STAPLE_CRL_ALWAYS
+        && (record->crl.status != STAPLE_CERT_REVOKED
+            || record->crl.this_update < record->held.this_update)) {
+        record->crl = nothing;
+    }
+}
+
 /* Publishes a verified response, in the form that it may be published in. */
 static staple_reason_e adopt(staple_record_t *record, staple_writer_t *writer,
                              apr_uint32_t index,
@@ -105,6 +118,7 @@ static staple_reason_e adopt(staple_record_t *record, staple_writer_t *writer,
     if (reason != STAPLE_OK) {
         return reason;
     }
+    settle_crl(record, policy);
     record->succeeded_at = now;
     record->failures = 0;
     record->said_unknown = 0;

@@ -105,15 +105,13 @@ static void tell(staple_chain_state_t *states, staple_event_e event,
  * that is old already. */
 static apr_time_t moment_of(const staple_record_t *record, unsigned told)
 {
-    apr_interval_time_t quarter =
-        (record->held.use_until - record->succeeded_at) / 4;
+    apr_time_t until = staple_record_ending(record)->use_until;
 
     if (told == STAPLE_NOTIFIED_QUARTER) {
-        return record->held.use_until - quarter;
+        return until - (until - record->succeeded_at) / 4;
     }
-    return told == STAPLE_NOTIFIED_HOUR
-               ? record->held.use_until - apr_time_from_sec(3600)
-               : record->held.use_until;
+    return told == STAPLE_NOTIFIED_HOUR ? until - apr_time_from_sec(3600)
+                                        : until;
 }
 
 /* Does the hour come after the quarter? */
@@ -123,10 +121,11 @@ static int has_hour(const staple_record_t *record)
            > moment_of(record, STAPLE_NOTIFIED_QUARTER);
 }
 
-/* The next thing to tell about the response held, or 0. */
+/* The next thing to tell about what is held, or 0. */
 static unsigned next_to_tell(const staple_record_t *record)
 {
-    if (record->der_len == 0 || (record->notified & STAPLE_NOTIFIED_STALE)) {
+    if (staple_record_ending(record)->use_until == 0
+        || (record->notified & STAPLE_NOTIFIED_STALE)) {
         return 0;
     }
     if ((record->notified & STAPLE_NOTIFIED_QUARTER) == 0) {
@@ -148,12 +147,22 @@ static apr_time_t when_new_ends(const followed_t *cert,
                : STAPLE_TIMERS_NEVER;
 }
 
+/* When what makes it good is over, if that is not told of anyway. */
+static apr_time_t when_good_ends(const staple_record_t *record)
+{
+    return record->state == STAPLE_STATE_GOOD
+               ? staple_record_verdict(record)->use_until
+               : STAPLE_TIMERS_NEVER;
+}
+
 static void plan_moment(staple_chain_state_t *states, apr_uint32_t index,
                         const staple_record_t *record)
 {
     apr_time_t at = when_new_ends(&states->certs[index], record);
+    apr_time_t good_ends = when_good_ends(record);
     unsigned next = next_to_tell(record);
 
+    at = good_ends < at ? good_ends : at;
     if (next != 0 && moment_of(record, next) < at) {
         at = moment_of(record, next);
     }
@@ -188,10 +197,12 @@ static void update_state(staple_chain_state_t *states, apr_uint32_t index,
                                   .may_ask = cert->may_ask,
                                   .has_failed = record->failures > 0,
                                   .said_unknown = record->said_unknown,
-                                  .holds = record->der_len > 0,
-                                  .is_current = record->held.use_until > now,
+                                  .holds = record->der_len > 0
+                                           || record->crl.use_until != 0,
+                                  .is_current =
+                                      staple_record_is_current(record, now),
                                   .says_revoked =
-                                      staple_record_says_revoked(record)};
+                                      staple_record_is_revoked(record)};
     staple_state_e before = (staple_state_e)record->state;
     staple_state_e after = staple_state_of(&facts);
 
@@ -217,7 +228,7 @@ void staple_chain_state_begin(staple_chain_state_t *states, apr_uint32_t index,
     staple_cache_get_record(&record, states->cache, index);
     /* Whatever its state: a revoked issuer may itself be below a revoked
      * one. */
-    cert->is_revoked = staple_record_says_revoked(&record) != 0;
+    cert->is_revoked = staple_record_is_revoked(&record) != 0;
     cert->is_stopped = record.state == STAPLE_STATE_ISSUER_REVOKED;
     /* The configuration may say now that there is a source to ask, or no
      * longer. */
@@ -296,7 +307,7 @@ void staple_chain_state_spread(staple_chain_state_t *states, apr_uint32_t index,
                                const staple_record_t *record, apr_time_t now)
 {
     followed_t *cert = &states->certs[index];
-    int is_revoked = staple_record_says_revoked(record);
+    int is_revoked = staple_record_is_revoked(record);
 
     if (cert->has_below && is_revoked != cert->is_revoked) {
         cert->is_revoked = is_revoked != 0;
@@ -318,7 +329,7 @@ static void end_nears(staple_chain_state_t *states, apr_uint32_t index,
                       staple_record_t *record, unsigned now_told,
                       apr_time_t now)
 {
-    if (record->held.use_until <= now) {
+    if (staple_record_ending(record)->use_until <= now) {
         now_told = STAPLE_NOTIFIED_STALE; /* slept through the others */
     }
     record->notified |= (unsigned char)now_told;
@@ -344,6 +355,10 @@ static void moment_came(staple_chain_state_t *states, apr_uint32_t index,
     }
     else if (next != 0 && moment_of(&record, next) <= now) {
         end_nears(states, index, &record, next, now);
+        staple_writer_put_record(states->writer, index, &record);
+    }
+    else if (when_good_ends(&record) <= now) {
+        update_state(states, index, &record, 0, now);
         staple_writer_put_record(states->writer, index, &record);
     }
     plan_moment(states, index, &record);

@@ -15,13 +15,6 @@ typedef enum {
 struct staple_source_t;
 struct staple_spool_t;
 
-/* By what a server knows the list that is held (RFC 9110 8.8): as they were
- * received; empty: not known, also where one is longer. */
-typedef struct staple_validators_t {
-    char etag[128];
-    char last_modified[64];
-} staple_validators_t;
-
 /* One exchange that the caller shall make.  Valid until it is given back by
  * staple_refresh_done(). */
 typedef struct staple_exchange_t {

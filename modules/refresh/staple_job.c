@@ -24,13 +24,19 @@ void staple_job_tell(staple_refresh_t *refresh, staple_report_t report)
     refresh->options.report(refresh->options.baton, &report);
 }
 
+int staple_job_is_stopped(const staple_refresh_t *refresh, apr_uint32_t index)
+{
+    return index < refresh->count
+           && staple_chain_state_is_stopped(refresh->states, index);
+}
+
 void staple_job_schedule(staple_refresh_t *refresh, apr_uint32_t index,
                          apr_time_t at)
 {
     const staple_entry_t *entry = &refresh->entries[index];
 
     if (entry->may_ask && !entry->at_work
-        && !staple_chain_state_is_stopped(refresh->states, index)) {
+        && !staple_job_is_stopped(refresh, index)) {
         staple_timers_set(refresh->due, index, at);
     }
 }
@@ -139,11 +145,24 @@ static void job_failed(staple_refresh_t *refresh, apr_uint32_t index,
                                      && !is_hastened});
 }
 
+static void no_attempt_left(staple_refresh_t *refresh, apr_uint32_t index,
+                            apr_time_t now)
+{
+    const staple_source_t *source = refresh->entries[index].sources[0];
+
+    if (source->ended != NULL) {
+        source->ended(refresh, index, now);
+    }
+    else {
+        job_failed(refresh, index, now);
+    }
+}
+
 unsigned staple_job_next_attempt(const staple_refresh_t *refresh,
                                  apr_uint32_t index, unsigned attempt)
 {
-    const staple_source_t *source =
-        refresh->sources[refresh->entries[index].source];
+    const staple_entry_t *entry = &refresh->entries[index];
+    const staple_source_t *source = entry->sources[entry->source];
 
     return source->next != NULL ? source->next(refresh, index, attempt)
                                 : attempt + 1;
@@ -157,8 +176,8 @@ static staple_responder_t *next_responder(staple_refresh_t *refresh,
     staple_entry_t *entry = &refresh->entries[index];
     staple_responder_t *r = NULL;
 
-    while (refresh->sources[entry->source] != NULL
-           && (r = refresh->sources[entry->source]->whom(refresh, index))
+    while (entry->sources[entry->source] != NULL
+           && (r = entry->sources[entry->source]->whom(refresh, index))
                   == NULL) {
         entry->source += entry->cut == 0;
         entry->attempt = entry->cut > 0 ? entry->cut - 1 : 0;
@@ -173,12 +192,12 @@ void staple_job_go_on(staple_refresh_t *refresh, apr_uint32_t index,
     staple_entry_t *entry = &refresh->entries[index];
 
     entry->at_work = 0;
-    if (staple_chain_state_is_stopped(refresh->states, index)) {
+    if (staple_job_is_stopped(refresh, index)) {
         return;
     }
     entry->responder = next_responder(refresh, index);
     if (entry->responder == NULL) {
-        job_failed(refresh, index, now);
+        no_attempt_left(refresh, index, now);
         return;
     }
     entry->at_work = 1;
@@ -201,6 +220,9 @@ void staple_job_start(staple_refresh_t *refresh, apr_uint32_t index,
     entry->retry_after = 0;
     entry->skipped = NULL;
     entry->detail[0] = '\0';
+    if (entry->sources[0]->start != NULL) {
+        entry->sources[0]->start(refresh, index, now);
+    }
     staple_job_go_on(refresh, index, now);
 }
 
@@ -214,7 +236,7 @@ void staple_job_attempt_failed(staple_refresh_t *refresh, apr_uint32_t index,
     apr_cpystrn(entry->detail, detail, sizeof(entry->detail));
     staple_job_tell(refresh,
                     (staple_report_t){.what = STAPLE_REPORT_ATTEMPT_FAILED,
-                                      .index = index,
+                                      .index = entry->tells_of,
                                       .reason = reason,
                                       .detail = detail,
                                       .url = exchange->responder->url,
@@ -306,8 +328,9 @@ void staple_job_count(staple_refresh_t *refresh, apr_uint32_t index,
 {
     staple_record_t record;
 
-    staple_cache_get_record(&record, refresh->cache, index);
-    record.requests++;
-    record.failed += (apr_uint32_t)has_failed;
-    staple_writer_put_record(refresh->writer, index, &record);
+    if (staple_cache_get_record(&record, refresh->cache, index)) {
+        record.requests++;
+        record.failed += (apr_uint32_t)has_failed;
+        staple_writer_put_record(refresh->writer, index, &record);
+    }
 }

@@ -7,21 +7,25 @@
 #include "staple_source.h"
 #include "staple_timers.h"
 
-/* What the refresher knows of one certificate beyond its record. */
+/* What the refresher knows of one certificate beyond its record; or of a CRL,
+ * which has jobs, too (staple_source_crl.h). */
 typedef struct staple_entry_t {
-    const staple_cert_t *cert;
+    const staple_cert_t *cert; /* NULL: a CRL */
     const staple_policy_t *policy;
     apr_uint32_t attempts_hash;    /* staple_responder_hash() */
     const char *asked;             /* the responder asked last, or NULL */
     staple_responder_t *responder; /* whom it waits for */
     staple_health_t *skipped;      /* of what was down at its turn; no responder
                                       had a response so far */
+    const staple_source_t *const *sources; /* of its jobs, NULL at the end */
     unsigned source;               /* that the job at work asks, by number */
     unsigned attempt;              /* of the job, at this source */
     unsigned cut;                  /* the first attempt that was cut short and
                                       is to be made again, + 1 */
     staple_reason_e reason;        /* why the job's last attempt failed */
-    int may_ask;                   /* a source can be asked about it */
+    int may_ask;                   /* a source can be asked about it: it has
+                                      jobs */
+    apr_uint32_t tells_of;         /* the certificate that reports name */
     int insists;                   /* its clients do, on a staple */
     int at_work;                   /* waiting for a responder, or asking */
     int said_unknown;              /* a verified response did, this job */
@@ -32,9 +36,13 @@ typedef struct staple_entry_t {
     char detail[STAPLE_RECORD_DETAIL];
 } staple_entry_t;
 
+typedef struct staple_follow_t staple_follow_t;
+
 struct staple_refresh_t {
-    staple_entry_t *entries;
-    apr_uint32_t count;
+    apr_pool_t *pool;
+    const staple_refresh_cert_t *certs;
+    staple_entry_t *entries; /* of certificates, and behind them of CRLs */
+    apr_uint32_t count;      /* of certificates */
     const staple_source_t *const *sources; /* NULL at the end */
     staple_timers_t *due; /* who is neither waiting nor in flight */
     staple_cache_t *cache;
@@ -43,6 +51,7 @@ struct staple_refresh_t {
     staple_queue_t *queue;      /* who waits for which responder */
     staple_responder_t *shared; /* of staple_source_shared, or NULL */
     unsigned char *value;       /* room for one value of it */
+    staple_follow_t *follows;   /* of staple_source_crl: one for each CRL */
     staple_exchange_t *free;
     unsigned in_flight;
     apr_uint32_t random;
@@ -83,6 +92,9 @@ unsigned staple_job_next_attempt(const staple_refresh_t *refresh,
 void staple_job_attempt_failed(staple_refresh_t *refresh, apr_uint32_t index,
                                const staple_exchange_t *exchange,
                                staple_reason_e reason, const char *detail);
+
+/* Nothing is asked about it now: an issuer above it is revoked. */
+int staple_job_is_stopped(const staple_refresh_t *refresh, apr_uint32_t index);
 
 /* A number for jitter. */
 apr_uint32_t staple_job_draw(staple_refresh_t *refresh);

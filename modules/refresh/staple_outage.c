@@ -62,7 +62,7 @@ static void welcome_back(staple_refresh_t *refresh,
 {
     apr_uint32_t i;
 
-    for (i = 0; i < refresh->count; i++) {
+    for (i = 0; i < refresh->count + refresh->options.list_count; i++) {
         staple_entry_t *entry = &refresh->entries[i];
 
         if (entry->skipped == health) {
@@ -81,12 +81,13 @@ static void tell_change(staple_refresh_t *refresh,
     staple_event_e event = change == STAPLE_HEALTH_WENT_DOWN
                                ? STAPLE_EVENT_RESPONDER_DOWN
                                : STAPLE_EVENT_RESPONDER_UP;
+    apr_uint32_t index = refresh->entries[exchange->index].tells_of;
 
     if (change != STAPLE_HEALTH_SAME) {
         staple_job_tell(refresh, (staple_report_t){.what = STAPLE_REPORT_EVENT,
                                                    .event = event,
                                                    .at = now,
-                                                   .index = exchange->index,
+                                                   .index = index,
                                                    .reason = reason,
                                                    .detail = detail,
                                                    .url = url});
@@ -103,8 +104,10 @@ static void remember_suspects(staple_refresh_t *refresh,
     for (i = 0; i < health->suspect_count; i++) {
         staple_entry_t *entry = &refresh->entries[health->suspects[i]];
 
-        staple_cache_get_record(&record, refresh->cache, health->suspects[i]);
-        if (record.failures > 0 && !entry->at_work && entry->skipped == NULL) {
+        if (staple_cache_get_record(&record, refresh->cache,
+                                    health->suspects[i])
+            && record.failures > 0 && !entry->at_work
+            && entry->skipped == NULL) {
             entry->skipped = health;
             health->prober = health->suspects[i];
         }
@@ -200,7 +203,7 @@ void staple_outage_pass_over(staple_refresh_t *refresh, apr_uint32_t index,
 {
     staple_entry_t *entry = &refresh->entries[index];
 
-    if (!refresh->sources[entry->source]->is_optional) {
+    if (!entry->sources[entry->source]->is_optional) {
         entry->skipped = down;
         entry->reason = STAPLE_RESPONDER_DOWN;
         apr_cpystrn(entry->detail, entry->responder->url,

@@ -3,8 +3,8 @@
 
 #include <apr_strings.h>
 
-#include "staple_job.h"
 #include "staple_outage.h"
+#include "staple_source_crl.h"
 
 /* A clock set back by more than this moves all due times along. */
 #define CLOCK_TOLERANCE apr_time_from_sec(2)
@@ -20,12 +20,12 @@ static staple_exchange_t *hand_out(staple_refresh_t *refresh,
     apr_uint32_t index = staple_queue_pop(refresh->queue, origin);
     staple_entry_t *entry = &refresh->entries[index];
     staple_responder_t *r = entry->responder;
-    const staple_source_t *source = refresh->sources[entry->source];
+    const staple_source_t *source = entry->sources[entry->source];
     staple_exchange_t *exchange = refresh->free;
     staple_health_t *down;
     staple_reason_e reason;
 
-    if (staple_chain_state_is_stopped(refresh->states, index)) {
+    if (staple_job_is_stopped(refresh, index)) {
         entry->at_work = 0; /* its issuer was revoked while it waited */
         return NULL;
     }
@@ -127,7 +127,7 @@ static void cut_short(staple_refresh_t *refresh,
     staple_job_count(refresh, exchange->index, 0);
     staple_job_tell(refresh,
                     (staple_report_t){.what = STAPLE_REPORT_CUT_SHORT,
-                                      .index = exchange->index,
+                                      .index = entry->tells_of,
                                       .url = exchange->responder->url,
                                       .took = exchange->place.granted});
     if (entry->cut == 0) {
@@ -230,6 +230,8 @@ static void enter(staple_refresh_t *refresh, apr_uint32_t index,
 
     entry->cert = cert->cert;
     entry->policy = cert->policy;
+    entry->sources = refresh->sources;
+    entry->tells_of = index;
     entry->attempts_hash = staple_responder_hash(entry->cert, entry->policy);
     entry->insists = staple_refresh_insists(cert);
     for (source = refresh->sources; *source != NULL; source++) {
@@ -239,10 +241,23 @@ static void enter(staple_refresh_t *refresh, apr_uint32_t index,
     }
     staple_chain_state_set(refresh->states, index,
                            cert->above > 0 ? cert->above - 1 : STAPLE_NONE,
-                           entry->may_ask);
+                           entry->may_ask || cert->list_count > 0);
     if (!entry->insists) {
         staple_chain_state_set_new(refresh->states, index,
                                    entry->cert->not_before + STAPLE_CERT_NEW);
+    }
+}
+
+/* CRLs are not followed any more: what they said does not count. */
+static void forget_crl(staple_refresh_t *refresh, apr_uint32_t index)
+{
+    static const staple_verdict_t nothing;
+    staple_record_t record;
+
+    if (staple_cache_get_record(&record, refresh->cache, index)
+        && record.crl.this_update != 0) {
+        record.crl = nothing;
+        staple_writer_put_record(refresh->writer, index, &record);
     }
 }
 
@@ -253,6 +268,9 @@ static void take_up(staple_refresh_t *refresh, apr_uint32_t index,
     staple_entry_t *entry = &refresh->entries[index];
     staple_record_t record;
 
+    if (refresh->certs[index].list_count == 0) {
+        forget_crl(refresh, index);
+    }
     staple_chain_state_begin(refresh->states, index, now);
     staple_cache_get_record(&record, refresh->cache, index);
     entry->seen = staple_record_is_usable(&record, now);
@@ -278,14 +296,17 @@ staple_refresh_t *staple_refresh_make(apr_pool_t *p,
                                       const staple_refresh_options_t *options,
                                       apr_time_t now)
 {
-    static const staple_source_t *const usual[] = {&staple_source_shared,
-                                                   &staple_source_ocsp, NULL};
+    static const staple_source_t *const usual[] = {
+        &staple_source_shared, &staple_source_ocsp, &staple_source_crl, NULL};
+    const apr_uint32_t jobs = count + options->list_count;
     staple_refresh_t *refresh = apr_pcalloc(p, sizeof(*refresh));
     const staple_chain_state_hooks_t hooks = {refresh, tell_event,
                                               stop_requests};
     const staple_source_t *const *source;
     apr_uint32_t i;
 
+    refresh->pool = p;
+    refresh->certs = certs;
     refresh->count = count;
     refresh->cache = cache;
     refresh->options = *options;
@@ -293,9 +314,9 @@ staple_refresh_t *staple_refresh_make(apr_pool_t *p,
     refresh->random = options->seed | 1;
     refresh->last_now = now;
     refresh->writer = staple_writer_make(p, cache);
-    refresh->queue = staple_queue_make(p, count, options->concurrency);
-    refresh->due = staple_timers_make(p, count);
-    refresh->entries = apr_pcalloc(p, (count + 1) * sizeof(staple_entry_t));
+    refresh->queue = staple_queue_make(p, jobs, options->concurrency);
+    refresh->due = staple_timers_make(p, jobs);
+    refresh->entries = apr_pcalloc(p, (jobs + 1) * sizeof(staple_entry_t));
     refresh->states =
         staple_chain_state_make(p, count, cache, refresh->writer, &hooks);
     refresh->free = make_exchanges(p, options->concurrency);
@@ -331,6 +352,49 @@ apr_time_t staple_refresh_due_at(const staple_refresh_t *refresh)
 unsigned staple_refresh_in_flight(const staple_refresh_t *refresh)
 {
     return refresh->in_flight;
+}
+
+/* ---- lists ---- */
+
+int staple_refresh_judge(staple_reason_e *reason, staple_refresh_t *refresh,
+                         apr_uint32_t list, const staple_stored_list_t *came,
+                         apr_size_t bytes, apr_time_t now)
+{
+    return staple_source_crl_judge(reason, refresh, list, came, bytes, now);
+}
+
+void staple_refresh_offer_list(staple_refresh_t *refresh, apr_uint32_t list,
+                               const staple_stored_list_t *came, apr_time_t now)
+{
+    staple_source_crl_take_stored(refresh, list, came, now);
+}
+
+void staple_refresh_refuse_list(staple_refresh_t *refresh, apr_uint32_t list,
+                                staple_reason_e reason, const char *detail,
+                                apr_time_t now)
+{
+    staple_source_crl_refused(refresh, list, reason, detail, now);
+}
+
+void staple_refresh_start_list(staple_refresh_t *refresh, apr_uint32_t list,
+                               apr_time_t now)
+{
+    staple_source_crl_start(refresh, list, now);
+}
+
+int staple_refresh_is_list(apr_uint32_t *list, staple_part_e *part,
+                           const staple_refresh_t *refresh,
+                           const staple_exchange_t *exchange)
+{
+    *list = exchange->index - refresh->count;
+    return staple_source_crl_part(part, refresh, exchange);
+}
+
+void staple_refresh_show_list(staple_list_row_t *row,
+                              const staple_refresh_t *refresh,
+                              apr_uint32_t list)
+{
+    staple_source_crl_show(row, refresh, list);
 }
 
 /* ---- the board ---- */

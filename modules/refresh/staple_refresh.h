@@ -58,6 +58,45 @@ int staple_refresh_refused(staple_refresh_t *refresh, apr_uint32_t index,
                            staple_reason_e reason, const char *detail,
                            apr_time_t now);
 
+/* ---- CRLs: list number `list` of the options ---- */
+
+/* It may be asked for from now on: whatever was stored of it was offered. */
+void staple_refresh_start_list(staple_refresh_t *refresh, apr_uint32_t list,
+                               apr_time_t now);
+
+/*
+ * Judges a list that came, about `bytes` bytes of it: a long one takes long,
+ * and other work goes on between.  Returns 1 while there is more to do; then
+ * *reason says what came of it: on STAPLE_OK it is held.  One that came as an
+ * answer is judged before staple_refresh_done(), whose answer stays as it is
+ * (what was not judged by then is judged there in one go), and one that came
+ * another way before staple_refresh_offer_list().  One list at a time.
+ */
+int staple_refresh_judge(staple_reason_e *reason, staple_refresh_t *refresh,
+                         apr_uint32_t list, const staple_stored_list_t *came,
+                         apr_size_t bytes, apr_time_t now);
+
+/* A list that came another way was judged: what follows for its certificates.
+ * One that has run out since it came tells which are revoked, and no more. */
+void staple_refresh_offer_list(staple_refresh_t *refresh, apr_uint32_t list,
+                               const staple_stored_list_t *came,
+                               apr_time_t now);
+
+/* What should have come another way is not there, or was refused. */
+void staple_refresh_refuse_list(staple_refresh_t *refresh, apr_uint32_t list,
+                                staple_reason_e reason, const char *detail,
+                                apr_time_t now);
+
+/* Is this exchange for a list?  Then for which, and for what of it. */
+int staple_refresh_is_list(apr_uint32_t *list, staple_part_e *part,
+                           const staple_refresh_t *refresh,
+                           const staple_exchange_t *exchange);
+
+/* What is known of it, for its row of the board (staple_list_board.h). */
+void staple_refresh_show_list(staple_list_row_t *row,
+                              const staple_refresh_t *refresh,
+                              apr_uint32_t list);
+
 /* When staple_refresh_next() may have something to hand out or to tell if no
  * exchange ends before. */
 apr_time_t staple_refresh_due_at(const staple_refresh_t *refresh);

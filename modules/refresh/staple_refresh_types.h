@@ -2,6 +2,7 @@
 #ifndef STAPLE_REFRESH_TYPES_H
 #define STAPLE_REFRESH_TYPES_H
 
+#include "cache/staple_list_board.h"
 #include "cache/staple_record.h"
 #include "crl/staple_crl_cert.h"
 #include "ocsp/staple_cert.h"
@@ -28,8 +29,8 @@ typedef struct staple_refresh_cert_t {
 
 /* One CRL to follow, for all certificates that name it. */
 typedef struct staple_refresh_list_t {
-    const char *const *urls; /* where it is, alternatives, NULL at the end; NULL:
-                                it comes from `file` */
+    const char *const *urls; /* where it is, alternatives, NULL at the end;
+                                NULL: it comes from `file` */
     const char *file;        /* of OCSPStapleCRLFile, or NULL */
     const char *const *delta_urls; /* where its deltas are, as its certificates
                                       say; NULL: as the list says */
@@ -53,6 +54,24 @@ static inline int staple_refresh_is_early(const staple_refresh_cert_t *entry,
            && !staple_refresh_insists(entry);
 }
 
+/* What is fetched of a list. */
+typedef enum {
+    STAPLE_PART_BASE,
+    STAPLE_PART_DELTA,
+    STAPLE_PARTS
+} staple_part_e;
+
+/* A list as it came: from its URL, from the store, or from a file. */
+typedef struct staple_stored_list_t {
+    staple_part_e part;
+    const unsigned char *der; /* stays until it was judged */
+    apr_size_t der_len;
+    apr_time_t came_at; /* when it was fetched; of a file: now */
+    const char *url;    /* of the store: where it was fetched, and by what that
+                           server knows it; or NULL */
+    staple_validators_t validators;
+} staple_stored_list_t;
+
 typedef enum {
     STAPLE_REPORT_ATTEMPT_FAILED, /* one attempt; the job may go on */
     STAPLE_REPORT_CUT_SHORT,      /* one attempt, because others wait: it is
@@ -60,6 +79,8 @@ typedef enum {
     STAPLE_REPORT_JOB_FAILED,     /* all attempts */
     STAPLE_REPORT_REFRESHED,      /* a verified response is in the cache */
     STAPLE_REPORT_SHARED_REFUSED, /* the shared store had something else */
+    STAPLE_REPORT_LIST_FAILED,    /* all attempts for a CRL or its delta */
+    STAPLE_REPORT_LIST_REFRESHED, /* it is there, or as it was */
     STAPLE_REPORT_EVENT           /* of a certificate or a responder */
 } staple_report_e;
 
@@ -73,6 +94,7 @@ typedef struct staple_report_t {
     const char *url;        /* of the responder, or NULL */
     int by_get;
     const staple_record_t *record; /* as published; NULL for an attempt */
+    const staple_list_row_t *list; /* STAPLE_REPORT_LIST_... */
     int was_first;                 /* of a certificate, since the start */
     int gave_up; /* STAPLE_REPORT_JOB_FAILED: was the last of max_tries */
     staple_event_e event;     /* STAPLE_REPORT_EVENT */
@@ -103,6 +125,7 @@ typedef struct staple_refresh_options_t {
     const struct staple_source_t *const *sources;
     const staple_refresh_list_t *lists; /* CRLs; must live on */
     apr_uint32_t list_count;
+    apr_size_t list_max_len; /* of one of them, in bytes */
     const char *shared; /* the shared store's name for people; NULL: none */
     staple_refresh_share_fn *share;
     void *share_baton;

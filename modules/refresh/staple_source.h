@@ -28,6 +28,10 @@ typedef struct staple_source_t {
      * that the certificate has jobs.  NULL: not by itself. */
     int (*meet)(staple_refresh_t *refresh, apr_uint32_t index);
 
+    /* A job of it begins.  NULL: that is nothing to it. */
+    void (*start)(staple_refresh_t *refresh, apr_uint32_t index,
+                  apr_time_t now);
+
     /* Whom the job's present attempt (entry->attempt) asks, or NULL: all its
      * attempts were made. */
     staple_responder_t *(*whom)(staple_refresh_t *refresh, apr_uint32_t index);
@@ -54,10 +58,17 @@ typedef struct staple_source_t {
     void (*learned)(staple_refresh_t *refresh, apr_uint32_t index,
                     apr_time_t now);
     void (*gave_up)(staple_refresh_t *refresh, apr_uint32_t index);
+
+    /* All attempts of a job that is no certificate's were made.  NULL: jobs of
+     * it are. */
+    void (*ended)(staple_refresh_t *refresh, apr_uint32_t index,
+                  apr_time_t now);
 } staple_source_t;
 
-/* The shared store, which is asked first, and OCSP responders. */
+/* The shared store, which is asked first, OCSP responders, and CRLs, which have
+ * jobs of their own. */
 extern const staple_source_t staple_source_shared;
 extern const staple_source_t staple_source_ocsp;
+extern const staple_source_t staple_source_crl;
 
 #endif

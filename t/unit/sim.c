@@ -44,6 +44,12 @@ static void take_report(void *baton, const staple_report_t *report)
         }
         sim->came_up += report->event == STAPLE_EVENT_RESPONDER_UP;
         break;
+    case STAPLE_REPORT_LIST_FAILED:
+        sim->lists_failed++;
+        break;
+    case STAPLE_REPORT_LIST_REFRESHED:
+        sim->lists_refreshed++;
+        break;
     case STAPLE_REPORT_SHARED_REFUSED:
         break;
     }
@@ -127,13 +133,21 @@ void sim_start(sim_t *sim)
     const staple_refresh_options_t options = {.concurrency = sim->concurrency,
                                               .seed = 12345,
                                               .sources = sim->sources,
+                                              .lists = sim->lists,
+                                              .list_count = sim->list_count,
+                                              .list_max_len = SIM_MAX_LIST,
                                               .report = take_report,
                                               .baton = sim};
+
+    apr_uint32_t i;
 
     sim->in_flight = 0;
     sim->refresh = staple_refresh_make(sim->p, sim->entries, sim->count,
                                        sim->cache, &options,
                                        sim->now + sim->skew);
+    for (i = 0; i < sim->list_count && !sim->are_lists_held_back; i++) {
+        staple_refresh_start_list(sim->refresh, i, sim->now + sim->skew);
+    }
 }
 
 void sim_take_over(sim_t *sim)
@@ -321,6 +335,10 @@ static staple_answer_t answer_of(sim_t *sim, sim_place_t *place,
         answer.der_len = 14;
         break;
     default:
+        if (exchange->transport == STAPLE_TRANSPORT_LIST) {
+            place->list(&answer, exchange);
+            break;
+        }
         der = response_of(sim, place);
         answer.der = der.bytes;
         answer.der_len = der.len;

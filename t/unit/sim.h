@@ -13,6 +13,7 @@
 
 #define SIM_MAX_ASKED 200000 /* exchanges that are noted */
 #define SIM_MAX_LEN 4096     /* bytes of a staple */
+#define SIM_MAX_LIST 1000000 /* bytes of a CRL */
 #define SIM_FLIGHT    1000   /* exchanges in flight at most */
 #define SIM_PLACES    1200   /* responders */
 
@@ -54,6 +55,8 @@ typedef struct sim_place_t {
     apr_int64_t made_at;
     sim_does_e made_as;
     make_der_t made;
+    /* of a CRL: sets body, validators or failure; NULL: it has none */
+    void (*list)(staple_answer_t *answer, const staple_exchange_t *exchange);
     /* counted */
     unsigned in_flight, most_in_flight, asked;
 } sim_place_t;
@@ -76,6 +79,9 @@ typedef struct sim_t {
     staple_policy_t policy; /* of all that were not given another */
     unsigned concurrency;
     const struct staple_source_t *const *sources; /* NULL: the usual ones */
+    const staple_refresh_list_t *lists; /* asked for from the start on */
+    apr_uint32_t list_count;
+    int are_lists_held_back; /* until staple_refresh_start_list() */
     sim_place_t places[SIM_PLACES];
     unsigned place_count;
     staple_cache_t *cache;
@@ -95,6 +101,7 @@ typedef struct sim_t {
     unsigned cut_short;
     const char *down; /* what went down last */
     unsigned gave_up;
+    unsigned lists_failed, lists_refreshed;
     unsigned events[STAPLE_EVENT_COUNT];
     staple_reason_e reasons[64]; /* of the first failed attempts */
 } sim_t;

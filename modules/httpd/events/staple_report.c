@@ -356,6 +356,9 @@ void staple_report_take(void *baton, const staple_report_t *report)
     case STAPLE_REPORT_REFRESHED:
         refreshed(reporter, report);
         break;
+    case STAPLE_REPORT_LIST_FAILED:
+    case STAPLE_REPORT_LIST_REFRESHED:
+        break;
     case STAPLE_REPORT_SHARED_REFUSED:
         shared_refused(reporter, report);
         break;

@@ -103,7 +103,7 @@ static void take_entry(staple_generation_cert_t *cert,
     cert->early = staple_refresh_is_early(entry, now) ? STAPLE_EXCLUDE_UNKNOWN
                                                       : 0;
     if (record->state == STAPLE_STATE_GOOD
-        && !staple_record_is_usable(record, now)) {
+        && !staple_record_is_current(record, now)) {
         record->state = record->failures > 0 ? STAPLE_STATE_UNAVAILABLE
                                              : STAPLE_STATE_PENDING;
     }
@@ -144,7 +144,7 @@ int staple_generation_cert(staple_generation_cert_t *cert,
         return 0;
     }
     cert->servers = APR_ARRAY_IDX(generation->names, i, apr_array_header_t *);
-    cert->is_stale = record->der_len > 0 && record->held.use_until <= now;
+    cert->is_stale = staple_record_is_stale(record, now);
     cert->is_must_staple_unserved = cert->cert->must_staple && !cert->is_issuer
                                     && !staple_record_is_usable(record, now)
                                     && (record->attempted_at != 0
