@@ -10,7 +10,7 @@
 
 /* ---- one file ---- */
 
-static apr_status_t read_some(unsigned char *buf, apr_size_t *len, int file,
+apr_status_t staple_files_get(unsigned char *buf, apr_size_t *len, int file,
                               apr_size_t room)
 {
     ssize_t count = 1;
@@ -28,32 +28,33 @@ static apr_status_t read_some(unsigned char *buf, apr_size_t *len, int file,
 apr_status_t staple_files_read(unsigned char *buf, apr_size_t *len, int file,
                                apr_size_t room)
 {
-    apr_status_t status = read_some(buf, len, file, room);
+    apr_status_t status = staple_files_get(buf, len, file, room);
     unsigned char extra;
     apr_size_t more = 0;
 
     if (status == APR_SUCCESS && *len == room) {
-        status = read_some(&extra, &more, file, 1);
+        status = staple_files_get(&extra, &more, file, 1);
         *len += more;
     }
     return status;
 }
 
-static apr_status_t write_all(int file, const unsigned char *bytes,
-                              apr_size_t len)
+apr_status_t staple_files_put(int file, const void *bytes, apr_size_t len)
 {
+    const unsigned char *at = bytes;
+
     while (len > 0) {
-        ssize_t count = write(file, bytes, len);
+        ssize_t count = write(file, at, len);
 
         if (count < 0 && errno != EINTR) {
             return errno;
         }
         if (count > 0) {
-            bytes += count;
+            at += count;
             len -= (apr_size_t)count;
         }
     }
-    return fsync(file) == 0 ? APR_SUCCESS : errno;
+    return APR_SUCCESS;
 }
 
 /* Gives a file the mode and the owner of the one that it will replace. */
@@ -79,7 +80,10 @@ apr_status_t staple_files_write(int directory, const char *name,
     if (file < 0) {
         return errno;
     }
-    status = write_all(file, bytes, len);
+    status = staple_files_put(file, bytes, len);
+    if (status == APR_SUCCESS && fsync(file) != 0) {
+        status = errno;
+    }
     if (status == APR_SUCCESS && old != NULL) {
         status = take_over(file, old);
     }

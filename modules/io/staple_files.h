@@ -18,6 +18,14 @@
 apr_status_t staple_files_read(unsigned char *buf, apr_size_t *len, int file,
                                apr_size_t room);
 
+/* Reads until `room` bytes are there or the file ends; otherwise the same. */
+apr_status_t staple_files_get(unsigned char *buf, apr_size_t *len, int file,
+                              apr_size_t room);
+
+/* Writes all of `bytes` where an open file stands; a signal does not end it.
+ * APR_SUCCESS, or errno, and then some of them may be there. */
+apr_status_t staple_files_put(int file, const void *bytes, apr_size_t len);
+
 /*
  * Replaces the file `name` in an open directory (AT_FDCWD: paths are those of
  * the process).  Readers find it as it was or whole: a new file `beside` it,
