@@ -122,6 +122,8 @@
     X(STAPLE_NO_MEMORY, "no_memory", "no memory could be had")                 \
     X(STAPLE_FILE_UNREADABLE, "file_unreadable",                               \
       "the response file is not there, or cannot be read")                     \
+    X(STAPLE_FILE_UNWRITABLE, "file_unwritable",                               \
+      "a file for what is received could not be made or written")              \
     /* CRLs: what the certificate says of them */                              \
     X(STAPLE_CRL_NO_URL, "crl_no_url",                                         \
       "the certificate names no CRL that can be fetched by http or https")     \
