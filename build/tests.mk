@@ -67,6 +67,7 @@ unit_tests = \
 	t/unit/crl/t_staple_crl_check \
 	t/unit/crl/t_staple_crl_der \
 	t/unit/crl/t_staple_crl_verdict \
+	t/unit/io/t_staple_fetch_list \
 	t/unit/io/t_staple_files \
 	t/unit/io/t_staple_http_cache \
 	t/unit/io/t_staple_sink \

@@ -1,4 +1,4 @@
-/* Hundreds of OCSP exchanges at once (libcurl multi), each with its limits. */
+/* Hundreds of HTTP exchanges at once (libcurl multi), each with its limits. */
 #include "staple_fetch.h"
 
 #include <apr_strings.h>
@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "staple_fetch_list.h"
 #include "staple_http_cache.h"
 #include "staple_tls.h"
 
@@ -29,11 +30,12 @@ typedef struct transfer_t {
     int is_left;             /* its exchange has ended: below */
     int is_late;             /* its name takes too long, and it could not be */
     apr_time_t lookup_until; /* its name is to be there then; by our clock */
-    unsigned char *body;
+    unsigned char *body;     /* of an OCSP exchange */
     apr_size_t len, room;
     int is_too_large;
     int is_out_of_memory;             /* for the body */
     int is_chain_refused;             /* the responder's, of TLS */
+    staple_fetch_list_t list;         /* where the exchange is for one */
     staple_http_cache_t cache;
     CURLcode failed_start;            /* where it could not even begin */
     char words[CURL_ERROR_SIZE + 64]; /* about what went wrong */
@@ -154,10 +156,6 @@ static CURL *make_easy(const staple_fetch_t *fetch, transfer_t *transfer)
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
     curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-    curl_easy_setopt(easy, CURLOPT_MAXFILESIZE, (long)STAPLE_MAX_RESPONSE);
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->words);
@@ -184,6 +182,7 @@ static apr_status_t fetch_cleanup(void *data)
             curl_easy_cleanup(transfer->easy);
         }
         free(transfer->body);
+        staple_fetch_list_clear(&transfer->list);
     }
     curl_multi_cleanup(fetch->multi);
     curl_slist_free_all(fetch->post_headers);
@@ -271,10 +270,49 @@ static void put_stillborn(staple_fetch_t *fetch, transfer_t *transfer,
     fetch->stillborn = transfer;
 }
 
-static void set_timeout(const transfer_t *transfer, long milliseconds)
+static int is_list(const staple_exchange_t *exchange)
 {
-    curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, milliseconds);
-    curl_easy_setopt(transfer->easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds);
+    return exchange->transport == STAPLE_TRANSPORT_LIST;
+}
+
+/* How long it may take until there is a connection. */
+static apr_interval_time_t connect_timeout(const staple_exchange_t *exchange)
+{
+    return is_list(exchange) && exchange->idle_timeout < exchange->timeout
+               ? exchange->idle_timeout
+               : exchange->timeout;
+}
+
+static void set_timeouts(const transfer_t *transfer, long connecting,
+                         long whole)
+{
+    curl_easy_setopt(transfer->easy, CURLOPT_CONNECTTIMEOUT_MS, connecting);
+    curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, whole);
+}
+
+/* What an OCSP exchange needs, and one for a list has otherwise. */
+static void set_ocsp(const staple_fetch_t *fetch, transfer_t *transfer)
+{
+    const staple_exchange_t *exchange = transfer->exchange;
+    CURL *easy = transfer->easy;
+
+    curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE,
+                     (curl_off_t)STAPLE_MAX_RESPONSE);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+    curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 1L);
+    if (exchange->by_get) {
+        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->get_headers);
+    }
+    else {
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, exchange->request);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE,
+                         (long)exchange->request_len);
+        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->post_headers);
+    }
 }
 
 static CURLcode begin(staple_fetch_t *fetch, transfer_t *transfer)
@@ -291,17 +329,15 @@ static CURLcode begin(staple_fetch_t *fetch, transfer_t *transfer)
     if (curl_easy_setopt(easy, CURLOPT_URL, exchange->url) != CURLE_OK) {
         return CURLE_OUT_OF_MEMORY;
     }
-    set_timeout(transfer, (long)apr_time_as_msec(exchange->timeout));
-    if (exchange->by_get) {
-        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->get_headers);
+    set_timeouts(transfer, (long)apr_time_as_msec(connect_timeout(exchange)),
+                 (long)apr_time_as_msec(exchange->timeout));
+    if (!is_list(exchange)) {
+        set_ocsp(fetch, transfer);
     }
-    else {
-        curl_easy_setopt(easy, CURLOPT_POST, 1L);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, exchange->request);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE,
-                         (long)exchange->request_len);
-        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->post_headers);
+    else if (staple_fetch_list_begin(&transfer->list, easy, exchange,
+                                     fetch->options.spool_dir)
+             != CURLE_OK) {
+        return CURLE_OUT_OF_MEMORY;
     }
     return curl_multi_add_handle(fetch->multi, easy) == CURLM_OK
                ? CURLE_OK
@@ -319,6 +355,7 @@ static void clear(transfer_t *transfer, staple_exchange_t *exchange)
     transfer->is_chain_refused = 0;
     transfer->words[0] = '\0';
     staple_http_cache_clear(&transfer->cache);
+    staple_fetch_list_clear(&transfer->list);
 }
 
 void staple_fetch_start(staple_fetch_t *fetch, staple_exchange_t *exchange)
@@ -327,7 +364,7 @@ void staple_fetch_start(staple_fetch_t *fetch, staple_exchange_t *exchange)
 
     fetch->free = transfer->next_free;
     clear(transfer, exchange);
-    transfer->lookup_until = get_clock() + exchange->timeout - MARGIN;
+    transfer->lookup_until = get_clock() + connect_timeout(exchange) - MARGIN;
     transfer->failed_start = begin(fetch, transfer);
     transfer->is_under_way = transfer->failed_start == CURLE_OK;
     fetch->under_way++;
@@ -353,7 +390,7 @@ static void end_late(staple_fetch_t *fetch, transfer_t *transfer,
     clear(transfer, exchange);
     apr_snprintf(transfer->words, sizeof(transfer->words),
                  "Resolving timed out after %d milliseconds",
-                 (int)apr_time_as_msec(exchange->timeout));
+                 (int)apr_time_as_msec(connect_timeout(exchange)));
     put_stillborn(fetch, transfer, CURLE_OPERATION_TIMEDOUT);
 }
 
@@ -372,7 +409,7 @@ static void leave(staple_fetch_t *fetch, transfer_t *transfer)
     transfer->is_under_way = 0;
     transfer->is_left = 1;
     fetch->left++;
-    set_timeout(transfer, LOOKUP_LAST);
+    set_timeouts(transfer, LOOKUP_LAST, LOOKUP_LAST);
 }
 
 /* Nothing is to become of a transfer that was left. */
@@ -396,7 +433,7 @@ static void be_late(staple_fetch_t *fetch, transfer_t *transfer)
     }
     else if (!transfer->is_late) {
         transfer->is_late = 1;
-        set_timeout(transfer, LOOKUP_LAST);
+        set_timeouts(transfer, LOOKUP_LAST, LOOKUP_LAST);
     }
 }
 
@@ -489,19 +526,27 @@ static int is_ocsp_response(const char *type)
            && (type[len] == '\0' || type[len] == ';' || type[len] == ' ');
 }
 
-/* Judges the HTTP side of an answer; words say what is not obvious. */
-static staple_reason_e judge(transfer_t *transfer, CURLcode code,
-                             long http_status)
+static staple_reason_e judge_status(transfer_t *transfer, CURLcode code,
+                                    long http_status)
 {
-    const char *type = NULL;
+    const int is_expected =
+        is_list(transfer->exchange)
+            ? staple_fetch_list_is_expected(&transfer->list, http_status)
+            : http_status == 200;
 
-    if (http_status != 0 && http_status != 200
+    if (http_status != 0 && !is_expected
         && (code == CURLE_OK || code == CURLE_WRITE_ERROR
             || code == CURLE_FILESIZE_EXCEEDED)) {
         apr_snprintf(transfer->words, sizeof(transfer->words), "HTTP %ld",
                      http_status);
         return STAPLE_HTTP_STATUS;
     }
+    return STAPLE_OK;
+}
+
+/* Did all of it arrive? */
+static staple_reason_e judge_transfer(transfer_t *transfer, CURLcode code)
+{
     if (transfer->is_too_large) {
         transfer->words[0] = '\0';
         return STAPLE_TOO_LARGE;
@@ -517,13 +562,18 @@ static staple_reason_e judge(transfer_t *transfer, CURLcode code,
         code = CURLE_OUT_OF_MEMORY;
         transfer->words[0] = '\0';
     }
-    if (code != CURLE_OK) {
-        if (transfer->words[0] == '\0') {
-            apr_cpystrn(transfer->words, curl_easy_strerror(code),
-                        sizeof(transfer->words));
-        }
-        return reason_of(code);
+    if (code != CURLE_OK && transfer->words[0] == '\0') {
+        apr_cpystrn(transfer->words, curl_easy_strerror(code),
+                    sizeof(transfer->words));
     }
+    return reason_of(code);
+}
+
+/* Is what arrived an OCSP response? */
+static staple_reason_e judge_response(transfer_t *transfer)
+{
+    const char *type = NULL;
+
     curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE, &type);
     if (!is_ocsp_response(type)) {
         apr_snprintf(transfer->words, sizeof(transfer->words), "%.120s",
@@ -531,6 +581,27 @@ static staple_reason_e judge(transfer_t *transfer, CURLcode code,
         return STAPLE_HTTP_TYPE;
     }
     return transfer->len > 0 ? STAPLE_OK : STAPLE_EMPTY;
+}
+
+/* Judges the HTTP side of an answer; words say what is not obvious. */
+static staple_reason_e judge(transfer_t *transfer, CURLcode code,
+                             long http_status)
+{
+    const int of_list = is_list(transfer->exchange);
+    staple_reason_e reason = judge_status(transfer, code, http_status);
+
+    if (reason == STAPLE_OK && of_list) {
+        reason =
+            staple_fetch_list_judge(&transfer->list, code, http_status,
+                                    transfer->words, sizeof(transfer->words));
+    }
+    if (reason == STAPLE_OK) {
+        reason = judge_transfer(transfer, code);
+    }
+    if (reason == STAPLE_OK && !of_list) {
+        reason = judge_response(transfer);
+    }
+    return reason;
 }
 
 /* Words from outside end up in logs and pages: printable ASCII only. */
@@ -554,11 +625,20 @@ static void fill_answer(staple_answer_t *answer, transfer_t *transfer,
         curl_easy_getinfo(transfer->easy, CURLINFO_TOTAL_TIME_T, &took);
         curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after);
     }
+    memset(answer, 0, sizeof(*answer));
     answer->reason = judge(transfer, code, http_status);
     make_printable(transfer->words);
     answer->detail = transfer->words;
-    answer->der = transfer->body;
-    answer->der_len = transfer->len;
+    if (!is_list(transfer->exchange)) {
+        answer->der = transfer->body;
+        answer->der_len = transfer->len;
+    }
+    else {
+        if (answer->reason == STAPLE_OK) {
+            staple_fetch_list_answer(answer, &transfer->list);
+        }
+        staple_fetch_list_clear(&transfer->list);
+    }
     answer->http_status = (int)http_status;
     answer->took = took;
     answer->fresh_for = staple_http_cache_fresh_for(&transfer->cache);

@@ -1,4 +1,4 @@
-/* Hundreds of OCSP exchanges at once (libcurl multi), each with its limits. */
+/* Hundreds of HTTP exchanges at once (libcurl multi), each with its limits. */
 #ifndef STAPLE_FETCH_H
 #define STAPLE_FETCH_H
 
@@ -12,6 +12,10 @@
  * size (STAPLE_MAX_RESPONSE, refused while it arrives).  Redirects are not
  * followed, only http and https are spoken, no credentials are sent, and the
  * environment's proxies are not used.  Connections are reused.
+ *
+ * A list (STAPLE_TRANSPORT_LIST) is received into a file, has limits of its own
+ * for its size and for silence, and may be asked for only where it is another
+ * than the one held; see staple_exchange.h.
  *
  * A name is looked up in a thread of libcurl's, which lasts for as long as the
  * resolver takes, also when its exchange has ended.  There is one at most
@@ -28,6 +32,9 @@ typedef struct staple_fetch_options_t {
     unsigned concurrency; /* exchanges at once, at least 1 */
     const char *user_agent;
     const char *proxy; /* http URL, or NULL: none */
+    /* where lists are received (staple_spool_open()); lives on; NULL: where
+     * temporary files are */
+    const char *spool_dir;
 } staple_fetch_options_t;
 
 /* Prepares libcurl: once per process, before any thread.  Returns 1, or 0. */
@@ -47,7 +54,8 @@ void staple_fetch_start(staple_fetch_t *fetch, staple_exchange_t *exchange);
 void staple_fetch_run(staple_fetch_t *fetch, apr_interval_time_t timeout);
 
 /* The next exchange that has ended and its answer, or NULL.  What *answer
- * points to lives until the next call. */
+ * points to lives until the next call, but answer->spool with a list's bytes is
+ * the caller's to drop (staple_spool_drop()). */
 staple_exchange_t *staple_fetch_take(staple_fetch_t *fetch,
                                      staple_answer_t *answer);
 
