@@ -33,6 +33,16 @@ my @rows = (
     ['OCSPStapleMaxAge', ['59', '366d'],
      "give 60 to 31536000 seconds, $times"],
     ['OCSPStapleIssuerCheck', ['sometimes'], 'give On or Off'],
+    ['OCSPStapleCRL', ['On', 'never', 'fall-back'],
+     'give one of off, fallback, always'],
+    ['OCSPStapleCRLMaxSize',
+     ['65535', '63K', '1073741825', '1025M', '2G', '1T', '64k', '1.5M', 'M', '-1',
+      '9999999999999999999999999M', 'none'],
+     'give 65536 to 1073741824 bytes, as a whole number, or as one with the '
+     . 'unit K, M or G'],
+    ['OCSPStapleCRLURL',
+     ['ldap://a.example/x', 'a.example/ca.crl', 'http://u:p@a.example/ca.crl',
+      'http://a.example/' . 'x' x 2040], $urls],
     ['OCSPStapleRevokedScore', ['-1', '5.1', '0.55', 'high'],
      'give a number from 0.0 to 5.0 with at most one decimal'],
     ['OCSPStapleConcurrency', ['0', '1001', 'many'],
@@ -54,8 +64,10 @@ my @rows = (
     ['OCSPStapleLogExclude', ['revokd', '"+revoked none"', '+'],
      'give any of revoked, issuer-revoked, stale, unavailable, or none'],
 );
-my @alone = qw(OCSPStapleResponder OCSPStapleResponseFile OCSPStapleChainFile);
+my @alone = qw(OCSPStapleResponder OCSPStapleResponseFile OCSPStapleChainFile
+               OCSPStapleCRLURL OCSPStapleCRLFile);
 my @server_only = (['OCSPStapleConcurrency', 5],
+                   ['OCSPStapleCRLMaxSize', '1M'],
                    ['OCSPStapleProxy', 'http://127.0.0.1:3128/'],
                    ['OCSPStapleEventLog', 'log'],
                    ['OCSPStapleEventCommand', '/bin/true'],
@@ -64,7 +76,7 @@ my @server_only = (['OCSPStapleConcurrency', 5],
 my $bad = 0;
 $bad += @{ $_->[1] } for @rows;
 
-plan tests => 2 * $bad + 2 * @alone + @server_only + 25;
+plan tests => 2 * $bad + 2 * @alone + @server_only + 29;
 
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $cert = $pki->cert('a.example', url => 'http://127.0.0.1:9/');
@@ -94,7 +106,7 @@ for my $row (@rows) {
     }
 }
 for my $name (@alone) {
-    my $value = $name eq 'OCSPStapleResponder' ? 'http://a.example/' : 'file';
+    my $value = $name =~ /File$/ ? 'file' : 'http://a.example/';
 
     for my $both ("none $value", "$value none") {
         my ($text, $status) = configtest("$name $both\n", '');
@@ -154,6 +166,8 @@ OCSPStaple On
 OCSPStapleInterval 2h
 OCSPStapleConcurrency 7
 OCSPStapleMaxSize 20000
+OCSPStapleCRLMaxSize 2M
+OCSPStapleCRLURL http://127.0.0.1:5/a.crl
 OCSPStapleProxy http://127.0.0.1:3128/
 OCSPStapleEventLog events.log
 OCSPStapleEventCommand /bin/echo one "two three"
@@ -172,6 +186,9 @@ OCSPStapleResponseFile one.der
 OCSPStapleResponseFile /two.der
 OCSPStapleChainFile chain.pem
 OCSPStapleIssuerCheck Off
+OCSPStapleCRL Always
+OCSPStapleCRLURL none
+OCSPStapleCRLFile one.crl /two.crl
 OCSPStapleRevokedScore 1.5
 OCSPStapleLogExclude revoked stale
 VHOST
@@ -188,7 +205,9 @@ is_deeply(\%main, {
     OCSPStapleNonce => 'Off', OCSPStapleClockSkew => 300,
     OCSPStapleMaxAge => 604800, OCSPStapleIssuerCheck => 'On',
     OCSPStapleRevokedScore => '0.0', OCSPStapleConcurrency => 7,
-    OCSPStapleMaxSize => 20000,
+    OCSPStapleMaxSize => 20000, OCSPStapleCRL => 'fallback',
+    OCSPStapleCRLMaxSize => 2097152, OCSPStapleCRLFile => 'none',
+    OCSPStapleCRLURL => 'http://127.0.0.1:5/a.crl',
     OCSPStapleResponder => 'http://127.0.0.1:1/ http://127.0.0.1:2/',
     OCSPStapleResponseFile => 'none', OCSPStapleChainFile => 'none',
     OCSPStapleLogExclude => 'all', OCSPStapleEventLog => "$root/events.log",
@@ -202,7 +221,9 @@ is_deeply(\%vhost, {
     OCSPStapleResponderAction => 'override', OCSPStapleMethod => 'get',
     OCSPStapleNonce => 'On', OCSPStapleClockSkew => 0,
     OCSPStapleMaxAge => 86400, OCSPStapleIssuerCheck => 'Off',
-    OCSPStapleRevokedScore => '1.5',
+    OCSPStapleRevokedScore => '1.5', OCSPStapleCRL => 'always',
+    OCSPStapleCRLURL => 'none',
+    OCSPStapleCRLFile => "$root/one.crl /two.crl",
     OCSPStapleResponder => 'http://127.0.0.1:3/x',
     OCSPStapleResponseFile => "$root/one.der /two.der",
     OCSPStapleChainFile => "$root/chain.pem",
@@ -229,4 +250,11 @@ for my $row (['90', 90], ['90s', 90], ['2mi', 120], ['3h', 10800],
     ($text) = $server->configtest('-D', 'DUMP_OCSPSTAPLE');
     like($text, qr/^  OCSPStapleInterval $row->[1]$/m,
          "OCSPStapleInterval $row->[0] is $row->[1] s");
+}
+for my $row (['65536', 65536], ['64K', 65536], ['32M', 33554432],
+             ['1G', 1073741824]) {
+    configtest("OCSPStapleCRLMaxSize $row->[0]\n", '');
+    ($text) = $server->configtest('-D', 'DUMP_OCSPSTAPLE');
+    like($text, qr/^  OCSPStapleCRLMaxSize $row->[1]$/m,
+         "OCSPStapleCRLMaxSize $row->[0] is $row->[1] bytes");
 }

@@ -10,15 +10,15 @@
 
 #define UNSET (-1)
 
-typedef enum { ONOFF, NUMBER, DURATION, WORD, TENTHS } kind_e;
+typedef enum { ONOFF, NUMBER, SIZE, DURATION, WORD, TENTHS } kind_e;
 
 /* One directive that sets one number. */
 typedef struct row_t {
     const char *name;
     staple_setting_e setting;
     kind_e kind;
-    apr_int64_t min, max;     /* NUMBER; DURATION in seconds */
-    apr_int64_t initial;      /* NUMBER, ONOFF, WORD; DURATION in seconds */
+    apr_int64_t min, max;     /* NUMBER; SIZE in bytes; DURATION in seconds */
+    apr_int64_t initial;      /* the same, ONOFF, WORD */
     const char *const *words; /* WORD: its values; NUMBER, DURATION: for 0 */
     int server_only;
 } row_t;
@@ -28,6 +28,7 @@ static const char *const method_words[] = {"post-get", "get-post", "post",
                                            "get", NULL};
 static const char *const retry_words[] = {"auto", NULL};
 static const char *const tries_words[] = {"none", NULL};
+static const char *const crl_words[] = {"off", "fallback", "always", NULL};
 
 /* X(setting, directive, kind, min, max, default, words, server only, help), in
  * the order of staple_setting_e. */
@@ -56,13 +57,18 @@ static const char *const tries_words[] = {"none", NULL};
       "how long a response without nextUpdate may be used")                    \
     X(ISSUER_CHECK, "OCSPStapleIssuerCheck", ONOFF, 0, 1, 1, NULL, 0,          \
       "follow the status of the issuers, too")                                 \
+    X(CRL, "OCSPStapleCRL", WORD, 0, 0, STAPLE_CRL_FALLBACK, crl_words, 0,     \
+      "when CRLs are followed: off, fallback: where OCSP has nothing to say, " \
+      "always: beside it")                                                     \
     X(REVOKED_SCORE, "OCSPStapleRevokedScore", TENTHS, 0, 50, 0, NULL, 0,      \
       "the score of a revoked certificate, 0.0 to 5.0")                        \
     X(CONCURRENCY, "OCSPStapleConcurrency", NUMBER, 1, 1000, 64, NULL, 1,      \
       "OCSP exchanges in flight at most")                                      \
     X(MAX_SIZE, "OCSPStapleMaxSize", NUMBER, STAPLE_LEAST_MAX_SIZE,            \
       STAPLE_MAX_RESPONSE, STAPLE_USUAL_MAX_SIZE, NULL, 1,                     \
-      "bytes of the longest response that is stapled")
+      "bytes of the longest response that is stapled")                         \
+    X(CRL_MAX_SIZE, "OCSPStapleCRLMaxSize", SIZE, 65536, 1073741824, 33554432, \
+      NULL, 1, "bytes of the longest CRL that is taken")
 
 /* The exclusion flags, by name. */
 static const struct {
@@ -175,6 +181,12 @@ void *staple_config_merge(apr_pool_t *p, void *base, void *add)
     if (inner->chain_files == NULL) {
         config->chain_files = outer->chain_files;
     }
+    if (inner->crl_urls == NULL) {
+        config->crl_urls = outer->crl_urls;
+    }
+    if (inner->crl_files == NULL) {
+        config->crl_files = outer->crl_files;
+    }
     if (inner->exclude < 0) {
         config->exclude = (int)exclude_of(outer);
     }
@@ -221,6 +233,11 @@ static const char *allowed(apr_pool_t *p, const row_t *row)
                                " to %" APR_INT64_T_FMT,
                             list, row->words != NULL ? " or " : "", row->min,
                             row->max);
+    case SIZE:
+        return apr_psprintf(p, "%" APR_INT64_T_FMT " to %" APR_INT64_T_FMT
+                               " bytes, as a whole number, or as one with the "
+                               "unit K, M or G",
+                            row->min, row->max);
     case TENTHS:
         return apr_psprintf(p, "a number from %.1f to %.1f with at most one "
                                "decimal",
@@ -233,6 +250,33 @@ static const char *allowed(apr_pool_t *p, const row_t *row)
                            "with unit s, mi, h or d",
                         list, row->words != NULL ? " or " : "", row->min,
                         row->max);
+}
+
+/* Reads a size: whole bytes, or a whole number with a unit of 1024 bytes, its
+ * square or its cube.  Returns 1, or 0 where the row does not allow it. */
+static int read_size(apr_int64_t *value, const row_t *row, const char *text)
+{
+    static const char units[] = "KMG";
+    char digits[24];
+    apr_size_t len = strlen(text);
+    const char *unit = len > 0 ? strchr(units, text[len - 1]) : NULL;
+    apr_int64_t scale = 1;
+    apr_int64_t number;
+
+    if (unit != NULL) {
+        scale = (apr_int64_t)1 << (10 * (unit - units + 1));
+        len--;
+    }
+    if (len >= sizeof(digits)) {
+        return 0;
+    }
+    apr_cpystrn(digits, text, len + 1);
+    if (!staple_parse_number(&number, digits, 0, row->max / scale)
+        || number * scale < row->min) {
+        return 0;
+    }
+    *value = number * scale;
+    return 1;
 }
 
 /* Reads one value; returns 1, or 0 where the row does not allow it. */
@@ -252,6 +296,8 @@ static int read_value(apr_int64_t *value, const row_t *row, const char *text)
         return 0;
     case NUMBER:
         return staple_parse_number(value, text, row->min, row->max);
+    case SIZE:
+        return read_size(value, row, text);
     case TENTHS:
         return staple_parse_tenths(value, text, row->min, row->max);
     case DURATION:
@@ -279,6 +325,15 @@ static const char *set_value(cmd_parms *cmd, void *dummy, const char *text)
     return NULL;
 }
 
+/* The server's list that cmd->info is the offset of. */
+static apr_array_header_t **list_at(cmd_parms *cmd)
+{
+    char *field =
+        (char *)staple_config_get(cmd->server) + (apr_size_t)cmd->info;
+
+    return (apr_array_header_t **)(void *)field;
+}
+
 /* Adds one argument to a list; "none" must stand alone and empties it. */
 static const char *add_to(apr_array_header_t **list, cmd_parms *cmd,
                           const char *text)
@@ -302,7 +357,8 @@ static const char *add_to(apr_array_header_t **list, cmd_parms *cmd,
     return NULL;
 }
 
-static const char *add_responder(cmd_parms *cmd, void *dummy, const char *text)
+/* Adds a URL to the list that cmd->info is the offset of. */
+static const char *add_url(cmd_parms *cmd, void *dummy, const char *text)
 {
     staple_reason_e reason = STAPLE_OK;
 
@@ -317,14 +373,12 @@ static const char *add_responder(cmd_parms *cmd, void *dummy, const char *text)
                             cmd->cmd->name, text,
                             staple_reason_sentence(reason));
     }
-    return add_to(&staple_config_get(cmd->server)->responders, cmd, text);
+    return add_to(list_at(cmd), cmd, text);
 }
 
 /* Adds a path to the list that cmd->info is the offset of. */
 static const char *add_file(cmd_parms *cmd, void *dummy, const char *text)
 {
-    char *field =
-        (char *)staple_config_get(cmd->server) + (apr_size_t)cmd->info;
     const char *path = ap_cstr_casecmp(text, "none") == 0
                            ? text
                            : ap_server_root_relative(cmd->pool, text);
@@ -334,7 +388,7 @@ static const char *add_file(cmd_parms *cmd, void *dummy, const char *text)
         return apr_psprintf(cmd->pool, "%s: \"%s\" is not a path of a file",
                             cmd->cmd->name, text);
     }
-    return add_to((apr_array_header_t **)(void *)field, cmd, path);
+    return add_to(list_at(cmd), cmd, path);
 }
 
 /* A file, or "|program": what httpd's own logs take. */
@@ -536,7 +590,9 @@ const command_rec staple_config_commands[] = {
                   help),
     ROWS(COMMAND)
 #undef COMMAND
-    AP_INIT_ITERATE("OCSPStapleResponder", add_responder, NULL, RSRC_CONF,
+    AP_INIT_ITERATE("OCSPStapleResponder", add_url,
+                    (void *)APR_OFFSETOF(staple_config_t, responders),
+                    RSRC_CONF,
                     "URLs of responders to ask, in order, or none: make no "
                     "requests"),
     AP_INIT_ITERATE("OCSPStapleResponseFile", add_file,
@@ -547,6 +603,12 @@ const command_rec staple_config_commands[] = {
                     (void *)APR_OFFSETOF(staple_config_t, chain_files),
                     RSRC_CONF,
                     "files with the certificates of the issuers' issuers"),
+    AP_INIT_ITERATE("OCSPStapleCRLURL", add_url,
+                    (void *)APR_OFFSETOF(staple_config_t, crl_urls), RSRC_CONF,
+                    "URLs of CRLs, instead of those that certificates name"),
+    AP_INIT_ITERATE("OCSPStapleCRLFile", add_file,
+                    (void *)APR_OFFSETOF(staple_config_t, crl_files),
+                    RSRC_CONF, "files with CRLs that were fetched otherwise"),
     AP_INIT_ITERATE("OCSPStapleLogExclude", add_exclusion, NULL, RSRC_CONF,
                     "what is not significant: revoked, issuer-revoked, stale, "
                     "unavailable, none, all; + and - change what is inherited"),
@@ -608,6 +670,7 @@ static const char *value_text(apr_pool_t *p, staple_setting_e setting,
     case WORD:
         return row->words[value];
     case NUMBER:
+    case SIZE:
         return apr_psprintf(p, "%" APR_INT64_T_FMT, value);
     case TENTHS:
         return apr_psprintf(p, "%.1f", (double)value / 10);
@@ -647,11 +710,13 @@ static const char *const *list_of(apr_pool_t *p,
     X(CLOCK_SKEW, clock_skew)                                                  \
     X(MAX_AGE, max_age)                                                        \
     X(ISSUER_CHECK, issuer_check)                                              \
+    X(CRL, crl)                                                                \
     X(REVOKED_SCORE, revoked_score)
 
 #define NO_MEMBER                                                              \
     case STAPLE_SET_CONCURRENCY:                                               \
     case STAPLE_SET_MAX_SIZE:                                                  \
+    case STAPLE_SET_CRL_MAX_SIZE:                                              \
     case STAPLE_SET_COUNT
 
 static void set_member(staple_policy_t *policy, staple_setting_e setting,
@@ -701,6 +766,11 @@ static const struct {
     [STAPLE_LIST_CHAIN_FILE] = {"OCSPStapleChainFile",
                                 APR_OFFSETOF(staple_config_t, chain_files),
                                 "none"},
+    [STAPLE_LIST_CRL_URL] = {"OCSPStapleCRLURL",
+                             APR_OFFSETOF(staple_config_t, crl_urls), "none"},
+    [STAPLE_LIST_CRL_FILE] = {"OCSPStapleCRLFile",
+                              APR_OFFSETOF(staple_config_t, crl_files),
+                              "none"},
 };
 
 /* A server's list number i, as its configuration has it. */

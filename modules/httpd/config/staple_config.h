@@ -21,9 +21,11 @@ typedef enum {
     STAPLE_SET_CLOCK_SKEW,
     STAPLE_SET_MAX_AGE,
     STAPLE_SET_ISSUER_CHECK,
+    STAPLE_SET_CRL,
     STAPLE_SET_REVOKED_SCORE, /* in tenths */
     STAPLE_SET_CONCURRENCY,
     STAPLE_SET_MAX_SIZE, /* of a staple, in bytes */
+    STAPLE_SET_CRL_MAX_SIZE, /* of a CRL, in bytes */
     STAPLE_SET_COUNT
 } staple_setting_e;
 
@@ -33,6 +35,8 @@ typedef struct staple_config_t {
     apr_array_header_t *responders;       /* NULL: unset; empty: none */
     apr_array_header_t *response_files;   /* NULL: unset; empty: none */
     apr_array_header_t *chain_files;      /* NULL: unset; empty: none */
+    apr_array_header_t *crl_urls;         /* NULL: unset; empty: none */
+    apr_array_header_t *crl_files;        /* NULL: unset; empty: none */
     int exclude;                          /* STAPLE_EXCLUDE_..., -1: unset */
     unsigned exclude_more, exclude_less;  /* + and - on what is inherited */
     /* of the main server only */
