@@ -170,7 +170,11 @@
     X(STAPLE_CRL_IS_DELTA, "crl_is_delta",                                     \
       "this is a delta CRL, which says nothing without its base")              \
     X(STAPLE_CRL_DELTA_BASE, "crl_delta_base",                                 \
-      "the delta CRL does not go with the base CRL")
+      "the delta CRL does not go with the base CRL")                           \
+    /* certificates for which there is neither */                              \
+    X(STAPLE_CERT_SHORT_LIVED, "short_lived",                                  \
+      "the certificate lives for 7 days at most, and names neither an OCSP "   \
+      "responder nor a CRL")
 
 typedef enum {
 #define STAPLE_REASON_ENUM(constant, name, sentence) constant,

@@ -13,7 +13,7 @@
 
 /* What a handshake asks for, and the certificate's index. */
 typedef struct ask_t {
-    const staple_cache_t *cache;
+    const staple_generation_t *generation;
     staple_key_t key;
     apr_uint32_t index; /* STAPLE_NONE: it is not ours */
     ap_ssl_ocsp_copy_resp *copy;
@@ -97,6 +97,21 @@ static void give_back(int number)
 
 /* ---- the handshake ---- */
 
+/* There is no staple.  A certificate that CRLs alone tell of never has one: it
+ * is left to mod_ssl. */
+static void serve_none(ask_t *ask)
+{
+    const staple_refresh_cert_t *entry =
+        staple_generation_entry(ask->generation, ask->index);
+
+    if (staple_generation_may_staple(entry->cert, entry->policy)) {
+        ask->copy(NULL, 0, ask->userdata);
+    }
+    else {
+        ask->index = STAPLE_NONE;
+    }
+}
+
 /* Looks up with `room` bytes at `der` and hands the staple on.  Has called
  * back, unless it returns STAPLE_TOO_LARGE, because the room is too small, or
  * the certificate is not ours. */
@@ -105,14 +120,14 @@ serve(ask_t *ask, unsigned char *der, apr_size_t room)
 {
     apr_size_t len = room;
     staple_reason_e reason =
-        staple_cache_look_up(der, &len, &ask->index, ask->cache, &ask->key,
-                             apr_time_now());
+        staple_cache_look_up(der, &len, &ask->index, ask->generation->cache,
+                             &ask->key, apr_time_now());
 
     if (reason == STAPLE_OK) {
         ask->copy(der, len, ask->userdata);
     }
     else if (reason != STAPLE_TOO_LARGE && ask->index != STAPLE_NONE) {
-        ask->copy(NULL, 0, ask->userdata);
+        serve_none(ask);
     }
     return reason;
 }
@@ -161,7 +176,7 @@ int staple_serve_response(server_rec *s, conn_rec *c, const char *id,
         || !staple_config_enabled(s)) {
         return DECLINED;
     }
-    ask.cache = generation->cache;
+    ask.generation = generation;
     memcpy(&ask.key, id, sizeof(ask.key));
     reason = serve_usual(&ask);
     if (reason == STAPLE_TOO_LARGE) {

@@ -172,6 +172,45 @@ static void add_authority_info(X509 *cert, const pki_spec_t *spec)
     AUTHORITY_INFO_ACCESS_free(all);
 }
 
+/* One distribution point of these URLs, parted by spaces. */
+static DIST_POINT *distribution_point(const char *urls)
+{
+    DIST_POINT *point = DIST_POINT_new();
+    DIST_POINT_NAME *name = DIST_POINT_NAME_new();
+
+    TOOL_MUST(point != NULL && name != NULL);
+    point->distpoint = name;
+    name->type = 0;
+    name->name.fullname = GENERAL_NAMES_new();
+    while (*urls != '\0') {
+        size_t len = strcspn(urls, " ");
+        GENERAL_NAME *url = GENERAL_NAME_new();
+        ASN1_IA5STRING *text = ASN1_IA5STRING_new();
+
+        TOOL_MUST(url != NULL && text != NULL);
+        TOOL_MUST(ASN1_STRING_set(text, urls, (int)len));
+        GENERAL_NAME_set0_value(url, GEN_URI, text);
+        TOOL_MUST(sk_GENERAL_NAME_push(name->name.fullname, url) > 0);
+        urls += len + strspn(urls + len, " ");
+    }
+    return point;
+}
+
+static void add_distribution_points(X509 *cert, const pki_list_t *lists)
+{
+    CRL_DIST_POINTS *all = CRL_DIST_POINTS_new();
+
+    TOOL_MUST(all != NULL);
+    for (int i = 0; i < lists->count; i++) {
+        TOOL_MUST(sk_DIST_POINT_push(all, distribution_point(lists->item[i]))
+                  > 0);
+    }
+    if (lists->count > 0) {
+        add(cert, NID_crl_distribution_points, all, 0);
+    }
+    CRL_DIST_POINTS_free(all);
+}
+
 static void add_alternative_names(X509 *cert, const pki_list_t *sans)
 {
     GENERAL_NAMES *all = GENERAL_NAMES_new();
@@ -222,6 +261,7 @@ static void add_extensions(X509 *cert, const pki_spec_t *spec,
     }
     add_key_ids(cert, spec->key_id != NULL ? spec->key_id : cert, issuer);
     add_authority_info(cert, spec);
+    add_distribution_points(cert, &spec->lists);
     add_alternative_names(cert, &spec->sans);
     if (spec->must_staple) {
         add_must_staple(cert);

@@ -16,6 +16,8 @@ typedef struct {
     pki_list_t sans;          /* DNS names, or TYPE:VALUE */
     pki_list_t urls;          /* OCSP responders */
     pki_list_t issuer_urls;   /* caIssuers entries beside them */
+    pki_list_t lists;         /* CRL distribution points, each with URLs that
+                                 spaces part */
     const char *serial;       /* hex, may be negative; NULL: random */
     time_t not_before;
     time_t not_after;

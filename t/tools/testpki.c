@@ -17,7 +17,8 @@ static void usage(void)
     fputs("testpki ca DIR [--key ec|rsa]\n"
           "testpki cert DIR NAME [--url URL]... [--md DIGEST] [--key-id BASE]\n"
           "    [--key ec[:CURVE]|rsa[:BITS]|ed25519|explicit]\n"
-          "    [--ca-issuers URL]... [--must-staple] [--self-signed]\n"
+          "    [--ca-issuers URL]... [--crl \"URL ...\"]... [--must-staple]\n"
+          "    [--self-signed]\n"
           "    [--subject CN|RFC4514] [--san NAME]... [--days N]\n"
           "    [--not-before EPOCH] [--not-after EPOCH] [--issuer BASE]\n"
           "    [--serial [-]HEX] [--ca] [--delegate] [--count N]\n"
@@ -109,6 +110,7 @@ typedef struct {
     const char *sans[MAX_ITEMS];
     const char *urls[MAX_ITEMS];
     const char *issuer_urls[MAX_ITEMS];
+    const char *lists[MAX_ITEMS];
     long count;            /* 0: one, without a number in its name */
     int same_key;
 } job_t;
@@ -200,7 +202,7 @@ typedef enum {
     OPT_KEY = 1, OPT_URL, OPT_CA_ISSUERS, OPT_MUST_STAPLE, OPT_SELF_SIGNED,
     OPT_SUBJECT, OPT_SAN, OPT_DAYS, OPT_NOT_BEFORE, OPT_NOT_AFTER,
     OPT_ISSUER, OPT_SERIAL, OPT_CA, OPT_DELEGATE, OPT_COUNT, OPT_SAME_KEY,
-    OPT_MD, OPT_KEY_ID
+    OPT_MD, OPT_KEY_ID, OPT_CRL
 } option_e;
 
 static const struct option options[] = {
@@ -222,6 +224,7 @@ static const struct option options[] = {
     {"same-key", no_argument, NULL, OPT_SAME_KEY},
     {"md", required_argument, NULL, OPT_MD},
     {"key-id", required_argument, NULL, OPT_KEY_ID},
+    {"crl", required_argument, NULL, OPT_CRL},
     {NULL, 0, NULL, 0}};
 
 static void push(const char **items, pki_list_t *list, const char *item)
@@ -278,6 +281,7 @@ static void set_option(job_t *job, option_e option, const char *value)
     case OPT_SAME_KEY: job->same_key = 1; break;
     case OPT_MD: spec->md = value; break;
     case OPT_KEY_ID: job->key_id = value; break;
+    case OPT_CRL: push(job->lists, &spec->lists, value); break;
     default: usage();
     }
 }

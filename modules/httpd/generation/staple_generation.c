@@ -1,6 +1,8 @@
 /* A generation: certificates, their servers, shared memory, stores and logs. */
 #include "staple_generation.h"
 
+#include "refresh/staple_responder.h"
+
 #define BEST_SCORE 50
 
 static staple_generation_t *the_generation; /* set before fork */
@@ -13,6 +15,13 @@ staple_generation_t *staple_generation_get(void)
 void staple_generation_begin(apr_pool_t *pconf)
 {
     the_generation = apr_pcalloc(pconf, sizeof(*the_generation));
+}
+
+int staple_generation_may_staple(const staple_cert_t *cert,
+                                 const staple_policy_t *policy)
+{
+    return policy->files != NULL
+           || staple_responder_attempts(cert, policy) > 0;
 }
 
 /* Several servers may have one name, at different ports. */

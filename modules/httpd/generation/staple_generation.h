@@ -44,6 +44,8 @@ typedef struct staple_generation_t {
     const apr_array_header_t *names;   /* by index, those of `disabled` last:
                                           apr_array_header_t * of const char *:
                                           the servers' names */
+    const apr_array_header_t *lists;   /* staple_refresh_list_t: the CRLs that
+                                          are followed */
     apr_hash_t *by_server; /* server_rec * -> apr_array_header_t * of
                               apr_uint32_t: its certificates, without issuers */
     apr_time_t started_at;
@@ -71,6 +73,20 @@ staple_generation_entry(const staple_generation_t *generation,
 {
     return &APR_ARRAY_IDX(generation->certs, (int)index, staple_refresh_cert_t);
 }
+
+/* The CRLs to follow; what they point to lives as long as the generation. */
+static inline const staple_refresh_list_t *
+staple_generation_lists(apr_uint32_t *count,
+                        const staple_generation_t *generation)
+{
+    *count = (apr_uint32_t)generation->lists->nelts;
+    return (const staple_refresh_list_t *)(const void *)generation->lists->elts;
+}
+
+/* Do these settings leave a way to a response for this certificate?  Without
+ * one there is nothing to staple, whatever its CRL says. */
+int staple_generation_may_staple(const staple_cert_t *cert,
+                                 const staple_policy_t *policy);
 
 /* Begins a new one, which has nothing.  Runs in: parent, pre_config. */
 void staple_generation_begin(apr_pool_t *pconf);

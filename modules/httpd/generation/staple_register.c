@@ -8,15 +8,24 @@
 #include <openssl/pem.h>
 
 #include "httpd/config/staple_config.h"
+#include "staple_register_crl.h"
 
 #define MAX_DEPTH 10 /* certificates in a chain that are looked at */
+
+/* A certificate of this life at most may come without OCSP and CRL (CA/Browser
+ * Forum, Baseline Requirements 1.6.1, Short-lived Subscriber Certificate). */
+#define SHORT_LIFE apr_time_from_sec(7 * 86400)
 
 /* A certificate that was met, on whatever server. */
 typedef struct seen_t {
     staple_key_t key;
-    int index; /* in registry.certs, or -1: it is not stapled */
+    int index; /* in registry.certs, or -1: its status is not followed */
     int disabled; /* in registry.disabled, or -1 */
     staple_reason_e reason; /* why not; OK: it was met as an issuer only */
+    const staple_cert_t *cert; /* as one that there is no responder for; NULL:
+                                  it is another reason, or there is one */
+    staple_crl_cert_t *crl; /* NULL: not looked at, or it cannot be read */
+    int is_told;   /* why it is not followed as an issuer */
     int is_signed; /* by the issuer that it has; 0: not verified so far */
     struct seen_t *waits_for; /* its issuer, of which a server that comes later
                                  may know who issued it; or NULL */
@@ -30,8 +39,6 @@ static struct {
                                     mod_ssl's order */
     apr_hash_t *by_key;        /* key -> seen_t, of every certificate met */
     apr_array_header_t *disabled; /* staple_disabled_t */
-    apr_hash_t *files; /* of OCSPStapleChainFile: path -> array of X509 * */
-    apr_hash_t *pairs; /* keys of two -> pair_t: who issued whom */
 } registry;
 
 void staple_register_begin(apr_pool_t *pconf)
@@ -41,9 +48,9 @@ void staple_register_begin(apr_pool_t *pconf)
     registry.certs = apr_array_make(pconf, 16, sizeof(staple_refresh_cert_t));
     registry.servers = apr_array_make(pconf, 16, sizeof(apr_array_header_t *));
     registry.by_key = apr_hash_make(pconf);
-    registry.files = apr_hash_make(pconf);
-    registry.pairs = apr_hash_make(pconf);
     registry.disabled = apr_array_make(pconf, 4, sizeof(staple_disabled_t));
+    staple_chain_begin(pconf);
+    staple_register_crl_begin(pconf);
 }
 
 static staple_refresh_cert_t *entry_at(int index)
@@ -107,24 +114,16 @@ static seen_t *remember(const void *key)
     return seen;
 }
 
-/* Is there any way to a response, apart from the certificate's own URLs? */
-static staple_reason_e check_sources(const staple_policy_t *policy,
-                                     int *url_needed)
+/* May server s make a certificate of one that others refused, by its settings
+ * or by the issuer that it names? */
+static int may_help(const server_rec *s, const seen_t *seen, const char *pem)
 {
-    *url_needed = policy->urls == NULL && policy->files == NULL;
-    return policy->no_network && policy->files == NULL ? STAPLE_CERT_NO_SOURCE
-                                                       : STAPLE_OK;
-}
-
-/* May these settings make a certificate of one that others refused? */
-static int may_help(const seen_t *seen, const staple_policy_t *policy)
-{
-    int url_needed;
-
-    return check_sources(policy, &url_needed) == STAPLE_OK
-           && (seen->reason == STAPLE_CERT_NO_SOURCE
-               || seen->reason == STAPLE_CERT_WRONG_ISSUER
-               || (seen->reason == STAPLE_CERT_NO_URL && !url_needed));
+    return seen->reason == STAPLE_CERT_WRONG_ISSUER
+           || (seen->cert != NULL
+               && (staple_generation_may_staple(seen->cert,
+                                                staple_config_get(s)->policy)
+                   || staple_cert_issuer(registry.issuers, pem, strlen(pem))
+                          != seen->cert->issuer));
 }
 
 /* A certificate of several servers: mod_ssl goes through the main server and
@@ -135,8 +134,7 @@ static void prefer_policy(const seen_t *seen, const staple_policy_t *policy)
 {
     staple_refresh_cert_t *entry = entry_at(seen->index);
 
-    if (policy->files != NULL
-        || staple_responder_attempts(entry->cert, policy) > 0) {
+    if (staple_generation_may_staple(entry->cert, policy)) {
         entry->policy = policy;
     }
     entry->is_issuer = 0;
@@ -190,6 +188,28 @@ static void prefer_issuer(server_rec *s, apr_pool_t *p, seen_t *seen,
         entry->cert = cert;
         seen->is_signed = 1;
     }
+}
+
+/* The same of a certificate at hand; NULL without memory. */
+static seen_t *meet(X509 *x509)
+{
+    staple_key_t key;
+    seen_t *seen;
+
+    if (!staple_cert_key(&key, x509)) {
+        return NULL;
+    }
+    seen = find(&key);
+    return seen != NULL ? seen : remember(&key);
+}
+
+/* What CRLs have to know of it, or NULL. */
+static const staple_crl_cert_t *crl_of(seen_t *seen, X509 *x509)
+{
+    if (seen->crl == NULL) {
+        seen->crl = staple_register_crl_describe(x509);
+    }
+    return seen->crl;
 }
 
 /* ---- the servers of a certificate, in the order of the configuration ---- */
@@ -248,18 +268,19 @@ static staple_reason_e register_certificate(const staple_policy_t *policy,
                                             seen_t *seen, const char *pem)
 {
     staple_cert_t *cert;
-    int url_needed;
-    staple_reason_e reason = check_sources(policy, &url_needed);
+    staple_reason_e reason = staple_cert_make(
+        &cert, registry.pool, registry.issuers, pem, strlen(pem), 0);
 
-    if (reason == STAPLE_OK) {
-        reason = staple_cert_make(&cert, registry.pool, registry.issuers, pem,
-                                  strlen(pem), url_needed);
-    }
+    seen->cert = NULL;
     if (reason != STAPLE_OK) {
         return reason;
     }
     if (memcmp(&cert->key, &seen->key, sizeof(cert->key)) != 0) {
         return STAPLE_CERT_UNREADABLE;
+    }
+    if (!staple_generation_may_staple(cert, policy)) {
+        seen->cert = cert;
+        return policy->no_network ? STAPLE_CERT_NO_SOURCE : STAPLE_CERT_NO_URL;
     }
     add_certificate(seen, cert, policy);
     return STAPLE_OK;
@@ -298,7 +319,7 @@ int staple_register_certificate(server_rec *s, apr_pool_t *p, const char *id,
         return OK;
     }
     if (seen != NULL && seen->reason != STAPLE_OK
-        && !may_help(seen, config->policy)) {
+        && !may_help(s, seen, pem)) {
         return DECLINED;
     }
     seen = seen != NULL ? seen : remember(id);
@@ -345,28 +366,22 @@ static void tell_not_followed(server_rec *s, apr_pool_t *p, X509 *issuer,
 /* The entry that follows the status of an issuer, made by the first server that
  * knows who issued it; -1: none so far.  As with the servers' own certificates,
  * the policy of the first in the configuration, which comes last, wins. */
-static int follow_issuer(server_rec *s, apr_pool_t *p, X509 *issuer,
-                         X509 *above)
+static int follow_issuer(server_rec *s, apr_pool_t *p, seen_t *seen,
+                         X509 *issuer, X509 *above, int url_needed)
 {
     const staple_policy_t *policy = staple_config_get(s)->policy;
     staple_reason_e reason;
     staple_cert_t *cert;
-    staple_key_t key;
-    seen_t *seen;
 
-    if (!staple_cert_key(&key, issuer)) {
-        return -1;
-    }
-    seen = find(&key);
-    if (seen != NULL && seen->index >= 0) {
+    if (seen->index >= 0) {
         staple_refresh_cert_t *entry = entry_at(seen->index);
 
         entry->policy = entry->is_issuer ? policy : entry->policy;
         return seen->index;
     }
     if (above == NULL) {
-        if (seen == NULL) {
-            remember(&key);
+        if (!seen->is_told) {
+            seen->is_told = 1;
             tell_not_followed(
                 s, p, issuer,
                 apr_psprintf(p,
@@ -379,14 +394,13 @@ static int follow_issuer(server_rec *s, apr_pool_t *p, X509 *issuer,
         return -1;
     }
     reason = staple_cert_from_x509(&cert, registry.pool, registry.issuers,
-                                   issuer, above, 1);
+                                   issuer, above, url_needed);
     if (reason == STAPLE_OK) {
-        seen = seen != NULL ? seen : remember(&key);
         add_certificate(seen, cert, policy)->is_issuer = 1;
         return seen->index;
     }
-    if (seen == NULL) {
-        remember(&key);
+    if (!seen->is_told) {
+        seen->is_told = 1;
         tell_not_followed(s, p, issuer, staple_reason_sentence(reason));
     }
     return -1;
@@ -399,6 +413,22 @@ static int has_ocsp_url(X509 *x509)
 
     X509_email_free(urls);
     return count > 0;
+}
+
+/* The entry of a server's issuer or, where it names no responder and these
+ * settings leave no CRL of it, -1. */
+static int find_or_follow(server_rec *s, apr_pool_t *p, X509 *issuer,
+                          X509 *above)
+{
+    seen_t *seen = meet(issuer);
+    int by_crl = seen != NULL
+                 && staple_register_crl_why(staple_config_get(s)->policy,
+                                            crl_of(seen, issuer))
+                        == STAPLE_OK;
+
+    return by_crl || (seen != NULL && has_ocsp_url(issuer))
+               ? follow_issuer(s, p, seen, issuer, above, !by_crl)
+               : -1;
 }
 
 /* Certificate `index` is below this issuer, if that gets to be followed. */
@@ -442,199 +472,40 @@ static void end_waits(apr_pool_t *p)
     }
 }
 
-/* ---- the issuers above a certificate, from mod_ssl and files ---- */
+/* ---- the issuers above a certificate ---- */
 
-static apr_status_t free_x509(void *x509)
+/* Who may have signed CRLs for certificate `index`, as far as s knows. */
+static void look_for_signers(const server_rec *s, int index,
+                             const staple_chain_t *chain)
 {
-    X509_free(x509);
-    return APR_SUCCESS;
-}
+    const staple_policy_t *policy = staple_config_get(s)->policy;
 
-/* All certificates of one PEM file, X509 *; empty where it has none. */
-static apr_array_header_t *read_file(const server_rec *s, const char *path)
-{
-    apr_array_header_t *certs =
-        apr_array_make(registry.pool, 4, sizeof(X509 *));
-    BIO *bio = BIO_new_file(path, "r");
-    X509 *x509;
-
-    while (bio != NULL
-           && (x509 = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL)) != NULL) {
-        *(X509 **)apr_array_push(certs) = x509;
-        apr_pool_cleanup_register(registry.pool, x509, free_x509,
-                                  apr_pool_cleanup_null);
+    if (policy->crl != STAPLE_CRL_OFF) {
+        staple_register_crl_look_for_signers(entry_at(index)->cert->issuer,
+                                             chain, policy);
     }
-    if (certs->nelts == 0) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
-                     STAPLE_LOGNO(0014)
-                     "OCSPStapleChainFile %s: %s; it must be a PEM file with "
-                     "the certificates of issuers",
-                     path,
-                     bio == NULL ? "cannot be opened" : "has no certificate");
-    }
-    BIO_free(bio);
-    return certs;
-}
-
-/* The certificates of a file, read at the first time it is named. */
-static const apr_array_header_t *file_of(const server_rec *s, const char *path)
-{
-    apr_array_header_t *certs =
-        apr_hash_get(registry.files, path, APR_HASH_KEY_STRING);
-
-    if (certs == NULL) {
-        certs = read_file(s, path);
-        apr_hash_set(registry.files, path, APR_HASH_KEY_STRING, certs);
-    }
-    return certs;
-}
-
-/* A pair of certificates, and what became of verifying the signature: ten
- * thousand virtual hosts have the same few. */
-typedef struct pair_t {
-    staple_key_t keys[2];
-    X509 *issuer, *x509;
-    int has_issued;
-} pair_t;
-
-static apr_status_t free_pair(void *data)
-{
-    pair_t *pair = data;
-
-    X509_free(pair->issuer);
-    X509_free(pair->x509);
-    return APR_SUCCESS;
-}
-
-static void remember_pair(const staple_key_t keys[2], X509 *issuer, X509 *x509,
-                          int has_issued)
-{
-    pair_t *pair = apr_pcalloc(registry.pool, sizeof(*pair));
-
-    X509_up_ref(issuer);
-    X509_up_ref(x509);
-    memcpy(pair->keys, keys, sizeof(pair->keys));
-    pair->issuer = issuer;
-    pair->x509 = x509;
-    pair->has_issued = has_issued;
-    apr_pool_cleanup_register(registry.pool, pair, free_pair,
-                              apr_pool_cleanup_null);
-    apr_hash_set(registry.pairs, pair->keys, sizeof(pair->keys), pair);
-}
-
-/* Verifies a signature, once for each two certificates.  The hash is over what
- * OpenSSL has of both anyway, SHA-1; whether they are the same is compared byte
- * by byte. */
-static int has_issued(X509 *issuer, X509 *x509)
-{
-    staple_key_t keys[2];
-    const pair_t *pair;
-    int result;
-
-    if (X509_check_issued(issuer, x509) != X509_V_OK
-        || !staple_cert_key(&keys[0], issuer)
-        || !staple_cert_key(&keys[1], x509)) {
-        return 0;
-    }
-    pair = apr_hash_get(registry.pairs, keys, sizeof(keys));
-    if (pair != NULL && X509_cmp(pair->issuer, issuer) == 0
-        && X509_cmp(pair->x509, x509) == 0) {
-        return pair->has_issued;
-    }
-    result = staple_cert_has_issued(issuer, x509);
-    if (pair == NULL) {
-        remember_pair(keys, issuer, x509, result);
-    }
-    return result;
-}
-
-/* Where issuers of one server's current certificate are looked for. */
-typedef struct chain_t {
-    STACK_OF(X509) *sent;    /* what the server sends with it; not owned */
-    X509_STORE *trusted;     /* mod_ssl's CA certificates; not owned */
-    apr_array_header_t *own; /* X509 * of OCSPStapleChainFile */
-} chain_t;
-
-/* Looks where issuers of the current certificate of `ssl_ctx` may be.  Files
- * are read once per configuration; one that cannot be read gets one warning. */
-static void open_chain(chain_t *chain, const server_rec *s, apr_pool_t *p,
-                       SSL_CTX *ssl_ctx)
-{
-    const char *const *path = staple_config_get(s)->policy->chain_files;
-
-    chain->sent = NULL;
-    SSL_CTX_get0_chain_certs(ssl_ctx, &chain->sent);
-    if (chain->sent == NULL) {
-        SSL_CTX_get_extra_chain_certs(ssl_ctx, &chain->sent);
-    }
-    chain->trusted = SSL_CTX_get_cert_store(ssl_ctx);
-    chain->own = apr_array_make(p, 4, sizeof(X509 *));
-    for (; path != NULL && *path != NULL; path++) {
-        apr_array_cat(chain->own, file_of(s, *path));
-    }
-}
-
-static X509 *issuer_in_store(const chain_t *chain, X509 *x509)
-{
-    STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(chain->trusted);
-    int i;
-
-    for (i = 0; i < sk_X509_OBJECT_num(objects); i++) {
-        X509 *candidate = X509_OBJECT_get0_X509(
-            sk_X509_OBJECT_value(objects, i));
-
-        if (candidate != NULL && has_issued(candidate, x509)) {
-            return candidate;
-        }
-    }
-    return NULL;
-}
-
-/* The certificate that issued `x509`, by its signature, which is verified once
- * in a configuration for each two certificates; not owned by the caller.  NULL:
- * it is nowhere, or x509 is self-signed. */
-static X509 *find_issuer(const chain_t *chain, X509 *x509)
-{
-    int i;
-
-    if (X509_self_signed(x509, 0) == 1) {
-        return NULL;
-    }
-    for (i = 0; i < sk_X509_num(chain->sent); i++) {
-        if (has_issued(sk_X509_value(chain->sent, i), x509)) {
-            return sk_X509_value(chain->sent, i);
-        }
-    }
-    for (i = 0; i < chain->own->nelts; i++) {
-        if (has_issued(APR_ARRAY_IDX(chain->own, i, X509 *),
-                       x509)) {
-            return APR_ARRAY_IDX(chain->own, i, X509 *);
-        }
-    }
-    return chain->trusted != NULL ? issuer_in_store(chain, x509) : NULL;
 }
 
 /* Registers what is above certificate `index`, up to the root, which
- * cannot be revoked by OCSP. */
+ * nobody can revoke. */
 static void follow_issuers(server_rec *s, apr_pool_t *p, int index,
-                           const chain_t *chain)
+                           const staple_chain_t *chain)
 {
     X509 *issuer = entry_at(index)->cert->issuer->x509;
     int depth;
 
     for (depth = 0; issuer != NULL && depth < MAX_DEPTH; depth++) {
-        X509 *above = find_issuer(chain, issuer);
-        int issuer_index = -1;
+        X509 *above = staple_chain_issuer(chain, issuer);
+        int issuer_index = X509_self_signed(issuer, 0) != 1
+                               ? find_or_follow(s, p, issuer, above)
+                               : -1;
 
-        if (X509_self_signed(issuer, 0) != 1
-            && has_ocsp_url(issuer)) {
-            issuer_index = follow_issuer(s, p, issuer, above);
-        }
         if (issuer_index >= 0 && issuer_index != index) {
             entry_at(index)->above
                 = (apr_uint32_t)issuer_index + 1;
             add_server(issuer_index, s);
             index = issuer_index;
+            look_for_signers(s, index, chain);
         }
         else if (issuer_index < 0 && above == NULL) {
             wait_for(index, issuer);
@@ -694,45 +565,161 @@ static void check_unserved(server_rec *s, apr_pool_t *p, X509 *x509,
     }
 }
 
+/* ---- certificates that CRLs alone tell of ---- */
+
+static void tell_followed(const server_rec *s, const seen_t *seen)
+{
+    ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
+                 STAPLE_LOGNO(0146)
+                 "server %s, certificate \"%s\": followed by its CRL, and not "
+                 "stapled: %s",
+                 s->server_hostname, seen->cert->subject,
+                 staple_reason_sentence(seen->reason));
+}
+
+/* Beside OST0010: there is no CRL, either, or none that can be followed. */
+static void tell_neither(const server_rec *s, const seen_t *seen)
+{
+    int level = seen->reason == STAPLE_CRL_POINTS_UNREADABLE ? APLOG_WARNING
+                                                             : APLOG_INFO;
+
+    ap_log_error(APLOG_MARK, level, 0, s,
+                 STAPLE_LOGNO(0147)
+                 "server %s, certificate \"%s\": not followed by a CRL, "
+                 "either: %s",
+                 s->server_hostname, seen->cert->subject,
+                 staple_reason_sentence(seen->reason));
+}
+
+/* A certificate that was shown as disabled on behalf of other servers is not
+ * any more. */
+static void enable(seen_t *seen)
+{
+    if (seen->disabled >= 0) {
+        staple_disabled_t *gone = &APR_ARRAY_IDX(
+            registry.disabled, seen->disabled, staple_disabled_t);
+
+        apr_array_cat(servers_of(seen->index), gone->servers);
+        gone->cert = NULL;
+        seen->disabled = -1;
+    }
+}
+
+/* Server s has a certificate for which there is no responder: where the
+ * settings of any of its servers leave a CRL, that is followed.  Of several
+ * settings those of the first in the configuration hold, which comes last. */
+static void follow_by_crl(server_rec *s, seen_t *seen, X509 *x509)
+{
+    const staple_policy_t *policy = staple_config_get(s)->policy;
+    int may_follow = staple_register_crl_why(policy, crl_of(seen, x509))
+                     == STAPLE_OK;
+
+    if (seen->index < 0 && seen->cert != NULL && may_follow) {
+        add_certificate(seen, seen->cert, policy);
+        enable(seen);
+        tell_followed(s, seen);
+    }
+    if (seen->index >= 0) {
+        staple_refresh_cert_t *entry = entry_at(seen->index);
+
+        entry->policy = may_follow ? policy : entry->policy;
+        entry->is_issuer = 0;
+        add_server(seen->index, s);
+    }
+}
+
+/* Is it in the hands of the refresher, with a way to a response? */
+static int is_stapled(const seen_t *seen)
+{
+    return seen->index >= 0
+           && staple_generation_may_staple(entry_at(seen->index)->cert,
+                                           entry_at(seen->index)->policy);
+}
+
+/* Why there is neither OCSP nor CRL for it, as far as more can be told than
+ * that it names no responder. */
+static staple_reason_e why_neither(const staple_policy_t *policy,
+                                   const seen_t *seen)
+{
+    const staple_cert_t *cert = seen->cert;
+
+    if (cert == NULL || seen->crl == NULL) {
+        return seen->reason;
+    }
+    if (staple_register_crl_is_named(seen->crl)) {
+        return seen->reason == STAPLE_CERT_NO_URL
+                       && policy->crl != STAPLE_CRL_OFF
+                   ? staple_register_crl_why(policy, seen->crl)
+                   : seen->reason;
+    }
+    return cert->url_count + cert->refused_url_count == 0
+                   && cert->not_after - cert->not_before <= SHORT_LIFE
+               ? STAPLE_CERT_SHORT_LIVED
+               : seen->reason;
+}
+
+/* ---- all certificates of a server ---- */
+
+/* One that is neither stapled nor followed. */
+static void check_disabled(server_rec *s, apr_pool_t *p, seen_t *seen,
+                           X509 *x509)
+{
+    staple_reason_e reason = why_neither(staple_config_get(s)->policy, seen);
+
+    if (seen->reason == STAPLE_OK) {
+        tell_issuer_missing(s, p, seen, x509);
+    }
+    else if (reason != seen->reason) {
+        seen->reason = reason;
+        tell_neither(s, seen);
+    }
+    add_disabled(s, seen, x509);
+    check_unserved(s, p, x509,
+                   seen->reason == STAPLE_CERT_NO_ISSUER
+                       ? "its issuer is missing"
+                       : "it cannot be stapled");
+}
+
 /* One certificate of a server, all of which were primed. */
 static void check_wanted(server_rec *s, apr_pool_t *p, SSL_CTX *ssl_ctx,
                          X509 *x509)
 {
-    chain_t chain;
-    staple_key_t key;
-    seen_t *seen;
+    const staple_policy_t *policy = staple_config_get(s)->policy;
+    seen_t *seen = x509 != NULL ? meet(x509) : NULL;
+    staple_chain_t chain;
 
-    if (x509 == NULL || !staple_cert_key(&key, x509)) {
+    if (seen == NULL) {
         return;
     }
-    seen = find(&key);
-    if (seen == NULL) {
-        seen = remember(&key);
+    crl_of(seen, x509);
+    if (!is_stapled(seen)) {
+        follow_by_crl(s, seen, x509);
     }
     if (seen->index < 0) {
-        if (seen->reason == STAPLE_OK) {
-            tell_issuer_missing(s, p, seen, x509);
-        }
-        add_disabled(s, seen, x509);
-        check_unserved(s, p, x509,
-                       seen->reason == STAPLE_CERT_NO_ISSUER
-                           ? "its issuer is missing"
-                           : "it cannot be stapled");
+        check_disabled(s, p, seen, x509);
+        return;
     }
-    else if (staple_config_get(s)->policy->issuer_check) {
-        open_chain(&chain, s, p, ssl_ctx);
+    if (!is_stapled(seen)) {
+        check_unserved(s, p, x509, "it cannot be stapled");
+    }
+    if (policy->issuer_check || policy->crl != STAPLE_CRL_OFF) {
+        staple_chain_open(&chain, s, p, ssl_ctx);
+        look_for_signers(s, seen->index, &chain);
+    }
+    if (policy->issuer_check) {
         follow_issuers(s, p, seen->index, &chain);
     }
 }
 
-/* No responder may be asked, and no file is named.  Of a server with
+/* Nobody may be asked, and no file is named.  Of a server with
  * certificates: of one without it means nothing but what its virtual hosts
  * inherit. */
 static void check_sources_named(server_rec *s, apr_pool_t *p)
 {
     const staple_policy_t *policy = staple_config_get(s)->policy;
 
-    if (policy->no_network && policy->files == NULL) {
+    if (policy->no_network && policy->files == NULL
+        && (policy->crl == STAPLE_CRL_OFF || policy->crl_files == NULL)) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
                      STAPLE_LOGNO(0004)
                      "server %s: OCSPStapleResponder none and no "
@@ -753,6 +740,7 @@ int staple_register_check_server(server_rec *s, apr_pool_t *p, int is_proxy,
     }
     if (is_wanted) {
         check_sources_named(s, p);
+        staple_register_crl_server(staple_config_get(s)->policy);
     }
     STAPLE_OPENSSL_ENTER();
     current = SSL_CTX_get0_certificate(ssl_ctx);
@@ -812,6 +800,36 @@ static void tell_differences(apr_pool_t *p, const staple_refresh_cert_t *entry,
     }
 }
 
+/* Those that are disabled in the end. */
+static const apr_array_header_t *disabled_in_order(void)
+{
+    apr_array_header_t *disabled = apr_array_make(
+        registry.pool, registry.disabled->nelts, sizeof(staple_disabled_t));
+    int i;
+
+    for (i = 0; i < registry.disabled->nelts; i++) {
+        const staple_disabled_t *entry =
+            &APR_ARRAY_IDX(registry.disabled, i, staple_disabled_t);
+
+        if (entry->cert != NULL) {
+            order_servers(entry->servers);
+            *(staple_disabled_t *)apr_array_push(disabled) = *entry;
+        }
+    }
+    return disabled;
+}
+
+/* All policies are final: each certificate gets its lists. */
+static void follow_crls(void)
+{
+    int i;
+
+    for (i = 0; i < registry.certs->nelts; i++) {
+        staple_register_crl_follow(entry_at(i),
+                                   find(&entry_at(i)->cert->key)->crl);
+    }
+}
+
 void staple_register_finish(staple_generation_t *generation, apr_pool_t *ptemp)
 {
     int i;
@@ -828,11 +846,10 @@ void staple_register_finish(staple_generation_t *generation, apr_pool_t *ptemp)
             tell_differences(ptemp, entry, servers);
         }
     }
-    for (i = 0; i < registry.disabled->nelts; i++) {
-        order_servers(
-            APR_ARRAY_IDX(registry.disabled, i, staple_disabled_t).servers);
-    }
+    follow_crls();
+    staple_system_ca_end();
     generation->certs = registry.certs;
     generation->servers = registry.servers;
-    generation->disabled = registry.disabled;
+    generation->disabled = disabled_in_order();
+    generation->lists = staple_register_crl_lists();
 }

@@ -66,7 +66,7 @@ sub base { return ref $_[0] ? $_[0]{name} : $_[0] }
 # Options of cert() that testpki takes: with a value, with several, with none.
 my @VALUES = qw(key subject days not_before not_after issuer serial count md
                 key_id);
-my @LISTS = qw(url san ca_issuers);
+my @LISTS = qw(url san ca_issuers crl);
 my @FLAGS = qw(must_staple self_signed ca delegate same_key);
 
 sub make {
@@ -100,8 +100,8 @@ sub describe {
              leaf => $self->file($name, '.leaf.pem') };
 }
 
-# One certificate.  Options, all as in t/tools/README.md: key, url, san and
-# ca_issuers (each one or several), must_staple, self_signed, subject, days,
+# One certificate.  Options, all as in t/tools/README.md: key, url, san,
+# ca_issuers and crl (each one or several), must_staple, self_signed, subject, days,
 # not_before, not_after, issuer (name or certificate), serial, ca, delegate, md,
 # key_id (name or certificate).
 sub cert {
