@@ -68,12 +68,22 @@ unit_tests = \
 	t/unit/crl/t_staple_crl_der \
 	t/unit/crl/t_staple_crl_verdict \
 	t/unit/io/t_staple_fetch_list \
+	t/unit/httpd/t_staple_register_crl \
+	t/unit/httpd/t_staple_system_ca \
 	t/unit/io/t_staple_files \
 	t/unit/io/t_staple_http_cache \
 	t/unit/io/t_staple_sink \
 	t/unit/io/t_staple_spool \
 	t/unit/io/t_staple_store \
 	t/unit/io/t_staple_tls
+
+# Of the module itself: units that need little of httpd, which the test brings.
+t_unit_httpd_t_staple_register_crl_SOURCES = \
+	t/unit/httpd/t_staple_register_crl.c \
+	modules/httpd/generation/staple_register_crl.c
+t_unit_httpd_t_staple_register_crl_CPPFLAGS = $(AM_CPPFLAGS) $(HTTPD_CFLAGS)
+t_unit_httpd_t_staple_system_ca_SOURCES = t/unit/httpd/t_staple_system_ca.c \
+	modules/httpd/generation/staple_system_ca.c
 
 # Fuzz targets.  Built by build/fuzz they are libFuzzer's; here they replay
 # their corpora, t/fuzz/corpus/NAME, once.
