@@ -15,7 +15,7 @@
  *
  * A list (STAPLE_TRANSPORT_LIST) is received into a file, has limits of its own
  * for its size and for silence, and may be asked for only where it is another
- * than the one held; see staple_exchange.h.
+ * than the one held; see staple_refresh_types.h.
  *
  * A name is looked up in a thread of libcurl's, which lasts for as long as the
  * resolver takes, also when its exchange has ended.  There is one at most

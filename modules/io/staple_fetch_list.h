@@ -4,7 +4,7 @@
 
 #include <curl/curl.h>
 
-#include "refresh/staple_exchange.h"
+#include "refresh/staple_refresh_types.h"
 
 /*
  * What one exchange of staple_fetch knows when it is for a list.  libcurl calls

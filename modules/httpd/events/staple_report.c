@@ -66,7 +66,7 @@ static int seconds_until(apr_time_t at, apr_time_t now)
     return at > now ? (int)apr_time_sec(at - now + APR_USEC_PER_SEC / 2) : 0;
 }
 
-static void attempt_failed(const staple_reporter_t *reporter,
+static void attempt_failed(staple_reporter_t *reporter,
                            const staple_report_t *report)
 {
     const staple_cert_t *cert = cert_of(reporter, report);
@@ -95,7 +95,7 @@ static void gave_up(const staple_reporter_t *reporter,
 }
 
 /* Not at INFO: nothing has failed. */
-static void cut_short(const staple_reporter_t *reporter,
+static void cut_short(staple_reporter_t *reporter,
                       const staple_report_t *report)
 {
     const staple_cert_t *cert = cert_of(reporter, report);
@@ -107,7 +107,7 @@ static void cut_short(const staple_reporter_t *reporter,
                  (int)apr_time_as_msec(report->took));
 }
 
-static void job_failed(const staple_reporter_t *reporter,
+static void job_failed(staple_reporter_t *reporter,
                        const staple_report_t *report)
 {
     const staple_cert_t *cert = cert_of(reporter, report);
@@ -139,7 +139,7 @@ static void job_failed(const staple_reporter_t *reporter,
     }
 }
 
-static void refreshed(const staple_reporter_t *reporter,
+static void refreshed(staple_reporter_t *reporter,
                       const staple_report_t *report)
 {
     const staple_cert_t *cert = cert_of(reporter, report);
@@ -153,6 +153,45 @@ static void refreshed(const staple_reporter_t *reporter,
                  record->der_len,
                  seconds_until(record->held.use_until, record->succeeded_at),
                  seconds_until(record->next_at, record->succeeded_at));
+}
+
+/* All attempts for a CRL failed, or for its delta. */
+static void list_failed(staple_reporter_t *reporter,
+                        const staple_report_t *report)
+{
+    const staple_list_row_t *list = report->list;
+    int is_held = list->base.use_until > report->at;
+
+    ap_log_error(APLOG_MARK,
+                 report->reason == STAPLE_RESPONDER_DOWN ? APLOG_DEBUG
+                                                         : APLOG_INFO,
+                 0, reporter->server,
+                 STAPLE_LOGNO(0150)
+                 "CRL %s, of %u certificates: no fresh list%s: %s%s%s%s; %s%d "
+                 "s; next try in %d s",
+                 report->url, list->certificates,
+                 list->failures == 0 ? " of changes (delta)" : "",
+                 staple_reason_sentence(report->reason), DETAIL(report),
+                 is_held ? "the one held may be used for another "
+                         : "none may be used since ",
+                 is_held ? seconds_until(list->base.use_until, report->at)
+                         : seconds_until(report->at, reporter->started_at),
+                 seconds_until(list->next_at, report->at));
+}
+
+static void list_refreshed(staple_reporter_t *reporter,
+                           const staple_report_t *report)
+{
+    const staple_list_row_t *list = report->list;
+
+    ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, reporter->server,
+                 "CRL %s, of %u certificates: number %s, %" APR_UINT64_T_FMT
+                 " bytes, %" APR_UINT64_T_FMT " entries, for another %d s, "
+                 "next request in %d s",
+                 report->url, list->certificates, list->base.number,
+                 list->base.bytes, list->base.entries,
+                 seconds_until(list->base.use_until, report->at),
+                 seconds_until(list->next_at, report->at));
 }
 
 /* Not each: values of others in the store must not fill the log. */
@@ -341,31 +380,18 @@ static void event_happened(staple_reporter_t *reporter,
 
 void staple_report_take(void *baton, const staple_report_t *report)
 {
-    staple_reporter_t *reporter = baton;
+    static void (*const takers[])(staple_reporter_t *reporter,
+                                  const staple_report_t *report) = {
+        [STAPLE_REPORT_ATTEMPT_FAILED] = attempt_failed,
+        [STAPLE_REPORT_CUT_SHORT] = cut_short,
+        [STAPLE_REPORT_JOB_FAILED] = job_failed,
+        [STAPLE_REPORT_REFRESHED] = refreshed,
+        [STAPLE_REPORT_SHARED_REFUSED] = shared_refused,
+        [STAPLE_REPORT_LIST_FAILED] = list_failed,
+        [STAPLE_REPORT_LIST_REFRESHED] = list_refreshed,
+        [STAPLE_REPORT_EVENT] = event_happened};
 
-    switch (report->what) {
-    case STAPLE_REPORT_ATTEMPT_FAILED:
-        attempt_failed(reporter, report);
-        break;
-    case STAPLE_REPORT_CUT_SHORT:
-        cut_short(reporter, report);
-        break;
-    case STAPLE_REPORT_JOB_FAILED:
-        job_failed(reporter, report);
-        break;
-    case STAPLE_REPORT_REFRESHED:
-        refreshed(reporter, report);
-        break;
-    case STAPLE_REPORT_LIST_FAILED:
-    case STAPLE_REPORT_LIST_REFRESHED:
-        break;
-    case STAPLE_REPORT_SHARED_REFUSED:
-        shared_refused(reporter, report);
-        break;
-    case STAPLE_REPORT_EVENT:
-        event_happened(reporter, report);
-        break;
-    }
+    takers[report->what](baton, report);
 }
 
 void staple_report_file(const staple_reporter_t *reporter, const char *path,
