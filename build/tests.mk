@@ -165,7 +165,7 @@ t_bench_bench_verify_SOURCES = t/bench/bench_verify.c $(bench_util)
 check_PROGRAMS = $(unit_tests) $(fuzz_targets) t/fuzz/make_seeds \
 	$(server_tools) $(benchmarks)
 LDADD = libstaple_test.la libstaple_io.la libstaple_core.la \
-	$(CURL_LIBS) $(OPENSSL_LIBS) $(APR_LIBS) $(FUZZ_ENGINE)
+	$(CURL_LIBS) $(JANSSON_LIBS) $(OPENSSL_LIBS) $(APR_LIBS) $(FUZZ_ENGINE)
 
 TESTS = $(unit_tests) $(fuzz_targets) $(source_checks)
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \

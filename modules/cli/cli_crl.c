@@ -1,8 +1,6 @@
 /* The command verify for CRLs: judges a certificate by lists in files. */
 #include "cli_crl.h"
 
-#include <openssl/pem.h>
-#include <string.h>
 
 #include "crl/staple_crl_verdict.h"
 #include "cli_verdict.h"
@@ -27,27 +25,14 @@ static apr_status_t free_der(void *der)
     return APR_SUCCESS;
 }
 
-/* Lists are DER (RFC 2585 3), and openssl writes PEM. */
 static void take_pem(list_t *list, apr_pool_t *p)
 {
-    static const char begin[] = "-----BEGIN ";
-    unsigned char *der = NULL;
-    BIO *bio = NULL;
-    long len = 0;
+    unsigned char *der = staple_crl_from_pem(&list->len, list->der, list->len);
 
-    if (list->len > sizeof(begin) && list->len <= APR_INT32_MAX
-        && memcmp(list->der, begin, sizeof(begin) - 1) == 0) {
-        bio = BIO_new_mem_buf(list->der, (int)list->len);
-    }
-    if (bio != NULL
-        && PEM_bytes_read_bio(&der, &len, NULL, PEM_STRING_X509_CRL, bio, NULL,
-                              NULL)) {
+    if (der != NULL) {
         apr_pool_cleanup_register(p, der, free_der, apr_pool_cleanup_null);
         list->der = der;
-        list->len = (apr_size_t)len;
     }
-    BIO_free(bio);
-    ERR_clear_error();
 }
 
 static int read_lists(list_t *lists, const cli_command_t *command,

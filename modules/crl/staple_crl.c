@@ -3,6 +3,7 @@
 #include "staple_crl.h"
 
 #include <apr_strings.h>
+#include <openssl/pem.h>
 #include <string.h>
 
 #include "staple_crl_cert.h"
@@ -420,4 +421,27 @@ staple_reason_e staple_crl_read(staple_crl_t **crl, apr_pool_t *p,
     }
     STAPLE_OPENSSL_LEAVE();
     return reason;
+}
+
+unsigned char *staple_crl_from_pem(apr_size_t *len, const unsigned char *bytes,
+                                   apr_size_t bytes_len)
+{
+    static const char begin[] = "-----BEGIN ";
+    unsigned char *der = NULL;
+    BIO *bio = NULL;
+    long der_len = 0;
+
+    STAPLE_OPENSSL_ENTER();
+    if (bytes_len > sizeof(begin) && bytes_len <= APR_INT32_MAX
+        && memcmp(bytes, begin, sizeof(begin) - 1) == 0) {
+        bio = BIO_new_mem_buf(bytes, (int)bytes_len);
+    }
+    if (bio != NULL
+        && PEM_bytes_read_bio(&der, &der_len, NULL, PEM_STRING_X509_CRL, bio,
+                              NULL, NULL)) {
+        *len = (apr_size_t)der_len;
+    }
+    BIO_free(bio);
+    STAPLE_OPENSSL_LEAVE();
+    return der;
 }

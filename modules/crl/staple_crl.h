@@ -108,6 +108,12 @@ typedef struct staple_crl_t {
 staple_reason_e staple_crl_read(staple_crl_t **crl, apr_pool_t *p,
                                 const unsigned char *der, apr_size_t der_len);
 
+/* Lists are DER (RFC 2585 3), but openssl writes PEM: the DER that is in it, to
+ * be freed with OPENSSL_free(), and its length; NULL, and *len as it was, where
+ * it is none. */
+unsigned char *staple_crl_from_pem(apr_size_t *len, const unsigned char *bytes,
+                                   apr_size_t bytes_len);
+
 /*
  * Is it of `now` (RFC 5280 5.1.2.4, 5.1.2.5), and its signer's certificate
  * still valid, if it was checked?  *use_until is the earliest of nextUpdate and

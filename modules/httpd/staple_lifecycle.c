@@ -21,7 +21,7 @@
  * outlives pconf, so that the next generation can copy what it still needs.
  */
 #define RETAINED_KEY "mod_ocspstaple.generation"
-#define RETAINED_MAGIC 0x31304e474c505453ULL /* "STPLGN01": of this layout */
+#define RETAINED_MAGIC 0x32304e474c505453ULL /* "STPLGN02": of this layout */
 
 typedef struct retained_t {
     /* the same in every version, so that each frees what another one left */
@@ -30,6 +30,7 @@ typedef struct retained_t {
     /* as RETAINED_MAGIC says */
     void *block;            /* begins with the scoreboard */
     staple_known_t *known;  /* in it, behind the scoreboard */
+    void *lists;            /* in it, behind that */
     void *dirty;            /* in it, behind that */
     void *cache;            /* in it, behind that */
     apr_size_t dirty_size;  /* in bytes, as the next */
@@ -122,11 +123,12 @@ static apr_size_t rounded(apr_size_t size)
     return (size + 127) / 128 * 128;
 }
 
-/* The segment: scoreboard, what is known of responders, what is stored (dirty),
- * cache.  Returns 0 after an error line. */
+/* The segment: scoreboard, what is known of responders, what is known of CRLs,
+ * what is stored (dirty), cache.  Returns 0 after an error line. */
 static int lay_out(retained_t *fresh, server_rec *s, apr_uint32_t count,
-                   apr_size_t max_len)
+                   apr_uint32_t list_count, apr_size_t max_len)
 {
+    apr_size_t lists_size = rounded(staple_list_board_size(list_count));
     apr_size_t board_size = rounded(staple_scoreboard_size(count));
     apr_size_t known_size = rounded(staple_known_size());
     apr_size_t size;
@@ -143,7 +145,8 @@ static int lay_out(retained_t *fresh, server_rec *s, apr_uint32_t count,
                      count, max_len);
         return 0;
     }
-    size = board_size + known_size + fresh->dirty_size + fresh->cache_size;
+    size = board_size + known_size + lists_size + fresh->dirty_size
+           + fresh->cache_size;
     status = make_segment(fresh, s->process->pool, size);
     if (status != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
@@ -157,7 +160,8 @@ static int lay_out(retained_t *fresh, server_rec *s, apr_uint32_t count,
         return 0;
     }
     fresh->known = (void *)((char *)fresh->block + board_size);
-    fresh->dirty = (char *)fresh->known + known_size;
+    fresh->lists = (char *)fresh->known + known_size;
+    fresh->dirty = (char *)fresh->lists + lists_size;
     fresh->cache = (char *)fresh->dirty + fresh->dirty_size;
     return 1;
 }
@@ -173,9 +177,10 @@ static int make_shared(staple_generation_t *generation, apr_pool_t *ptemp,
     staple_key_t *keys = apr_palloc(ptemp, (count + 1) * sizeof(*keys));
     retained_t *retained = get_retained();
     retained_t fresh = {.magic = RETAINED_MAGIC};
-    apr_uint32_t i;
+    apr_uint32_t i, list_count;
 
-    if (!lay_out(&fresh, s, count, max_len)) {
+    staple_generation_lists(&list_count, generation);
+    if (!lay_out(&fresh, s, count, list_count, max_len)) {
         return 0;
     }
     for (i = 0; i < count; i++) {
@@ -183,6 +188,7 @@ static int make_shared(staple_generation_t *generation, apr_pool_t *ptemp,
     }
     generation->scoreboard = staple_scoreboard_format(fresh.block, count);
     generation->known = staple_known_format(fresh.known);
+    generation->list_board = staple_list_board_format(fresh.lists, list_count);
     generation->dirty = staple_dirty_format(fresh.dirty, count);
     generation->cache = staple_cache_format(fresh.cache, fresh.cache_size, keys,
                                       count, max_len);

@@ -13,9 +13,11 @@
 #include "refresh/staple_refresh.h"
 #include "io/staple_fetch.h"
 #include "io/staple_files.h"
+#include "io/staple_spool.h"
 #include "httpd/config/staple_config.h"
 #include "httpd/stores/staple_store_reader.h"
 #include "httpd/stores/staple_shared.h"
+#include "httpd/stores/staple_lists.h"
 #include "httpd/stores/staple_threads.h"
 #include "httpd/events/staple_report.h"
 #include "httpd/stores/staple_store_writer.h"
@@ -50,6 +52,7 @@ typedef struct staple_watchdog_t {
     staple_fetch_t *fetch;
     staple_shared_worker_t *worker; /* NULL: there is no shared store */
     staple_reporter_t *reporter;
+    staple_lists_t *lists; /* CRLs */
     staple_files_t *files; /* OCSPStapleResponseFile */
     unsigned char *file;   /* room for what is in one */
     apr_time_t files_at;   /* when they were looked at last */
@@ -187,6 +190,7 @@ static void show(staple_watchdog_t *w, apr_time_t now)
     staple_refresh_show(&w->board, w->refresh);
     staple_scoreboard_put(w->generation->scoreboard, &w->board);
     staple_refresh_keep(w->generation->known, w->refresh, now);
+    staple_lists_show(w->lists);
     if (staple_scoreboard_end_still(w->generation->scoreboard)) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, w->generation->main_server,
                      STAPLE_LOGNO(0144)
@@ -220,12 +224,15 @@ static void start(staple_watchdog_t *w)
     const staple_fetch_options_t fetch = {
         .concurrency = concurrency,
         .user_agent = "mod_ocspstaple/" STAPLE_VERSION,
-        .proxy = staple_config_get(s)->proxy};
+        .proxy = staple_config_get(s)->proxy,
+        .spool_dir = w->generation->store};
     apr_time_t now = apr_time_now();
     staple_refresh_options_t refresh = {
         .concurrency = concurrency,
         .seed = (apr_uint32_t)now ^ (apr_uint32_t)getpid(),
-        .report = staple_report_take};
+        .report = staple_report_take,
+        .list_max_len =
+            (apr_size_t)staple_config_value(s, STAPLE_SET_CRL_MAX_SIZE)};
 
     if (pool == NULL || w->has_failed) {
         return;
@@ -244,6 +251,10 @@ static void start(staple_watchdog_t *w)
     w->board.pid = getpid();
     w->board.started_at = now;
     watch_files(w);
+    if (w->generation->store != NULL) {
+        staple_spool_sweep(w->generation->store);
+    }
+    refresh.lists = staple_generation_lists(&refresh.list_count, w->generation);
     w->reporter = staple_report_make(pool, w->generation, now);
     refresh.baton = w->reporter;
     w->refresh =
@@ -251,6 +262,7 @@ static void start(staple_watchdog_t *w)
                             (apr_uint32_t)w->generation->certs->nelts,
                             w->generation->cache, &refresh, now);
     staple_refresh_take_over(w->refresh, w->generation->known, now);
+    w->lists = staple_lists_make(pool, w->generation, w->refresh, concurrency);
     staple_store_writer_start(w->generation, pool);
     ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, s,
                  "refresher of %d certificates runs in this process",
@@ -280,15 +292,35 @@ static void take_queries(staple_watchdog_t *w)
     }
 }
 
+static void take_answers(staple_watchdog_t *w)
+{
+    staple_exchange_t *exchange;
+    staple_answer_t answer;
+
+    while ((exchange = staple_fetch_take(w->fetch, &answer)) != NULL) {
+        w->board.requests++;
+        w->board.failures += answer.reason != STAPLE_OK;
+        w->board.bytes += answer.der_len;
+        if (answer.spool != NULL && answer.reason == STAPLE_OK) {
+            staple_lists_take(w->lists, exchange, &answer);
+        }
+        else {
+            staple_spool_drop(answer.spool);
+            staple_refresh_done(w->refresh, exchange, &answer, apr_time_now());
+        }
+    }
+}
+
 /* Begins what is due and sees it through; returns when nothing is in flight
  * any more, or it is time to stop. */
 static void run(staple_watchdog_t *w)
 {
     staple_exchange_t *exchange;
-    staple_answer_t answer;
+    int is_busy;
 
     while (!is_stopping(w)) {
         check_files(w);
+        is_busy = staple_lists_step(w->lists, apr_time_now());
         show(w, apr_time_now());
         staple_report_step(w->reporter, apr_time_now());
         take_queries(w);
@@ -296,17 +328,12 @@ static void run(staple_watchdog_t *w)
                != NULL) {
             begin(w, exchange);
         }
-        if (staple_refresh_in_flight(w->refresh) == 0) {
+        if (staple_refresh_in_flight(w->refresh) == 0 && !is_busy) {
             staple_report_idle(w->reporter, apr_time_now());
             return;
         }
-        staple_fetch_run(w->fetch, POLL_INTERVAL);
-        while ((exchange = staple_fetch_take(w->fetch, &answer)) != NULL) {
-            w->board.requests++;
-            w->board.failures += answer.reason != STAPLE_OK;
-            w->board.bytes += answer.der_len;
-            staple_refresh_done(w->refresh, exchange, &answer, apr_time_now());
-        }
+        staple_fetch_run(w->fetch, is_busy ? 0 : POLL_INTERVAL);
+        take_answers(w);
     }
 }
 

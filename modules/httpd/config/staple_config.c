@@ -562,8 +562,7 @@ const command_rec staple_config_commands[] = {
     ROWS(COMMAND)
 #undef COMMAND
     AP_INIT_ITERATE("OCSPStapleResponder", add_url,
-                    (void *)APR_OFFSETOF(staple_config_t, responders),
-                    RSRC_CONF,
+                    (void *)(apr_uintptr_t)STAPLE_LIST_RESPONDER, RSRC_CONF,
                     "URLs of responders to ask, in order, or none: make no "
                     "requests"),
     AP_INIT_ITERATE("OCSPStapleResponseFile", add_file,

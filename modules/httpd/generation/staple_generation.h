@@ -6,6 +6,7 @@
 #include <apr_proc_mutex.h>
 #include <apr_tables.h>
 
+#include "cache/staple_list_board.h"
 #include "cache/staple_scoreboard.h"
 #include "cache/staple_cache.h"
 #include "refresh/staple_known.h"
@@ -53,6 +54,7 @@ typedef struct staple_generation_t {
     staple_cache_t *cache;
     staple_scoreboard_block_t *scoreboard;
     staple_known_t *known; /* of responders */
+    staple_list_board_t *list_board; /* of CRLs */
     staple_dirty_t *dirty;
     const char *store;            /* OCSPStapleStore; NULL: none */
     apr_proc_mutex_t *store_lock; /* of the one that restores */

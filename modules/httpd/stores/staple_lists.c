@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/staple_clock.h"
+#include "crl/staple_crl.h"
 #include "httpd/config/staple_config.h"
 #include "io/staple_list_store.h"
 #include "staple_store_writer.h"

@@ -7,6 +7,7 @@
 
 #include "base/staple_clock.h"
 #include "refresh/staple_schedule.h"
+#include "io/staple_list_store.h"
 #include "io/staple_store.h"
 #include "staple_store_reader.h"
 #include "staple_threads.h"
@@ -31,11 +32,21 @@
 
 #define SWEEP apr_time_from_sec(86400)
 
+/* A list to be kept. */
+typedef struct kept_t {
+    struct kept_t *next;
+    staple_spool_t *spool;
+    staple_stored_list_t came; /* but its bytes */
+    char name[STAPLE_LIST_STORE_NAME];
+    char url[STAPLE_MAX_URL + 1];
+} kept_t;
+
 /* What belongs to others (generation, cache, log) the thread touches between
  * enter and leave only, never in a system call on the store. */
 typedef struct staple_store_writer_t {
     staple_threads_t threads; /* one */
     const staple_generation_t *generation;
+    kept_t *kept; /* for who is in */
     /* the thread only */
     const char *path;
     apr_uint32_t count;
@@ -233,6 +244,8 @@ static int compare(const void *a, const void *b)
     return memcmp(a, b, 32);
 }
 
+static int is_list_known(void *baton, const char *name);
+
 static int is_known(void *baton, const unsigned char sha256[32])
 {
     const staple_store_writer_t *writer = baton;
@@ -249,7 +262,9 @@ static void sweep(staple_store_writer_t *writer)
         return;
     }
     writer->swept_at = now;
-    removed = staple_store_sweep(&writer->store, is_known, writer, now);
+    removed = staple_store_sweep(&writer->store, is_known, writer, now)
+              + staple_list_store_sweep(writer->path, is_list_known, writer,
+                                        now);
     if (removed > 0) {
         staple_threads_enter(&writer->threads);
         ap_log_error(APLOG_MARK, APLOG_INFO, 0, writer->generation->main_server,
@@ -259,6 +274,89 @@ static void sweep(staple_store_writer_t *writer)
                      writer->path, removed);
         staple_threads_leave(&writer->threads);
     }
+}
+
+/* ---- lists ---- */
+
+static void drop_kept(kept_t *kept)
+{
+    staple_spool_drop(kept->spool);
+    free(kept);
+}
+
+/* Keeps the lists that wait for it; `is_ours`: in a store that may be written
+ * to. */
+static void keep_lists(staple_store_writer_t *writer, int is_ours)
+{
+    apr_status_t status = APR_SUCCESS;
+    kept_t *kept;
+
+    do {
+        staple_threads_enter(&writer->threads);
+        kept = writer->kept;
+        writer->kept = kept != NULL ? kept->next : NULL;
+        staple_threads_leave(&writer->threads);
+        if (kept != NULL) {
+            if (is_ours && status == APR_SUCCESS) {
+                status = staple_list_store_keep(kept->spool, &kept->came,
+                                                writer->path, kept->name);
+            }
+            drop_kept(kept);
+        }
+    } while (kept != NULL);
+    if (status != APR_SUCCESS) {
+        failed(writer, status, NULL);
+    }
+}
+
+void staple_store_writer_keep(const staple_generation_t *generation,
+                              staple_spool_t *spool,
+                              const staple_stored_list_t *came,
+                              const char *name)
+{
+    staple_store_writer_t *writer =
+        __atomic_load_n(&generation->store_writer, __ATOMIC_ACQUIRE);
+    kept_t *kept = writer != NULL ? calloc(1, sizeof(*kept)) : NULL;
+    kept_t **last;
+
+    if (kept == NULL) {
+        staple_spool_drop(spool);
+        return;
+    }
+    kept->spool = spool;
+    kept->came = *came;
+    kept->came.url = kept->url;
+    apr_cpystrn(kept->url, came->url, sizeof(kept->url));
+    apr_cpystrn(kept->name, name, sizeof(kept->name));
+    staple_threads_enter(&writer->threads);
+    for (last = &writer->kept; *last != NULL; last = &(*last)->next) {
+    }
+    *last = kept;
+    pthread_cond_broadcast(&writer->threads.changed);
+    staple_threads_leave(&writer->threads);
+}
+
+static int is_list_known(void *baton, const char *name)
+{
+    staple_store_writer_t *writer = baton;
+    char known[STAPLE_LIST_STORE_NAME];
+    int is_known = 0;
+    apr_uint32_t i, count;
+    int part;
+
+    staple_threads_enter(&writer->threads);
+    staple_generation_lists(&count, writer->generation);
+    for (i = 0; i < count && !is_known; i++) {
+        const staple_refresh_list_t *list =
+            &staple_generation_lists(&count, writer->generation)[i];
+
+        for (part = 0; part < STAPLE_PARTS && list->urls != NULL; part++) {
+            staple_list_store_name(known, list, (staple_part_e)part);
+            is_known |= strcmp(known, name) == 0;
+        }
+    }
+    staple_threads_leave(&writer->threads);
+    return is_known;
 }
 
 /* Opens and locks the directory; one that is gone is made again. */
@@ -295,6 +393,7 @@ static void do_round(staple_store_writer_t *writer, int is_last)
         return;
     }
     status = open_store(writer, &why);
+    keep_lists(writer, status == APR_SUCCESS);
     if (status == APR_SUCCESS) {
         save_all(writer, is_last ? now : 0);
         save_known(writer, is_last);

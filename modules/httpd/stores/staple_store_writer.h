@@ -3,6 +3,7 @@
 #define STAPLE_STORE_WRITER_H
 
 #include "httpd/generation/staple_generation.h"
+#include "io/staple_spool.h"
 
 /*
  * A thread of its own in the refreshing child, so that neither the refresher
@@ -21,5 +22,15 @@ void staple_store_writer_start(staple_generation_t *generation,
  * thread. */
 void staple_store_writer_stop(const staple_generation_t *generation,
                               int is_exit);
+
+/*
+ * Lets it keep a list that was fetched under this name (staple_list_store.h),
+ * with the facts in *came; takes the spool.  Where nothing is written to the
+ * store the spool is dropped.  Runs in: the refreshing child, watchdog thread.
+ */
+void staple_store_writer_keep(const staple_generation_t *generation,
+                              staple_spool_t *spool,
+                              const staple_stored_list_t *came,
+                              const char *name);
 
 #endif

@@ -338,7 +338,7 @@ static void test_delta(void)
     sim_run(sim, 3 * DAY);
     is_int(sim_record(sim, 0).state, STAPLE_STATE_GOOD,
            "without a delta the base alone will do");
-    is_int(sim_record(sim, 0).failures, 0, "and the certificate has no failure");
+    is_int(sim_record(sim, 0).failures, 0, "the certificate has no failure");
     is_reason((staple_reason_e)row().reason, STAPLE_CONNECT,
               "but the row says so");
 }
