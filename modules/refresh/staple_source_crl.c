@@ -234,6 +234,9 @@ static void note_job(staple_refresh_t *refresh, staple_record_t *record,
         &refresh->entries[number_of(refresh, cert->lists[0])];
     int has_failed = reason != STAPLE_OK || do_all_fail(refresh, cert);
 
+    if (reason == STAPLE_NOT_FOUND) {
+        reason = list->reason; /* no list was there to be judged */
+    }
     record->attempted_at = now;
     record->next_at = next_of_all(refresh, cert);
     record->reason = STAPLE_OK;
