@@ -150,8 +150,8 @@ static void server_write(void)
     else if (reply->piece > 0 && reply->piece < now) {
         now = reply->piece;
     }
-    count = send(server.connection, server.out + server.sent, now,
-                 MSG_NOSIGNAL);
+    count =
+        send(server.connection, server.out + server.sent, now, MSG_NOSIGNAL);
     if (count < 0 && errno != EAGAIN) {
         server_close();
         return;
@@ -234,27 +234,40 @@ static void step(void)
     server_step();
 }
 
-static result_t ask(staple_exchange_t *exchange, const reply_t *reply)
+static void begin(staple_exchange_t *exchange, const reply_t *reply)
 {
-    const unsigned accepted = server.accepted;
-    result_t result;
-
     server.reply = reply;
     server.is_asked = 0;
     server.request_len = 0;
     server.request[0] = '\0';
     server.sent = server.out_len = 0;
     staple_fetch_start(fetch, exchange);
+}
+
+static result_t end(void)
+{
+    result_t result;
+
     while (staple_fetch_take(fetch, &result.answer) == NULL) {
         step();
     }
     result.reason = result.answer.reason;
     result.words = apr_pstrdup(p, result.answer.detail);
     result.request = apr_pstrdup(p, server.request);
-    result.connections = server.accepted - accepted;
     if (result.reason != STAPLE_OK) {
         server_close();
     }
+    return result;
+}
+
+static result_t ask(staple_exchange_t *exchange, const reply_t *reply)
+{
+    const unsigned accepted = server.accepted;
+    result_t result;
+
+    begin(exchange, reply);
+    result = end();
+    result.connections = server.accepted - accepted;
     return result;
 }
 
@@ -274,8 +287,8 @@ static int files(void)
 
     MUST(list != NULL);
     while ((entry = readdir(list)) != NULL) {
-        count += strcmp(entry->d_name, ".") != 0
-                 && strcmp(entry->d_name, "..") != 0;
+        count +=
+            strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
     }
     closedir(list);
     return count;
@@ -310,9 +323,10 @@ static const reply_t usual = {.head = HEAD LENGTH, .len = BODY};
 static void test_first(void)
 {
     const reply_t reply = {
-        .head = "HTTP/1.1 103 Early Hints\r\nETag: \"of the hints\"\r\n\r\n"
-                HEAD LENGTH "ETag:  " ETAG " \r\nlast-modified: " DATE "\r\n"
-                "Cache-Control: max-age=3600\r\n",
+        .head =
+            "HTTP/1.1 103 Early Hints\r\nETag: \"of the hints\"\r\n\r\n" HEAD
+                LENGTH "ETag:  " ETAG " \r\nlast-modified: " DATE "\r\n"
+            "Cache-Control: max-age=3600\r\n",
         .len = BODY};
     result_t result = ask_list(&reply);
 
@@ -333,7 +347,7 @@ static void test_first(void)
 static void test_again(void)
 {
     const reply_t reply = {.head = "HTTP/1.1 304 Not Modified\r\nETag: " ETAG
-                                   "\r\nCache-Control: max-age=60\r\n"};
+                                   "\r\nCache-Control: max-age=60\r\n" LENGTH};
     staple_exchange_t exchange = list_exchange();
     result_t result;
 
@@ -393,10 +407,13 @@ static void test_validators(void)
 static void test_forms(void)
 {
     static const reply_t replies[] = {
-        {.head = HEAD "Transfer-Encoding: chunked\r\n", .len = BODY,
+        {.head = HEAD "Transfer-Encoding: chunked\r\n",
+         .len = BODY,
          .is_chunked = 1},
-        {.head = HEAD "Transfer-Encoding: chunked\r\n", .len = BODY,
-         .is_chunked = 1, .piece = 1000},
+        {.head = HEAD "Transfer-Encoding: chunked\r\n",
+         .len = BODY,
+         .is_chunked = 1,
+         .piece = 1000},
         {.head = HEAD, .len = BODY, .closes = 1},
         {.head = "HTTP/1.0 200 OK\r\n", .len = BODY, .closes = 1},
         {.head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n" LENGTH,
@@ -422,26 +439,43 @@ static void test_refused(void)
         const char *words;
     } rows[] = {
         {{.head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n" LENGTH,
-          .len = BODY}, STAPLE_HTTP_TYPE, "text/html"},
+          .len = BODY},
+         STAPLE_HTTP_TYPE,
+         "text/html"},
         {{.head = "HTTP/1.1 200 OK\r\nContent-Type: Text/HTML; charset=x\r\n"
-                  "Content-Length: 0\r\n"}, STAPLE_HTTP_TYPE, "text/html"},
+                  "Content-Length: 0\r\n"},
+         STAPLE_HTTP_TYPE,
+         "text/html"},
         {{.head = HEAD LENGTH "Content-Encoding: gzip\r\n", .len = BODY},
-         STAPLE_HTTP_TYPE, "Content-Encoding: gzip"},
+         STAPLE_HTTP_TYPE,
+         "Content-Encoding: gzip"},
         {{.head = HEAD "Content-Length: 0\r\n"}, STAPLE_EMPTY, ""},
         {{.head = "HTTP/1.1 404 No\r\n" LENGTH, .len = BODY},
-         STAPLE_HTTP_STATUS, "HTTP 404"},
+         STAPLE_HTTP_STATUS,
+         "HTTP 404"},
         {{.head = "HTTP/1.1 404 No\r\nContent-Length: 99999999\r\n",
-          .len = BODY}, STAPLE_HTTP_STATUS, "HTTP 404"},
+          .len = BODY},
+         STAPLE_HTTP_STATUS,
+         "HTTP 404"},
         {{.head = "HTTP/1.1 206 Part\r\n" LENGTH, .len = BODY},
-         STAPLE_HTTP_STATUS, "HTTP 206"},
+         STAPLE_HTTP_STATUS,
+         "HTTP 206"},
         {{.head = "HTTP/1.1 302 There\r\nLocation: /b.crl\r\n"
-                  "Content-Length: 0\r\n"}, STAPLE_HTTP_STATUS, "HTTP 302"},
+                  "Content-Length: 0\r\n"},
+         STAPLE_HTTP_STATUS,
+         "HTTP 302"},
         {{.head = HEAD LENGTH, .len = BODY, .until = BODY / 2, .closes = 1},
-         STAPLE_NETWORK, NULL},
+         STAPLE_NETWORK,
+         NULL},
         {{.head = HEAD LENGTH, .len = BODY, .until = BODY - 1, .closes = 1},
-         STAPLE_NETWORK, NULL},
-        {{.head = HEAD "Transfer-Encoding: chunked\r\n", .len = BODY,
-          .until = BODY / 2, .is_chunked = 1, .closes = 1}, STAPLE_NETWORK,
+         STAPLE_NETWORK,
+         NULL},
+        {{.head = HEAD "Transfer-Encoding: chunked\r\n",
+          .len = BODY,
+          .until = BODY / 2,
+          .is_chunked = 1,
+          .closes = 1},
+         STAPLE_NETWORK,
          NULL},
     };
     apr_size_t i;
@@ -464,8 +498,10 @@ static void test_too_large(void)
 {
     static const reply_t replies[] = {
         {.head = HEAD LENGTH, .len = BODY, .until = 1},
-        {.head = HEAD "Transfer-Encoding: chunked\r\n", .len = BODY,
-         .until = BODY - 1, .is_chunked = 1},
+        {.head = HEAD "Transfer-Encoding: chunked\r\n",
+         .len = BODY,
+         .until = BODY - 1,
+         .is_chunked = 1},
         {.head = HEAD, .len = BODY}};
     staple_exchange_t exchange = list_exchange();
     apr_size_t i;
@@ -536,7 +572,9 @@ static void test_silence(void)
 /* A byte now and then is no silence, but the whole has its limit, too. */
 static void test_trickle(void)
 {
-    const reply_t reply = {.head = HEAD LENGTH, .len = BODY, .piece = 1,
+    const reply_t reply = {.head = HEAD LENGTH,
+                           .len = BODY,
+                           .piece = 1,
                            .pause = apr_time_from_msec(50)};
     staple_exchange_t exchange = list_exchange();
     result_t result;
@@ -552,6 +590,28 @@ static void test_trickle(void)
     is_int(files(), 0, "trickle: nothing is left");
 }
 
+/* Who comes late finds what was sent meanwhile: that is no silence. */
+static void test_late(void)
+{
+    const reply_t reply = {.head = HEAD "Content-Length: 1000\r\n",
+                           .len = 1000};
+    const apr_time_t until = apr_time_now() + apr_time_from_sec(30);
+    staple_exchange_t exchange = list_exchange();
+    result_t result;
+
+    exchange.idle_timeout = apr_time_from_msec(1000);
+    begin(&exchange, &reply);
+    while ((!server.is_asked || server.sent < server.out_len)
+           && apr_time_now() < until) {
+        step();
+    }
+    apr_sleep(2 * exchange.idle_timeout);
+    result = end();
+    is_reason(result.reason, STAPLE_OK, "late: taken");
+    is_int(result.answer.der_len, 1000, "late: all of it");
+    staple_spool_drop(result.answer.spool);
+}
+
 /* ---- one handle for both ---- */
 
 #define OCSP_HEAD                                                              \
@@ -560,10 +620,12 @@ static void test_trickle(void)
 static void test_in_turn(void)
 {
     const reply_t small = {.head = OCSP_HEAD "Content-Length: 10\r\n",
-                           .len = 10, .piece = 5,
+                           .len = 10,
+                           .piece = 5,
                            .pause = apr_time_from_msec(400)};
     const reply_t large = {.head = OCSP_HEAD "Transfer-Encoding: chunked\r\n",
-                           .len = 65528, .is_chunked = 1};
+                           .len = 65528,
+                           .is_chunked = 1};
     const reply_t page = {.head = HEAD "Content-Length: 10\r\n", .len = 10};
     staple_exchange_t list = list_exchange(), ocsp = list_exchange();
     result_t result = ask(&list, &usual);
@@ -654,10 +716,7 @@ static void test_ended(void)
 
     apr_pool_create(&p, keep);
     make_fetch(dir);
-    server.reply = &half;
-    server.is_asked = 0;
-    server.request_len = 0;
-    staple_fetch_start(fetch, &exchange);
+    begin(&exchange, &half);
     while (files() == 0 && apr_time_now() < until) {
         step();
     }
@@ -691,6 +750,7 @@ int main(void)
     test_later();
     test_silence();
     test_trickle();
+    test_late();
     test_in_turn();
     test_ended();
     test_no_file();

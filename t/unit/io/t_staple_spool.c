@@ -63,9 +63,8 @@ static int has(staple_spool_t *spool, const char *text)
     const unsigned char *der = NULL;
     apr_size_t len = 1;
 
-    return staple_spool_map(&der, &len, spool) == APR_SUCCESS
-           && der != NULL && len == strlen(text)
-           && memcmp(der, text, len) == 0;
+    return staple_spool_map(&der, &len, spool) == APR_SUCCESS && der != NULL
+           && len == strlen(text) && memcmp(der, text, len) == 0;
 }
 
 static staple_spool_t *filled(const char *path, const char *text)
