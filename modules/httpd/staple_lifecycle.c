@@ -239,7 +239,7 @@ int staple_lifecycle_pre_config(apr_pool_t *pconf, apr_pool_t *plog,
 /* After mod_watchdog's, which waits for the refresher. */
 static apr_status_t stop_store_writer(void *generation)
 {
-    staple_store_writer_stop(generation);
+    staple_store_writer_stop(generation, 1);
     return APR_SUCCESS;
 }
 

@@ -16,6 +16,7 @@
 #include "httpd/config/staple_config.h"
 #include "httpd/stores/staple_store_reader.h"
 #include "httpd/stores/staple_shared_worker.h"
+#include "httpd/stores/staple_threads.h"
 #include "httpd/events/staple_report.h"
 #include "httpd/stores/staple_store_writer.h"
 #include "httpd/generation/staple_leader.h"
@@ -27,10 +28,8 @@
  * to stop: stopping httpd waits for it. */
 #define POLL_INTERVAL apr_time_from_msec(100)
 
-/* How long the end of a child waits for the watchdog's thread, and in which
- * steps it looks. */
+/* How long the end of a child waits for the watchdog's thread. */
 #define PATIENCE apr_time_from_sec(1)
-#define STEP apr_time_from_msec(5)
 
 /* How often the status page gets a new picture. */
 #define SHOW_INTERVAL apr_time_from_msec(500)
@@ -44,8 +43,7 @@ typedef struct staple_watchdog_t {
     int mpm_generation;
     staple_leader_t *leader; /* to refresh */
     /* set in child_init, while the watchdog's thread may run already */
-    apr_pool_t *worker_pool; /* of threads that may outlive the next one */
-    apr_pool_t *pool;         /* of the refresher; set last */
+    apr_pool_t *pool; /* of the refresher */
     /* the watchdog's thread only */
     staple_refresh_t *refresh;
     int has_failed; /* there is no memory for a refresher */
@@ -60,8 +58,7 @@ typedef struct staple_watchdog_t {
     apr_time_t shown_at;
     staple_scoreboard_watch_t lookout; /* where another child refreshes */
     /* any thread */
-    int is_stopping;
-    int is_inside; /* the watchdog's thread runs code of ours */
+    staple_threads_t inside; /* the watchdog's, while it runs code of ours */
 } staple_watchdog_t;
 
 /* Is this child to end, or is there a new generation with a refresher of its
@@ -71,7 +68,7 @@ static int is_stopping(staple_watchdog_t *w)
     const global_score *global = ap_get_scoreboard_global();
     int state = AP_MPMQ_RUNNING;
 
-    return __atomic_load_n(&w->is_stopping, __ATOMIC_RELAXED)
+    return __atomic_load_n(&w->inside.is_ending, __ATOMIC_RELAXED)
            || ap_mpm_query(AP_MPMQ_MPM_STATE, &state) != APR_SUCCESS
            || state == AP_MPMQ_STOPPING
            || (global != NULL
@@ -198,24 +195,14 @@ static void show(staple_watchdog_t *w, apr_time_t now)
     }
 }
 
-static apr_status_t end_worker(void *data)
-{
-    staple_shared_worker_end(data);
-    return APR_SUCCESS;
-}
-
 /* Makes the refresher use the shared store. */
 static void share(staple_watchdog_t *w, staple_refresh_options_t *refresh,
                   apr_pool_t *pool)
 {
-    w->worker =
-        staple_shared_worker_make(w->worker_pool, w->generation, w->fetch);
+    w->worker = staple_shared_worker_make(pool, w->generation, w->fetch);
     if (w->worker == NULL) {
         return;
     }
-    /* After the fetcher's cleanup was registered, so before that runs. */
-    apr_pool_cleanup_register(pool, w->worker, end_worker,
-                              apr_pool_cleanup_null);
     refresh->shared =
         apr_pstrcat(pool, staple_config_get(w->generation->main_server)->shared,
                     " (OCSPStapleShared)", NULL);
@@ -264,7 +251,7 @@ static void start(staple_watchdog_t *w)
                             (apr_uint32_t)w->generation->certs->nelts,
                             w->generation->cache, &refresh, now);
     staple_refresh_take_over(w->refresh, w->generation->known, now);
-    staple_store_writer_start(w->generation);
+    staple_store_writer_start(w->generation, pool);
     ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, s,
                  "refresher of %d certificates runs in this process",
                  w->generation->certs->nelts);
@@ -403,18 +390,15 @@ static apr_status_t call_back(int state, void *data, apr_pool_t *p)
     staple_watchdog_t *w = data;
 
     if (state == AP_WATCHDOG_STATE_STOPPING) {
-        __atomic_store_n(&w->is_stopping, 1, __ATOMIC_SEQ_CST);
-        if (!__atomic_load_n(&w->is_inside, __ATOMIC_SEQ_CST)) {
+        if (staple_threads_stop(&w->inside, 0)) {
             staple_leader_leave(w->leader);
         }
-        staple_store_writer_end(w->generation);
-        return APR_SUCCESS;
+        staple_store_writer_stop(w->generation, 0);
     }
-    __atomic_store_n(&w->is_inside, 1, __ATOMIC_SEQ_CST);
-    if (!__atomic_load_n(&w->is_stopping, __ATOMIC_SEQ_CST)) {
+    else if (staple_threads_begin(&w->inside)) {
         step(w, p);
+        staple_threads_done(&w->inside);
     }
-    __atomic_store_n(&w->is_inside, 0, __ATOMIC_SEQ_CST);
     return APR_SUCCESS;
 }
 
@@ -432,6 +416,7 @@ apr_status_t staple_watchdog_register(apr_pool_t *pconf,
     if (get_instance == NULL || register_callback == NULL) {
         return APR_ENOTIMPL;
     }
+    staple_threads_make(&w->inside, NULL, NULL);
     w->generation = generation;
     ap_mpm_query(AP_MPMQ_GENERATION, &w->mpm_generation);
     status = staple_leader_make(&w->leader, pconf);
@@ -451,58 +436,25 @@ apr_status_t staple_watchdog_register(apr_pool_t *pconf,
 static apr_status_t stop(void *data)
 {
     staple_watchdog_t *w = data;
-    apr_interval_time_t waited = 0;
 
-    __atomic_store_n(&w->is_stopping, 1, __ATOMIC_SEQ_CST);
-    while (__atomic_load_n(&w->is_inside, __ATOMIC_SEQ_CST)
-           && waited < PATIENCE) {
-        apr_sleep(STEP);
-        waited += STEP;
-    }
-    if (!__atomic_load_n(&w->is_inside, __ATOMIC_SEQ_CST) && w->pool != NULL) {
+    if (staple_threads_stop(&w->inside, PATIENCE)) {
         apr_pool_destroy(w->pool);
     }
     return APR_SUCCESS;
 }
 
-/* A pool with an allocator of its own: the watchdog's thread shares no lock
- * with others. */
-static apr_pool_t *make_pool(apr_pool_t *parent, const char *tag)
-{
-    apr_allocator_t *allocator;
-    apr_pool_t *pool;
-
-    if (apr_allocator_create(&allocator) != APR_SUCCESS) {
-        return NULL;
-    }
-    if (apr_pool_create_ex(&pool, parent, NULL, allocator) != APR_SUCCESS) {
-        apr_allocator_destroy(allocator);
-        return NULL;
-    }
-    apr_allocator_owner_set(allocator, pool);
-    apr_pool_tag(pool, tag);
-    return pool;
-}
-
 void staple_watchdog_child_init(apr_pool_t *pchild, server_rec *s)
 {
     staple_watchdog_t *w = staple_generation_get()->watchdog;
-    apr_pool_t *pool;
 
     (void)s;
     if (w == NULL) {
         return;
     }
-    pool = make_pool(apr_pool_parent_get(pchild), "ocspstaple_refresher");
-    if (pool == NULL) {
-        return;
-    }
     apr_pool_pre_cleanup_register(pchild, w, stop);
-    /* Neither is below pchild: a thread that hangs must not find its memory
-     * gone while this child ends. */
-    w->worker_pool =
-        make_pool(apr_pool_parent_get(pchild), "ocspstaple_shared");
-    if (w->worker_pool != NULL) {
-        __atomic_store_n(&w->pool, pool, __ATOMIC_RELEASE);
-    }
+    /* Not below pchild: a thread that hangs must not find its memory gone while
+     * this child ends. */
+    __atomic_store_n(&w->pool,
+                     staple_threads_pool(pchild, "ocspstaple_refresher"),
+                     __ATOMIC_RELEASE);
 }

@@ -1,14 +1,11 @@
 /* Threads that call the shared store's provider, which may block. */
 #include "staple_shared_worker.h"
 
-#include <apr_signal.h>
 #include <apr_strings.h>
-#include <apr_thread_cond.h>
-#include <apr_thread_mutex.h>
-#include <apr_thread_proc.h>
 #include <stdlib.h>
 
 #include "staple_shared.h"
+#include "staple_threads.h"
 #include "base/staple_clock.h"
 #include "httpd/config/staple_config.h"
 
@@ -42,26 +39,17 @@ typedef struct list_t {
     task_t *first, *last;
 } list_t;
 
-typedef struct thread_t {
-    staple_shared_worker_t *worker;
-    apr_pool_t *pool; /* cleared after each task */
-    apr_thread_t *thread;
-} thread_t;
-
 struct staple_shared_worker_t {
+    staple_threads_t threads;
+    apr_pool_t *pool; /* the threads' own have the same end without memory */
     const staple_generation_t *generation;
     staple_fetch_t *fetch;
-    thread_t threads[THREADS];
     server_rec *server;
     const char *name; /* OCSPStapleShared */
     staple_shared_t *shared;
-    apr_thread_mutex_t *lock;
-    apr_thread_cond_t *changed;
-    /* under lock */
+    /* for who is in */
     list_t waiting, done;
     unsigned puts_waiting;
-    unsigned running;
-    int is_ending;
     /* the watchdog's thread only */
     task_t *queries[STAPLE_SHARE_QUERIES]; /* under way */
     task_t *taken;                         /* its value is the caller's */
@@ -117,109 +105,86 @@ static void run(staple_shared_worker_t *worker, task_t *task, apr_pool_t *p)
     apr_pool_clear(p);
 }
 
-static void *APR_THREAD_FUNC run_all(apr_thread_t *own, void *data)
+static void run_all(void *data)
 {
-    thread_t *thread = data;
-    staple_shared_worker_t *worker = thread->worker;
+    staple_shared_worker_t *worker = data;
+    staple_threads_t *threads = &worker->threads;
+    apr_pool_t *p = staple_threads_pool(worker->pool, "ocspstaple_shared");
 
-    (void)own;
-    apr_setup_signal_thread();
-    apr_thread_mutex_lock(worker->lock);
-    while (!worker->is_ending) {
+    staple_threads_enter(threads);
+    while (!threads->is_ending) {
         task_t *task = take_first(&worker->waiting);
 
         if (task == NULL) {
-            apr_thread_cond_wait(worker->changed, worker->lock);
+            staple_threads_wait(threads, apr_time_from_sec(60));
             continue;
         }
         worker->puts_waiting -= !task->is_query;
         if (!task->is_query || task->exchange != NULL) {
-            apr_thread_mutex_unlock(worker->lock);
-            run(worker, task, thread->pool);
-            apr_thread_mutex_lock(worker->lock);
+            staple_threads_leave(threads);
+            run(worker, task, p);
+            staple_threads_enter(threads);
         }
         append(&worker->done, task);
-        if (!worker->is_ending) {
+        if (!threads->is_ending) {
             staple_fetch_wake(worker->fetch);
         }
     }
-    worker->running--;
-    apr_thread_cond_broadcast(worker->changed);
-    apr_thread_mutex_unlock(worker->lock);
-    return NULL;
+    staple_threads_leave(threads);
+    apr_pool_destroy(p);
 }
 
 /* ---- in the watchdog's thread ---- */
 
-/* A thread with a pool of its own, allocator and all. */
-static apr_status_t start_thread(staple_shared_worker_t *worker,
-                                 thread_t *thread, apr_pool_t *p)
+static apr_status_t end(void *data)
 {
-    apr_allocator_t *allocator;
-    apr_status_t status = apr_allocator_create(&allocator);
+    staple_shared_worker_t *worker = data;
 
-    if (status != APR_SUCCESS) {
-        return status;
+    if (staple_threads_stop(&worker->threads, GRACE)) {
+        apr_pool_destroy(worker->pool);
     }
-    apr_allocator_max_free_set(allocator, 1048576);
-    thread->worker = worker;
-    status = apr_pool_create_ex(&thread->pool, p, NULL, allocator);
-    if (status != APR_SUCCESS) {
-        apr_allocator_destroy(allocator);
-        return status;
-    }
-    apr_allocator_owner_set(allocator, thread->pool);
-    apr_pool_tag(thread->pool, "ocspstaple_shared");
-    worker->running++;
-    status = apr_thread_create(&thread->thread, NULL, run_all, thread, p);
-    if (status != APR_SUCCESS) {
-        worker->running--;
-        thread->thread = NULL;
-    }
-    return status;
+    return APR_SUCCESS;
 }
 
 staple_shared_worker_t *
-staple_shared_worker_make(apr_pool_t *p, const staple_generation_t *generation,
+staple_shared_worker_make(apr_pool_t *owner,
+                          const staple_generation_t *generation,
                           staple_fetch_t *fetch)
 {
+    apr_pool_t *p = staple_threads_pool(owner, "ocspstaple_shared");
     staple_shared_worker_t *worker = apr_pcalloc(p, sizeof(*worker));
-    apr_status_t status = APR_SUCCESS;
-    int i;
+    int status = 0;
+    unsigned i;
 
+    staple_threads_make(&worker->threads, run_all, worker);
+    worker->pool = p;
     worker->generation = generation;
     worker->fetch = fetch;
     worker->server = generation->main_server;
     worker->name = staple_config_get(worker->server)->shared;
     worker->shared = generation->shared;
-    if (apr_thread_mutex_create(&worker->lock, APR_THREAD_MUTEX_DEFAULT, p)
-            != APR_SUCCESS
-        || apr_thread_cond_create(&worker->changed, p) != APR_SUCCESS) {
-        return NULL;
+    for (i = 0; i < THREADS && status == 0; i++) {
+        status = staple_threads_start(&worker->threads);
     }
-    apr_thread_mutex_lock(worker->lock);
-    for (i = 0; i < THREADS && status == APR_SUCCESS; i++) {
-        status = start_thread(worker, &worker->threads[i], p);
-    }
-    i = (int)worker->running;
-    apr_thread_mutex_unlock(worker->lock);
-    if (i == 0) {
+    if (i == 1 && status != 0) {
         ap_log_error(APLOG_MARK, APLOG_ERR, status, worker->server,
                      STAPLE_LOGNO(0082)
                      "OCSPStapleShared %s is not used: no thread can be "
                      "started", worker->name);
+        apr_pool_destroy(p);
         return NULL;
     }
+    apr_pool_cleanup_register(owner, worker, end, apr_pool_cleanup_null);
     return worker;
 }
 
 static void hand_over(staple_shared_worker_t *worker, task_t *task)
 {
-    apr_thread_mutex_lock(worker->lock);
+    staple_threads_enter(&worker->threads);
     append(&worker->waiting, task);
     worker->puts_waiting += !task->is_query;
-    apr_thread_cond_signal(worker->changed);
-    apr_thread_mutex_unlock(worker->lock);
+    pthread_cond_broadcast(&worker->threads.changed);
+    staple_threads_leave(&worker->threads);
 }
 
 static task_t *make_task(const staple_cert_t *cert, apr_size_t room)
@@ -284,9 +249,9 @@ void staple_shared_worker_put(void *baton, apr_uint32_t index,
     task_t *task = NULL;
     int has_room;
 
-    apr_thread_mutex_lock(worker->lock);
+    staple_threads_enter(&worker->threads);
     has_room = worker->puts_waiting < PUTS_MAX;
-    apr_thread_mutex_unlock(worker->lock);
+    staple_threads_leave(&worker->threads);
     if (has_room) {
         task = make_task(
             staple_generation_entry(worker->generation, index)->cert, len);
@@ -306,9 +271,9 @@ static task_t *next_done(staple_shared_worker_t *worker)
 {
     task_t *task;
 
-    apr_thread_mutex_lock(worker->lock);
+    staple_threads_enter(&worker->threads);
     task = take_first(&worker->done);
-    apr_thread_mutex_unlock(worker->lock);
+    staple_threads_leave(&worker->threads);
     return task;
 }
 
@@ -341,10 +306,10 @@ static staple_exchange_t *take_late(staple_shared_worker_t *worker,
         if (task != NULL
             && staple_clock_is_over(task->began_at, task->timeout, now)) {
             worker->queries[i] = NULL;
-            apr_thread_mutex_lock(worker->lock);
+            staple_threads_enter(&worker->threads);
             exchange = task->exchange;
             task->exchange = NULL;
-            apr_thread_mutex_unlock(worker->lock);
+            staple_threads_leave(&worker->threads);
             answer->reason = STAPLE_TIMEOUT;
             answer->took = STAPLE_SHARE_TIMEOUT;
             return exchange;
@@ -385,28 +350,4 @@ staple_exchange_t *staple_shared_worker_take(staple_shared_worker_t *worker,
     answer->took = task->took;
     answer->is_asked = task->is_asked;
     return task->exchange;
-}
-
-void staple_shared_worker_end(staple_shared_worker_t *worker)
-{
-    apr_time_t began = apr_time_now(), now = began;
-    apr_status_t status;
-    unsigned running;
-    int i;
-
-    apr_thread_mutex_lock(worker->lock);
-    worker->is_ending = 1;
-    apr_thread_cond_broadcast(worker->changed);
-    while (worker->running > 0 && !staple_clock_is_over(began, GRACE, now)) {
-        apr_thread_cond_timedwait(worker->changed, worker->lock,
-                                  GRACE - (now - began));
-        now = apr_time_now();
-    }
-    running = worker->running;
-    apr_thread_mutex_unlock(worker->lock);
-    for (i = 0; i < THREADS && running == 0; i++) {
-        if (worker->threads[i].thread != NULL) {
-            apr_thread_join(&status, worker->threads[i].thread);
-        }
-    }
 }

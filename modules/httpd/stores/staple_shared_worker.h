@@ -20,14 +20,16 @@
 typedef struct staple_shared_worker_t staple_shared_worker_t;
 
 /*
- * Starts the threads for a generation with a shared store, in a pool that
- * outlives the child's cleanups: a thread that hangs in the provider ends with
- * the process.  What is done wakes `fetch`, by which the watchdog's thread
- * waits, never again after staple_shared_worker_end().  NULL after an error
- * line.  Runs in: one child, watchdog thread, like all that follows but _end.
+ * Starts the threads for a generation with a shared store.  What is done wakes
+ * `fetch`, by which the watchdog's thread waits.  `owner` is the pool of
+ * `fetch`, which thus is there for longer: when it goes the threads end, but
+ * for one that hangs in the provider, which keeps the memory of all.  NULL
+ * after an error line.  Runs in: one child, watchdog thread, like all that
+ * follows.
  */
 staple_shared_worker_t *
-staple_shared_worker_make(apr_pool_t *p, const staple_generation_t *generation,
+staple_shared_worker_make(apr_pool_t *owner,
+                          const staple_generation_t *generation,
                           staple_fetch_t *fetch);
 
 /* Begins a query about the certificate of the exchange; its answer comes
@@ -45,8 +47,5 @@ void staple_shared_worker_put(void *worker, apr_uint32_t index,
  * points to lives until the next call. */
 staple_exchange_t *staple_shared_worker_take(staple_shared_worker_t *worker,
                                        staple_answer_t *answer, apr_time_t now);
-
-/* Ends the threads; does not wait for one that hangs. */
-void staple_shared_worker_end(staple_shared_worker_t *worker);
 
 #endif

@@ -1,9 +1,7 @@
 /* The thread that writes to the store what changed in the cache. */
 #include "staple_store_writer.h"
 
-#include <openssl/crypto.h>
-#include <pthread.h>
-#include <signal.h>
+#include <apr_strings.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -11,9 +9,10 @@
 #include "refresh/staple_schedule.h"
 #include "io/staple_store.h"
 #include "staple_store_reader.h"
+#include "staple_threads.h"
 
 /* How often there is a round: it writes what is due. */
-#define PAUSE 1 /* second */
+#define PAUSE apr_time_from_sec(1)
 
 /* Records without a new staple that are written per round, at most. */
 #define RECORDS 50
@@ -32,20 +31,13 @@
 
 #define SWEEP apr_time_from_sec(86400)
 
-/*
- * Its memory is in no pool: it may hang in the disk when the pools go.
- * What belongs to others (generation, cache, log) it touches between enter()
- * and leave() only, never in a system call on the store.
- */
+/* What belongs to others (generation, cache, log) the thread touches between
+ * enter and leave only, never in a system call on the store. */
 typedef struct staple_store_writer_t {
-    pthread_mutex_t lock;
-    pthread_cond_t wake; /* of all waiting, when one of these changes */
-    int is_to_end;
-    int has_ended;
-    int is_abandoned;
+    staple_threads_t threads; /* one */
     const staple_generation_t *generation;
     /* the thread only */
-    char *path;
+    const char *path;
     apr_uint32_t count;
     unsigned char (*known)[32]; /* SHA-256 of all certificates, in order */
     staple_store_t store;
@@ -63,37 +55,16 @@ typedef struct staple_store_writer_t {
     unsigned char stored[STAPLE_CODEC_MAX];
 } staple_store_writer_t;
 
-static staple_store_writer_t *get_writer(const staple_generation_t *generation)
-{
-    return __atomic_load_n(&generation->store_writer, __ATOMIC_ACQUIRE);
-}
-
-static void enter(staple_store_writer_t *writer)
-{
-    pthread_mutex_lock(&writer->lock);
-    if (writer->is_abandoned) {
-        pthread_mutex_unlock(&writer->lock);
-        for (;;) {
-            pause(); /* the process is about to end */
-        }
-    }
-}
-
-static void leave(staple_store_writer_t *writer)
-{
-    pthread_mutex_unlock(&writer->lock);
-}
-
 /* ---- trouble ---- */
 
 static void failed(staple_store_writer_t *writer, apr_status_t status,
                    const char *why)
 {
-    enter(writer);
+    staple_threads_enter(&writer->threads);
     if (staple_dirty_is_news(writer->generation->dirty, 0)) {
         staple_store_reader_complain(writer->generation, status, why);
     }
-    leave(writer);
+    staple_threads_leave(&writer->threads);
     writer->failed_at = apr_time_now();
     writer->retry_after = staple_schedule_back_off(RETRY_FIRST, RETRY_LAST,
                                                    writer->failures);
@@ -102,14 +73,14 @@ static void failed(staple_store_writer_t *writer, apr_status_t status,
 
 static void succeeded(staple_store_writer_t *writer)
 {
-    enter(writer);
+    staple_threads_enter(&writer->threads);
     if (staple_dirty_is_news(writer->generation->dirty, 1)) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0,
                      writer->generation->main_server,
                      STAPLE_LOGNO(0094)
                      "OCSPStapleStore %s: writing works again", writer->path);
     }
-    leave(writer);
+    staple_threads_leave(&writer->threads);
     writer->failures = 0;
 }
 
@@ -133,12 +104,12 @@ static apr_size_t take(staple_store_writer_t *writer, staple_stamp_t *stamp,
     case STAPLE_DIRTY_STORED:
         return 0;
     case STAPLE_DIRTY_TOO_SOON:
-        if (!writer->is_to_end) {
+        if (!writer->threads.is_ending) {
             return 0;
         }
         break;
     case STAPLE_DIRTY_RECORD:
-        if (*records == 0 && !writer->is_to_end) {
+        if (*records == 0 && !writer->threads.is_ending) {
             return 0;
         }
         *records -= *records > 0;
@@ -165,12 +136,12 @@ static int save(staple_store_writer_t *writer, apr_uint32_t index,
     apr_status_t status;
     apr_size_t len;
 
-    enter(writer);
+    staple_threads_enter(&writer->threads);
     len = take(writer, &stamp, index, records);
     memcpy(sha256,
            staple_generation_entry(writer->generation, index)->cert->sha256,
            sizeof(sha256));
-    leave(writer);
+    staple_threads_leave(&writer->threads);
     if (len == 0) {
         return 0;
     }
@@ -179,9 +150,9 @@ static int save(staple_store_writer_t *writer, apr_uint32_t index,
         failed(writer, status, NULL);
         return -1;
     }
-    enter(writer);
+    staple_threads_enter(&writer->threads);
     staple_dirty_note(writer->generation->dirty, index, &stamp, apr_time_now());
-    leave(writer);
+    staple_threads_leave(&writer->threads);
     return 1;
 }
 
@@ -244,13 +215,13 @@ static void save_known(staple_store_writer_t *writer, int is_last)
     const char *why;
     int is_due;
 
-    enter(writer);
+    staple_threads_enter(&writer->threads);
     is_due = is_known_due(writer, now, is_last);
     sequence = staple_known_sequence(writer->generation->known);
     if (is_due) {
         count = staple_known_get(writer->rows, writer->generation->known);
     }
-    leave(writer);
+    staple_threads_leave(&writer->threads);
     if (!is_due) {
         return;
     }
@@ -296,13 +267,13 @@ static void sweep(staple_store_writer_t *writer)
     writer->swept_at = now;
     removed = staple_store_sweep(&writer->store, is_known, writer, now);
     if (removed > 0) {
-        enter(writer);
+        staple_threads_enter(&writer->threads);
         ap_log_error(APLOG_MARK, APLOG_INFO, 0, writer->generation->main_server,
                      STAPLE_LOGNO(0095)
                      "OCSPStapleStore %s: %d files that were not used for "
                      "30 days were removed",
                      writer->path, removed);
-        leave(writer);
+        staple_threads_leave(&writer->threads);
     }
 }
 
@@ -321,9 +292,9 @@ static apr_status_t open_store(staple_store_writer_t *writer, const char **why)
         status = staple_store_lock(store);
     }
     if (status == APR_SUCCESS) {
-        enter(writer);
+        staple_threads_enter(&writer->threads);
         staple_dirty_bind(writer->generation->dirty, store->token);
-        leave(writer);
+        staple_threads_leave(&writer->threads);
     }
     return status;
 }
@@ -353,86 +324,55 @@ static void do_round(staple_store_writer_t *writer, int is_last)
     staple_store_close(&writer->store);
 }
 
-static void *run(void *data)
+static void run(void *data)
 {
     staple_store_writer_t *writer = data;
-    struct timespec until;
     int is_last = 0;
 
     while (!is_last) {
-        enter(writer);
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += PAUSE;
-        while (!writer->is_to_end
-               && pthread_cond_timedwait(&writer->wake, &writer->lock, &until)
-                      == 0) {
+        staple_threads_enter(&writer->threads);
+        if (!writer->threads.is_ending) {
+            staple_threads_wait(&writer->threads, PAUSE);
         }
-        is_last = writer->is_to_end;
-        leave(writer);
+        is_last = writer->threads.is_ending;
+        staple_threads_leave(&writer->threads);
         do_round(writer, is_last);
     }
-    /* What waits for this may go on to exit(), where OpenSSL cleans up: what it
-     * has of this thread must be gone by then, and not freed by both. */
-    OPENSSL_thread_stop();
-    enter(writer);
-    writer->has_ended = 1;
-    pthread_cond_broadcast(&writer->wake);
-    leave(writer);
-    return NULL;
 }
 
 /* ---- life ---- */
 
-static staple_store_writer_t *make(const staple_generation_t *generation)
+static staple_store_writer_t *make(const staple_generation_t *generation,
+                                   apr_pool_t *p)
 {
-    staple_store_writer_t *writer = calloc(1, sizeof(*writer));
-    pthread_condattr_t attributes;
+    staple_store_writer_t *writer = apr_pcalloc(p, sizeof(*writer));
     apr_uint32_t i;
 
-    if (writer == NULL) {
-        return NULL;
-    }
+    staple_threads_make(&writer->threads, run, writer);
     writer->generation = generation;
     writer->count = (apr_uint32_t)generation->certs->nelts;
     writer->store.directory = writer->store.lock = -1;
-    writer->path = strdup(generation->store);
-    writer->known = malloc((writer->count + 1) * sizeof(*writer->known));
-    if (writer->path == NULL || writer->known == NULL) {
-        free(writer->path);
-        free(writer->known);
-        free(writer);
-        return NULL;
-    }
+    writer->path = apr_pstrdup(p, generation->store);
+    writer->known = apr_palloc(p, (writer->count + 1) * sizeof(*writer->known));
     for (i = 0; i < writer->count; i++) {
         memcpy(writer->known[i],
                staple_generation_entry(generation, i)->cert->sha256, 32);
     }
     qsort(writer->known, writer->count, 32, compare);
-    pthread_mutex_init(&writer->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&writer->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
     return writer;
 }
 
-void staple_store_writer_start(staple_generation_t *generation)
+void staple_store_writer_start(staple_generation_t *generation,
+                               apr_pool_t *like)
 {
-    staple_store_writer_t *writer =
-        generation->store != NULL ? make(generation) : NULL;
-    sigset_t all, before;
-    pthread_t thread;
+    staple_store_writer_t *writer;
     int failure;
 
     if (generation->store == NULL) {
         return;
     }
-    /* Signals are for httpd's own threads. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    failure = writer != NULL ? pthread_create(&thread, NULL, run, writer)
-                            : APR_ENOMEM;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    writer = make(generation, staple_threads_pool(like, "ocspstaple_store"));
+    failure = staple_threads_start(&writer->threads);
     if (failure) {
         ap_log_error(APLOG_MARK, APLOG_ERR, failure, generation->main_server,
                      STAPLE_LOGNO(0093)
@@ -441,40 +381,16 @@ void staple_store_writer_start(staple_generation_t *generation)
                      generation->store);
         return;
     }
-    pthread_detach(thread);
     __atomic_store_n(&generation->store_writer, writer, __ATOMIC_RELEASE);
 }
 
-void staple_store_writer_end(const staple_generation_t *generation)
+void staple_store_writer_stop(const staple_generation_t *generation,
+                              int is_exit)
 {
-    staple_store_writer_t *writer = get_writer(generation);
+    staple_store_writer_t *writer =
+        __atomic_load_n(&generation->store_writer, __ATOMIC_ACQUIRE);
 
     if (writer != NULL) {
-        pthread_mutex_lock(&writer->lock);
-        writer->is_to_end = 1;
-        pthread_cond_broadcast(&writer->wake);
-        pthread_mutex_unlock(&writer->lock);
+        staple_threads_stop(&writer->threads, is_exit ? LAST_WAIT : 0);
     }
-}
-
-void staple_store_writer_stop(const staple_generation_t *generation)
-{
-    staple_store_writer_t *writer = get_writer(generation);
-    struct timespec until;
-
-    if (writer == NULL) {
-        return;
-    }
-    staple_store_writer_end(generation);
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)(LAST_WAIT % APR_USEC_PER_SEC) * 1000;
-    until.tv_sec += LAST_WAIT / APR_USEC_PER_SEC + until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    pthread_mutex_lock(&writer->lock);
-    while (!writer->has_ended
-           && pthread_cond_timedwait(&writer->wake, &writer->lock, &until)
-                  == 0) {
-    }
-    writer->is_abandoned = 1;
-    pthread_mutex_unlock(&writer->lock);
 }

@@ -10,16 +10,16 @@
  * do, and learns from staple_dirty what has to be written.
  */
 
-/* Starts it, unless there is no store.  Runs in: the refreshing child,
- * watchdog thread. */
-void staple_store_writer_start(staple_generation_t *generation);
+/* Starts it, unless there is no store; its memory is like that of
+ * staple_threads_pool().  Runs in: the refreshing child, watchdog thread. */
+void staple_store_writer_start(staple_generation_t *generation,
+                               apr_pool_t *like);
 
-/* Lets it write what is left, as far as a second reaches, and end; waits for
- * nothing.  Runs in: the same child, any thread. */
-void staple_store_writer_end(const staple_generation_t *generation);
-
-/* The same, and waits about that long for it.  A thread that hangs in the disk
- * beyond that touches nothing any more.  Runs in: any child, at its exit. */
-void staple_store_writer_stop(const staple_generation_t *generation);
+/* Lets it write what is left, as far as a second reaches, and end.  At the exit
+ * of the child it waits about that long for it, and a thread that hangs in the
+ * disk beyond that touches nothing any more.  Runs in: any child, any
+ * thread. */
+void staple_store_writer_stop(const staple_generation_t *generation,
+                              int is_exit);
 
 #endif
