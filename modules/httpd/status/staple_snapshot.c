@@ -20,6 +20,7 @@ int staple_snapshot_cert(staple_snapshot_cert_t *cert,
                              snapshot->now)) {
         return 0;
     }
+    cert->now = snapshot->now;
     cert->tally =
         staple_scoreboard_tally(snapshot->generation->scoreboard, index);
     cert->conditions = staple_state_conditions(
@@ -319,6 +320,54 @@ static void add_refresher(apr_array_header_t *list,
             (double)board->bytes, "OCSP responses received.");
 }
 
+/* URLs that were cut to the same text: the first one counts. */
+static int is_repeated(const staple_scoreboard_t *board, apr_uint32_t index)
+{
+    apr_uint32_t i = 0;
+
+    while (strcmp(board->responders[i].url, board->responders[index].url)
+           != 0) {
+        i++;
+    }
+    return i < index;
+}
+
+/* At most STAPLE_SCOREBOARD_RESPONDERS of each. */
+static void add_responders(apr_array_header_t *list,
+                           const staple_scoreboard_t *board)
+{
+    static const staple_figure_t kinds[] = {
+        {.metric = "responder_healthy", .type = GAUGE,
+         .help = "Whether a responder answers; 0 while it is left alone "
+                 "between probes, and while none of its answers was of use."},
+        {.metric = "responder_requests_total", .type = COUNTER,
+         .help = "HTTP requests to a responder."},
+        {.metric = "responder_failures_total", .type = COUNTER,
+         .help = "Failures that tell of the responder's health."},
+        {.metric = "responder_latency_seconds", .type = GAUGE,
+         .help = "How long its last answer took."}};
+    apr_uint32_t i;
+    int k;
+
+    for (k = 0; k < 4; k++) {
+        for (i = 0; i < board->responder_count
+                    && i < STAPLE_SCOREBOARD_RESPONDERS; i++) {
+            const staple_scoreboard_responder_t *it = &board->responders[i];
+            const double values[] = {it->is_healthy != 0, (double)it->requests,
+                                     (double)it->failures,
+                                     (double)it->latency / APR_USEC_PER_SEC};
+            staple_figure_t figure = kinds[k];
+
+            figure.label = "responder";
+            figure.value_of_label = it->url;
+            figure.value = values[k];
+            if (!is_repeated(board, i)) {
+                add(list, figure);
+            }
+        }
+    }
+}
+
 const apr_array_header_t *staple_snapshot_figures(apr_pool_t *p,
                                             const staple_snapshot_t *snapshot)
 {
@@ -346,5 +395,6 @@ const apr_array_header_t *staple_snapshot_figures(apr_pool_t *p,
                                 .value = (double)snapshot->unserved});
     add_one(list, "held_bytes", GAUGE, "bytes held",
             (double)snapshot->staple_bytes, "Size of all OCSP responses held.");
+    add_responders(list, &snapshot->board);
     return list;
 }

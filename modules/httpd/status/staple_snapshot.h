@@ -46,6 +46,7 @@ const staple_snapshot_t *staple_snapshot_take(apr_pool_t *p);
 /* One certificate as it is shown. */
 typedef struct staple_snapshot_cert_t {
     staple_generation_cert_t base;
+    apr_time_t now; /* of the snapshot */
     staple_tally_t tally;
     unsigned conditions; /* significant: bits 1 << staple_condition_e */
     int life;            /* percent of the staple's life that is left */
@@ -77,8 +78,8 @@ typedef struct staple_figure_t {
     double value;
 } staple_figure_t;
 
-/* All of them, staple_figure_t, from p.  Their number does not depend on the
- * number of certificates or servers. */
+/* All of them, staple_figure_t, from p; those of responders come last.  Their
+ * number does not depend on the number of certificates or servers. */
 const apr_array_header_t *staple_snapshot_figures(apr_pool_t *p,
                                             const staple_snapshot_t *snapshot);
 

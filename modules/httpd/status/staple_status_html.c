@@ -20,40 +20,56 @@
 #define MAX_ARGS 1024   /* characters of a query */
 #define MAX_PAGE 1000000
 
+#define SUB(text) "<span class=\"sub\">" text "</span>"
+#define NONE "<span class=\"none\">none</span>"
+
 /* Text from anywhere, escaped for HTML. */
-static void put_text(request_rec *r, const char *text)
+static const char *escaped(request_rec *r, const char *text)
 {
-    ap_rputs(ap_escape_html(r->pool, text), r);
+    return ap_escape_html(r->pool, text);
 }
 
 /* A state as a word on its colour. */
-static void put_state_name(request_rec *r, staple_state_e state)
+static const char *state_mark(request_rec *r, staple_state_e state)
 {
     const char *name = staple_state_name(state);
 
-    ap_rprintf(r, "<b class=\"state %s\">%s</b>", name, name);
+    return apr_psprintf(r->pool, "<b class=\"state %s\">%s</b>", name, name);
 }
 
 /* An instant: "in 3 d 4 h" or "59 s ago"; "never" for 0. */
-static void put_time(request_rec *r, apr_time_t at, apr_time_t now)
+static const char *when(request_rec *r, apr_time_t at, apr_time_t now)
 {
     char instant[STAPLE_TEXT_SIZE], span[STAPLE_TEXT_SIZE];
 
     if (at == 0) {
-        ap_rputs("never", r);
-        return;
+        return "never";
     }
     staple_text_time(instant, at);
     staple_text_span(span, at > now ? at - now : now - at);
-    ap_rprintf(r, "<time datetime=\"%s\" title=\"%s\">%s%s%s</time>", instant,
-               instant, at > now ? "in " : "", span, at > now ? "" : " ago");
+    return apr_psprintf(r->pool,
+                        "<time datetime=\"%s\" title=\"%s\">%s%s%s</time>",
+                        instant, instant, at > now ? "in " : "", span,
+                        at > now ? "" : " ago");
+}
+
+/* What is due: an instant to come. */
+static const char *due(request_rec *r, apr_time_t at, apr_time_t now)
+{
+    return at <= now ? "now" : when(r, at, now);
 }
 
 /* A score in tenths. */
-static void put_tenths(request_rec *r, unsigned score)
+static const char *tenths(request_rec *r, unsigned score)
 {
-    ap_rprintf(r, "<span class=\"%s\">%u.%u</span>",
-               score < 50 ? "low" : "full", score / 10, score % 10);
+    return apr_psprintf(r->pool, "<span class=\"%s\">%u.%u</span>",
+                        score < 50 ? "low" : "full", score / 10, score % 10);
+}
+
+/* Of a reason as records have it. */
+static const char *sentence(unsigned reason)
+{
+    return staple_reason_sentence((staple_reason_e)reason);
 }
 
 /* ---- certificate ---- */
@@ -61,9 +77,7 @@ static void put_tenths(request_rec *r, unsigned score)
 /* One line of what unfolds: a name and a text, which is escaped. */
 static void put_detail(request_rec *r, const char *name, const char *text)
 {
-    ap_rprintf(r, "<dt>%s</dt><dd>", name);
-    put_text(r, text);
-    ap_rputs("</dd>", r);
+    ap_rprintf(r, "<dt>%s</dt><dd>%s</dd>", name, escaped(r, text));
 }
 
 static void put_server_names(request_rec *r,
@@ -73,8 +87,8 @@ static void put_server_names(request_rec *r,
 
     ap_rputs("<span class=\"sub\">", r);
     for (i = 0; i < cert->servers->nelts && i < SHOWN_SERVERS; i++) {
-        ap_rputs(i > 0 ? ", " : "", r);
-        put_text(r, staple_generation_server(cert, i));
+        ap_rprintf(r, "%s%s", i > 0 ? ", " : "",
+                   escaped(r, staple_generation_server(cert, i)));
     }
     if (i < cert->servers->nelts) {
         ap_rprintf(r, " and %d more", cert->servers->nelts - i);
@@ -82,24 +96,16 @@ static void put_server_names(request_rec *r,
     ap_rputs("</span>", r);
 }
 
-static void put_certificate(request_rec *r, const staple_snapshot_cert_t *cert,
-                            apr_time_t now)
+static void put_certificate(request_rec *r, const staple_snapshot_cert_t *cert)
 {
     const staple_cert_t *it = cert->base.cert;
     char instant[STAPLE_TEXT_SIZE];
     const char *url;
     unsigned i;
 
-    (void)now;
-    ap_rputs("<span class=\"name\">", r);
-    put_text(r, it->subject);
-    ap_rputs("</span>", r);
-    if (cert->base.is_issuer) {
-        ap_rputs(" <b class=\"mark\">issuer</b>", r);
-    }
-    if (it->must_staple) {
-        ap_rputs(" <b class=\"mark\">must-staple</b>", r);
-    }
+    ap_rprintf(r, "<span class=\"name\">%s</span>%s%s", escaped(r, it->subject),
+               cert->base.is_issuer ? " <b class=\"mark\">issuer</b>" : "",
+               it->must_staple ? " <b class=\"mark\">must-staple</b>" : "");
     put_server_names(r, &cert->base);
     ap_rputs("<details><summary>details</summary><dl>", r);
     put_detail(r, "serial", it->serial);
@@ -112,8 +118,7 @@ static void put_certificate(request_rec *r, const staple_snapshot_cert_t *cert,
     put_detail(r, "expires", staple_text_time(instant, it->not_after));
     if (cert->base.record.state_reason != STAPLE_OK) {
         put_detail(r, "reason of the state",
-                   staple_reason_sentence(
-                       (staple_reason_e)cert->base.record.state_reason));
+                   sentence(cert->base.record.state_reason));
     }
     for (i = 0; (url = staple_snapshot_responder(cert, i)) != NULL; i++) {
         put_detail(r, "responder", url);
@@ -139,35 +144,29 @@ static apr_int64_t rank_state(const staple_snapshot_cert_t *cert)
     return rank - (cert->conditions != 0 ? 10 : 0);
 }
 
-static void put_state(request_rec *r, const staple_snapshot_cert_t *cert,
-                      apr_time_t now)
+static void put_state(request_rec *r, const staple_snapshot_cert_t *cert)
 {
+    const staple_record_t *record = &cert->base.record;
     const char *reason = staple_snapshot_revocation(cert);
     char text[STAPLE_CONDITIONS_SIZE];
 
-    put_state_name(r, (staple_state_e)cert->base.record.state);
-    if (cert->base.is_stale) {
-        ap_rputs(" <b class=\"state stale\">stale</b>", r);
-    }
+    ap_rprintf(r, "%s%s", state_mark(r, (staple_state_e)record->state),
+               cert->base.is_stale ? " <b class=\"state stale\">stale</b>"
+                                   : "");
     if (cert->conditions != 0) {
         ap_rprintf(r, "<span class=\"sub alarm\">significant: %s</span>",
                    staple_state_conditions_text(text, cert->conditions));
     }
     if (reason != NULL) {
-        ap_rputs("<span class=\"sub\">revoked ", r);
-        put_time(r, cert->base.record.held.revoked_at, now);
-        ap_rprintf(r, ": %s</span>", reason);
+        ap_rprintf(r, SUB("revoked %s: %s"),
+                   when(r, record->held.revoked_at, cert->now), reason);
     }
-    if (cert->base.record.state == STAPLE_STATE_DISABLED
-        && cert->base.record.state_reason != STAPLE_OK) {
-        ap_rprintf(r, "<span class=\"sub\">%s</span>",
-                   staple_reason_sentence(
-                       (staple_reason_e)cert->base.record.state_reason));
+    if (record->state == STAPLE_STATE_DISABLED
+        && record->state_reason != STAPLE_OK) {
+        ap_rprintf(r, SUB("%s"), sentence(record->state_reason));
     }
-    if (cert->base.record.state_since != 0) {
-        ap_rputs("<span class=\"sub\">since ", r);
-        put_time(r, cert->base.record.state_since, now);
-        ap_rputs("</span>", r);
+    if (record->state_since != 0) {
+        ap_rprintf(r, SUB("since %s"), when(r, record->state_since, cert->now));
     }
 }
 
@@ -178,8 +177,7 @@ static apr_int64_t rank_staple(const staple_snapshot_cert_t *cert)
     return cert->base.record.der_len > 0 ? cert->base.record.held.use_until : 0;
 }
 
-static void put_staple(request_rec *r, const staple_snapshot_cert_t *cert,
-                       apr_time_t now)
+static void put_staple(request_rec *r, const staple_snapshot_cert_t *cert)
 {
     const staple_record_t *record = &cert->base.record;
 
@@ -192,12 +190,9 @@ static void put_staple(request_rec *r, const staple_snapshot_cert_t *cert,
                "optimum=\"100\" value=\"%d\" aria-label=\"life left\">%d "
                "%%</meter>",
                LIFE_LOW, LIFE_LOW, cert->life, cert->life);
-    ap_rputs(cert->base.is_stale ? "<span class=\"sub\">ran out "
-                                 : "<span class=\"sub\">ends ",
-             r);
-    put_time(r, record->held.use_until, now);
-    ap_rprintf(r, "</span><span class=\"sub\">%u bytes</span>",
-               record->der_len);
+    ap_rprintf(r, SUB("%s %s") SUB("%u bytes"),
+               cert->base.is_stale ? "ran out" : "ends",
+               when(r, record->held.use_until, cert->now), record->der_len);
 }
 
 /* ---- refresh ---- */
@@ -207,26 +202,17 @@ static apr_int64_t rank_next(const staple_snapshot_cert_t *cert)
     return cert->base.record.next_at;
 }
 
-static void put_next(request_rec *r, const staple_snapshot_cert_t *cert,
-                     apr_time_t now)
+static void put_next(request_rec *r, const staple_snapshot_cert_t *cert)
 {
     const staple_record_t *record = &cert->base.record;
+    const char *next = record->state == STAPLE_STATE_ISSUER_REVOKED
+                           ? "stopped: the issuer is revoked"
+                       : record->state == STAPLE_STATE_DISABLED
+                           ? "no requests are made"
+                           : due(r, record->next_at, cert->now);
 
-    if (record->state == STAPLE_STATE_ISSUER_REVOKED) {
-        ap_rputs("stopped: the issuer is revoked", r);
-    }
-    else if (record->state == STAPLE_STATE_DISABLED) {
-        ap_rputs("no requests are made", r);
-    }
-    else if (record->next_at <= now) {
-        ap_rputs("now", r);
-    }
-    else {
-        put_time(r, record->next_at, now);
-    }
-    ap_rputs("<span class=\"sub\">last good ", r);
-    put_time(r, record->succeeded_at, now);
-    ap_rputs("</span>", r);
+    ap_rprintf(r, "%s" SUB("last good %s"), next,
+               when(r, record->succeeded_at, cert->now));
 }
 
 static apr_int64_t rank_error(const staple_snapshot_cert_t *cert)
@@ -236,29 +222,22 @@ static apr_int64_t rank_error(const staple_snapshot_cert_t *cert)
                : -(apr_int64_t)cert->base.record.failures;
 }
 
-static void put_error(request_rec *r, const staple_snapshot_cert_t *cert,
-                      apr_time_t now)
+static void put_error(request_rec *r, const staple_snapshot_cert_t *cert)
 {
     const staple_record_t *record = &cert->base.record;
 
     if (record->reason == STAPLE_OK) {
-        ap_rputs("<span class=\"none\">none</span>", r);
+        ap_rputs(NONE, r);
         return;
     }
-    put_text(
-        r, staple_reason_sentence((staple_reason_e)record->reason));
+    ap_rputs(escaped(r, sentence(record->reason)), r);
     if (record->detail[0] != '\0') {
-        ap_rputs("<span class=\"sub\">", r);
-        put_text(r, record->detail);
-        ap_rputs("</span>", r);
+        ap_rprintf(r, SUB("%s"), escaped(r, record->detail));
     }
-    if (record->failures == 0) {
-        return; /* no responder was asked: a response file was refused */
+    if (record->failures > 0) { /* else a response file was refused */
+        ap_rprintf(r, SUB("%u failed in a row, last %s"), record->failures,
+                   when(r, record->attempted_at, cert->now));
     }
-    ap_rprintf(r, "<span class=\"sub\">%u failed in a row, last ",
-               record->failures);
-    put_time(r, record->attempted_at, now);
-    ap_rputs("</span>", r);
 }
 
 /* ---- figures ---- */
@@ -268,13 +247,10 @@ static apr_int64_t rank_handshakes(const staple_snapshot_cert_t *cert)
     return -(apr_int64_t)cert->tally.unserved;
 }
 
-static void put_handshakes(request_rec *r, const staple_snapshot_cert_t *cert,
-                           apr_time_t now)
+static void put_handshakes(request_rec *r, const staple_snapshot_cert_t *cert)
 {
-    (void)now;
     ap_rprintf(r,
-               "%" APR_UINT64_T_FMT " stapled<span class=\"sub\">%"
-               APR_UINT64_T_FMT " not</span>",
+               "%" APR_UINT64_T_FMT " stapled" SUB("%" APR_UINT64_T_FMT " not"),
                cert->tally.served, cert->tally.unserved);
 }
 
@@ -283,11 +259,9 @@ static apr_int64_t rank_score(const staple_snapshot_cert_t *cert)
     return cert->base.score;
 }
 
-static void put_score(request_rec *r, const staple_snapshot_cert_t *cert,
-                      apr_time_t now)
+static void put_score(request_rec *r, const staple_snapshot_cert_t *cert)
 {
-    (void)now;
-    put_tenths(r, cert->base.score);
+    ap_rputs(tenths(r, cert->base.score), r);
 }
 
 /* The columns of a certificate. */
@@ -298,8 +272,7 @@ struct staple_status_column_t {
      * NULL: by subject. */
     apr_int64_t (*rank)(const staple_snapshot_cert_t *cert);
     /* Prints what is in its cell. */
-    void (*put)(request_rec *r, const staple_snapshot_cert_t *cert,
-                apr_time_t now);
+    void (*put)(request_rec *r, const staple_snapshot_cert_t *cert);
 };
 
 static const struct staple_status_column_t columns[] = {
@@ -617,22 +590,12 @@ static void put_refresher(request_rec *r, const staple_snapshot_t *snapshot)
     }
     ap_rprintf(r,
                "<p class=\"line\">Refresher: process %" APR_INT64_T_FMT
-               ", last round ",
-               board->pid);
-    put_time(r, board->last_round_at, snapshot->now);
-    ap_rputs(", next due ", r);
-    if (board->next_due_at <= snapshot->now) {
-        ap_rputs("now", r);
-    }
-    else {
-        put_time(r, board->next_due_at, snapshot->now);
-    }
-    ap_rprintf(r,
-               ", %u in flight; %" APR_UINT64_T_FMT " requests, %"
-               APR_UINT64_T_FMT " failed, %" APR_UINT64_T_FMT
+               ", last round %s, next due %s, %u in flight; %" APR_UINT64_T_FMT
+               " requests, %" APR_UINT64_T_FMT " failed, %" APR_UINT64_T_FMT
                " bytes received.</p>\n",
-               board->in_flight, board->requests, board->failures,
-               board->bytes);
+               board->pid, when(r, board->last_round_at, snapshot->now),
+               due(r, board->next_due_at, snapshot->now), board->in_flight,
+               board->requests, board->failures, board->bytes);
 }
 
 static void put_tiles(request_rec *r, const staple_snapshot_t *snapshot,
@@ -649,18 +612,11 @@ static void put_tiles(request_rec *r, const staple_snapshot_t *snapshot,
         other.state = (staple_state_e)i;
         other.page = 1;
         ap_rprintf(r,
-                   "<li%s><a href=\"%s\"%s><strong>%u</strong>",
+                   "<li%s><a href=\"%s\"%s><strong>%u</strong>%s</a></li>\n",
                    count == 0 ? " class=\"zero\"" : "",
                    link_to(r->pool, &other),
                    query->state == other.state ? " aria-current=\"true\"" : "",
-                   count);
-        if (is_all) {
-            ap_rputs("all", r);
-        }
-        else {
-            put_state_name(r, other.state);
-        }
-        ap_rputs("</a></li>\n", r);
+                   count, is_all ? "all" : state_mark(r, other.state));
     }
     ap_rputs("</ul>\n", r);
 }
@@ -704,19 +660,16 @@ static void put_column_heads(request_rec *r, const staple_status_query_t *query)
     ap_rputs(HEADS_END, r);
 }
 
-static void put_row(request_rec *r, const staple_snapshot_cert_t *cert,
-                    apr_time_t now)
+static void put_row(request_rec *r, const staple_snapshot_cert_t *cert)
 {
     unsigned i;
 
     ap_rputs(ROW, r);
     for (i = 0; i < COLUMNS; i++) {
-        const struct staple_status_column_t *column = &columns[i];
-
         if (i > 0) {
-            ap_rprintf(r, CELL("%s"), column->title);
+            ap_rprintf(r, CELL("%s"), columns[i].title);
         }
-        column->put(r, cert, now);
+        columns[i].put(r, cert);
         ap_rputs(i > 0 ? CELL_END : "</th>", r);
     }
     ap_rputs("</tr>\n", r);
@@ -766,7 +719,7 @@ static void put_certificates(request_rec *r, const staple_snapshot_t *snapshot,
         if (staple_snapshot_cert(&cert, snapshot,
                                  APR_ARRAY_IDX(indexes, (int)i,
                                                apr_uint32_t))) {
-            put_row(r, &cert, snapshot->now);
+            put_row(r, &cert);
         }
     }
     ap_rputs("</tbody></table>\n", r);
@@ -799,19 +752,15 @@ static void put_servers(request_rec *r, const apr_array_header_t *servers)
         const staple_snapshot_server_t *server = &APR_ARRAY_IDX(
             servers, i, staple_snapshot_server_t);
 
-        ap_rputs(ROW "<span class=\"name\">", r);
-        put_text(r, server->name);
-        ap_rputs("</span></th>" CELL("Fault"), r);
-        if (server->fault != STAPLE_STATE_GOOD) {
-            put_state_name(r, server->fault);
-        }
-        else {
-            ap_rputs("<span class=\"none\">none</span>", r);
-        }
-        ap_rputs(CELL_END CELL("Score"), r);
-        put_tenths(r, server->score);
-        ap_rprintf(r, CELL_END CELL("Certificates") "%u" CELL_END "</tr>\n",
-                   server->certificates);
+        ap_rprintf(r,
+                   ROW "<span class=\"name\">%s</span></th>" CELL("Fault")
+                   "%s" CELL_END CELL("Score") "%s" CELL_END
+                   CELL("Certificates") "%u" CELL_END "</tr>\n",
+                   escaped(r, server->name),
+                   server->fault != STAPLE_STATE_GOOD
+                       ? state_mark(r, server->fault)
+                       : NONE,
+                   tenths(r, server->score), server->certificates);
     }
     ap_rputs("</tbody></table>\n", r);
     if (i < servers->nelts) {
@@ -828,42 +777,26 @@ static const char *const health_words[][2] = {
     [STAPLE_SCOREBOARD_DOWN] = {"down", "down"},
 };
 
-/* How long its last answer took, if there was any. */
-static void put_latency(request_rec *r, apr_interval_time_t latency)
-{
-    if (latency > 0) {
-        ap_rprintf(r, "%.0f ms", (double)latency / 1000);
-    }
-    else {
-        ap_rputs("<span class=\"none\">none</span>", r);
-    }
-}
-
 static void put_responder(request_rec *r,
                           const staple_scoreboard_responder_t *responder)
 {
-    ap_rputs(ROW "<span class=\"name\">", r);
-    put_text(r, responder->url);
+    const char *const *words = health_words[responder->health & 3];
+
     ap_rprintf(r,
-               "</span></th>" CELL("Health")
-               "<b class=\"state %s\">%s</b>" CELL_END
-               CELL("Last answer"),
-               health_words[responder->health & 3][0],
-               health_words[responder->health & 3][1]);
-    put_latency(r, responder->latency);
-    ap_rprintf(r,
-               CELL_END CELL("Requests") "%" APR_UINT64_T_FMT
-               "<span class=\"sub\">%" APR_UINT64_T_FMT " failed</span>"
-               CELL_END CELL("Last error"),
-               responder->requests, responder->failures);
-    if (responder->last_error != STAPLE_OK) {
-        put_text(
-            r, staple_reason_sentence((staple_reason_e)responder->last_error));
-    }
-    else {
-        ap_rputs("<span class=\"none\">none</span>", r);
-    }
-    ap_rputs(CELL_END "</tr>\n", r);
+               ROW "<span class=\"name\">%s</span></th>" CELL("Health")
+               "<b class=\"state %s\">%s</b>" CELL_END CELL("Last answer")
+               "%s" CELL_END CELL("Requests") "%" APR_UINT64_T_FMT
+               SUB("%" APR_UINT64_T_FMT " failed") CELL_END CELL("Last error")
+               "%s" CELL_END "</tr>\n",
+               escaped(r, responder->url), words[0], words[1],
+               responder->latency > 0
+                   ? apr_psprintf(r->pool, "%.0f ms",
+                                  (double)responder->latency / 1000)
+                   : NONE,
+               responder->requests, responder->failures,
+               responder->last_error != STAPLE_OK
+                   ? escaped(r, sentence(responder->last_error))
+                   : NONE);
 }
 
 static void put_responders(request_rec *r, const staple_scoreboard_t *board)

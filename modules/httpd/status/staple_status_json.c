@@ -62,11 +62,12 @@ static json_t *refresher(const staple_snapshot_t *snapshot)
     const staple_scoreboard_t *board = &snapshot->board;
 
     return json_pack(
-        "{s:o, s:b, s:o, s:o, s:o}", "pid",
-        board->pid != 0 ? json_integer(board->pid) : json_null(), "running",
-        snapshot->is_running, "last_round", instant(board->last_round_at),
-        "next_due", instant(board->next_due_at), "in_flight",
-        number(board->in_flight));
+        "{s:o, s:b, s:o, s:o, s:o}",
+        "pid", board->pid != 0 ? json_integer(board->pid) : json_null(),
+        "running", snapshot->is_running,
+        "last_round", instant(board->last_round_at),
+        "next_due", instant(board->next_due_at),
+        "in_flight", number(board->in_flight));
 }
 
 static json_t *totals(const staple_snapshot_t *snapshot)
@@ -96,69 +97,38 @@ static const char *const healths[] = {"pending", "answers", "failing", "down"};
 static json_t *responder(const staple_scoreboard_responder_t *row)
 {
     return json_pack(
-        "{s:o, s:b, s:s, s:o, s:o, s:o, s:o}", "url", text(row->url), "healthy",
-        (int)row->is_healthy, "state", healths[row->health & 3], "failures",
-        number(row->failures), "last_error",
-        reason_name(row->last_error),
-        "latency_ms",
-        row->latency > 0 ? json_real((double)row->latency / 1000) : json_null(),
+        "{s:o, s:b, s:s, s:o, s:o, s:o, s:o}",
+        "url", text(row->url),
+        "healthy", (int)row->is_healthy,
+        "state", healths[row->health & 3],
+        "failures", number(row->failures),
+        "last_error", reason_name(row->last_error),
+        "latency_ms", row->latency > 0 ? json_real((double)row->latency / 1000)
+                                       : json_null(),
         "requests", number(row->requests));
 }
 
 static json_t *server(const staple_snapshot_server_t *row)
 {
-    return json_pack("{s:o, s:o, s:o, s:o}", "name", text(row->name), "score",
-                     score(row->score), "fault",
-                     row->fault != STAPLE_STATE_GOOD
-                         ? text(staple_state_name(row->fault))
-                         : json_null(),
-                     "certificates", number(row->certificates));
+    return json_pack(
+        "{s:o, s:o, s:o, s:o}",
+        "name", text(row->name),
+        "score", score(row->score),
+        "fault", row->fault != STAPLE_STATE_GOOD
+                     ? text(staple_state_name(row->fault)) : json_null(),
+        "certificates", number(row->certificates));
 }
 
-static void put_identity(json_t *object, apr_pool_t *p,
-                         const staple_generation_cert_t *base)
+static json_t *responders(const staple_snapshot_cert_t *cert)
 {
-    const staple_cert_t *cert = base->cert;
-
-    json_object_set_new(object, "subject", text(cert->subject));
-    json_object_set_new(object, "serial", text(cert->serial));
-    json_object_set_new(
-        object, "sha256",
-        text(apr_pescape_hex(p, cert->sha256, sizeof(cert->sha256), 0)));
-    json_object_set_new(
-        object, "sha1",
-        text(apr_pescape_hex(p, cert->key.bytes, sizeof(cert->key.bytes), 0)));
-    json_object_set_new(object, "issuer", text(cert->issuer->subject));
-    json_object_set_new(object, "servers", names(base));
-    json_object_set_new(object, "must_staple",
-                        json_boolean(cert->must_staple));
-    json_object_set_new(object, "is_issuer", json_boolean(base->is_issuer));
-}
-
-static void put_state(json_t *object, const staple_snapshot_cert_t *cert)
-{
-    const staple_record_t *record = &cert->base.record;
-    const char *reason = staple_snapshot_revocation(cert);
-    json_t *responders = json_array();
+    json_t *list = json_array();
     const char *url;
     unsigned i;
 
-    json_object_set_new(
-        object, "state",
-        text(staple_state_name((staple_state_e)record->state)));
-    json_object_set_new(object, "state_since", instant(record->state_since));
-    json_object_set_new(object, "state_reason",
-                        reason_name(record->state_reason));
-    json_object_set_new(object, "revocation_time",
-                        reason != NULL ? instant(record->held.revoked_at)
-                                       : json_null());
-    json_object_set_new(object, "revocation_reason", text(reason));
-    json_object_set_new(object, "stale", json_boolean(cert->base.is_stale));
-    json_object_set_new(object, "score", score(cert->base.score));
     for (i = 0; (url = staple_snapshot_responder(cert, i)) != NULL; i++) {
-        json_array_append_new(responders, text(url));
+        json_array_append_new(list, text(url));
     }
-    json_object_set_new(object, "responders", responders);
+    return list;
 }
 
 static json_t *staple(const staple_record_t *record)
@@ -166,29 +136,13 @@ static json_t *staple(const staple_record_t *record)
     if (record->der_len == 0) {
         return json_null();
     }
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "bytes",
-                     number(record->der_len), "produced_at",
-                     instant(record->held.produced_at), "this_update",
-                     instant(record->held.this_update), "next_update",
-                     instant(record->held.next_update), "use_until",
-                     instant(record->held.use_until));
-}
-
-static void put_refresh(json_t *object, const staple_snapshot_cert_t *cert)
-{
-    const staple_record_t *record = &cert->base.record;
-    int has_error = record->reason != STAPLE_OK;
-
-    json_object_set_new(object, "staple", staple(record));
-    json_object_set_new(object, "next_refresh", instant(record->next_at));
-    json_object_set_new(object, "last_attempt", instant(record->attempted_at));
-    json_object_set_new(object, "last_success", instant(record->succeeded_at));
-    json_object_set_new(object, "failures", number(record->failures));
-    json_object_set_new(object, "error", reason_name(record->reason));
-    json_object_set_new(object, "error_detail",
-                        has_error ? text(record->detail) : json_null());
-    json_object_set_new(object, "served", number(cert->tally.served));
-    json_object_set_new(object, "unserved", number(cert->tally.unserved));
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o}",
+        "bytes", number(record->der_len),
+        "produced_at", instant(record->held.produced_at),
+        "this_update", instant(record->held.this_update),
+        "next_update", instant(record->held.next_update),
+        "use_until", instant(record->held.use_until));
 }
 
 static json_t *conditions(unsigned bits)
@@ -207,15 +161,42 @@ static json_t *conditions(unsigned bits)
 
 static json_t *certificate(apr_pool_t *p, const staple_snapshot_cert_t *cert)
 {
-    json_t *object = json_object();
+    const staple_record_t *record = &cert->base.record;
+    const char *reason = staple_snapshot_revocation(cert);
+    const staple_cert_t *it = cert->base.cert;
 
-    put_identity(object, p, &cert->base);
-    put_state(object, cert);
-    put_refresh(object, cert);
-    json_object_set_new(object, "significant",
-                        json_boolean(cert->conditions != 0));
-    json_object_set_new(object, "conditions", conditions(cert->conditions));
-    return object;
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:b,"
+        " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}",
+        "subject", text(it->subject),
+        "serial", text(it->serial),
+        "sha256", text(apr_pescape_hex(p, it->sha256, sizeof(it->sha256), 0)),
+        "sha1", text(apr_pescape_hex(p, it->key.bytes, STAPLE_KEY_LEN, 0)),
+        "issuer", text(it->issuer->subject),
+        "servers", names(&cert->base),
+        "must_staple", it->must_staple,
+        "is_issuer", cert->base.is_issuer,
+        "state", text(staple_state_name((staple_state_e)record->state)),
+        "state_since", instant(record->state_since),
+        "state_reason", reason_name(record->state_reason),
+        "revocation_time", instant(reason != NULL ? record->held.revoked_at
+                                                  : 0),
+        "revocation_reason", text(reason),
+        "stale", cert->base.is_stale,
+        "score", score(cert->base.score),
+        "responders", responders(cert),
+        "staple", staple(record),
+        "next_refresh", instant(record->next_at),
+        "last_attempt", instant(record->attempted_at),
+        "last_success", instant(record->succeeded_at),
+        "failures", number(record->failures),
+        "error", reason_name(record->reason),
+        "error_detail", text(record->reason != STAPLE_OK ? record->detail
+                                                         : NULL),
+        "served", number(cert->tally.served),
+        "unserved", number(cert->tally.unserved),
+        "significant", cert->conditions != 0,
+        "conditions", conditions(cert->conditions));
 }
 
 /* ---- the document, of which one piece at a time is in memory ---- */
