@@ -62,6 +62,12 @@ static int is_whole(const unsigned char *buf, apr_size_t len,
     return memcmp(digest, buf + len - STAPLE_CODEC_TAIL, 32) == 0;
 }
 
+static apr_uint16_t get_reason(const unsigned char **at)
+{
+    return (apr_uint16_t)staple_reason_of_code(
+        (apr_uint32_t)staple_bytes_get(at, 4));
+}
+
 staple_reason_e staple_codec_decode(staple_record_t *record,
                                     const unsigned char **der,
                                     apr_size_t *der_len,
@@ -69,34 +75,21 @@ staple_reason_e staple_codec_decode(staple_record_t *record,
                                     const unsigned char sha256[32])
 {
     const unsigned char *at = buf + sizeof(magic) + 32;
-    apr_uint64_t times[4], numbers[4], bytes[4];
-    int i;
 
     if (!is_whole(buf, len, sha256)) {
         return STAPLE_DAMAGED;
     }
-    for (i = 0; i < 4; i++) {
-        times[i] = staple_bytes_get(&at, 8);
-    }
-    for (i = 0; i < 4; i++) {
-        numbers[i] = staple_bytes_get(&at, 4);
-    }
-    for (i = 0; i < 4; i++) {
-        bytes[i] = staple_bytes_get(&at, 1);
-    }
-    record->next_at = (apr_time_t)times[0];
-    record->attempted_at = (apr_time_t)times[1];
-    record->succeeded_at = (apr_time_t)times[2];
-    record->state_since = (apr_time_t)times[3];
-    record->failures = (apr_uint32_t)numbers[0];
-    record->attempts_hash = (apr_uint32_t)numbers[1];
-    record->reason =
-        (apr_uint16_t)staple_reason_of_code((apr_uint32_t)numbers[2]);
-    record->state_reason =
-        (apr_uint16_t)staple_reason_of_code((apr_uint32_t)numbers[3]);
-    record->state = (unsigned char)bytes[0];
-    record->notified = (unsigned char)bytes[1];
-    record->said_unknown = (unsigned char)bytes[2];
+    record->next_at = (apr_time_t)staple_bytes_get(&at, 8);
+    record->attempted_at = (apr_time_t)staple_bytes_get(&at, 8);
+    record->succeeded_at = (apr_time_t)staple_bytes_get(&at, 8);
+    record->state_since = (apr_time_t)staple_bytes_get(&at, 8);
+    record->failures = (apr_uint32_t)staple_bytes_get(&at, 4);
+    record->attempts_hash = (apr_uint32_t)staple_bytes_get(&at, 4);
+    record->reason = get_reason(&at);
+    record->state_reason = get_reason(&at);
+    record->state = (unsigned char)staple_bytes_get(&at, 1);
+    record->notified = (unsigned char)staple_bytes_get(&at, 1);
+    record->said_unknown = (unsigned char)staple_bytes_get(&at, 1);
     *der = buf + STAPLE_CODEC_HEAD;
     *der_len = len - STAPLE_CODEC_HEAD - STAPLE_CODEC_TAIL;
     return STAPLE_OK;

@@ -23,24 +23,15 @@
 /* "<64 hexadecimal digits>.bad" */
 #define NAME_SIZE (64 + sizeof(BAD_SUFFIX))
 
-static void name_of(char *name, const unsigned char sha256[32],
+/* NULL: the file of responders. */
+static void name_of(char *name, const unsigned char *sha256,
                     const char *suffix)
 {
-    apr_escape_hex(name, sha256, 32, 0, NULL);
-    strcpy(name + 64, suffix);
-}
-
-/* Reads such a name; returns its suffix, or NULL where it is none.  APR would
- * also take capitals and colons. */
-static const char *parse_name(unsigned char sha256[32], const char *name)
-{
-    const char *suffix = name + strspn(name, "0123456789abcdef");
-
-    return suffix == name + 64
-                   && (suffix[0] == '\0' || strcmp(suffix, BAD_SUFFIX) == 0)
-                   && apr_unescape_hex(sha256, name, 64, 0, NULL) == APR_SUCCESS
-               ? suffix
-               : NULL;
+    strcpy(name, KNOWN_FILE);
+    if (sha256 != NULL) {
+        apr_escape_hex(name, sha256, 32, 0, NULL);
+        strcpy(name + 64, suffix);
+    }
 }
 
 static void close_file(int *file)
@@ -86,22 +77,31 @@ static int open_directory(apr_status_t *status, const char **why,
     return directory;
 }
 
-static int is_empty(int directory)
+/* What is in the directory, or NULL. */
+static DIR *list_of(int directory)
 {
     int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *list = copy >= 0 ? fdopendir(copy) : NULL;
-    struct dirent *entry;
-    int others = 0;
 
     if (list == NULL) {
         close_file(&copy);
-        return 0;
     }
-    while ((entry = readdir(list)) != NULL) {
+    return list;
+}
+
+static int is_empty(int directory)
+{
+    DIR *list = list_of(directory);
+    struct dirent *entry;
+    int others = list == NULL;
+
+    while (list != NULL && (entry = readdir(list)) != NULL) {
         others += strcmp(entry->d_name, ".") != 0
                   && strcmp(entry->d_name, "..") != 0;
     }
-    closedir(list);
+    if (list != NULL) {
+        closedir(list);
+    }
     return others == 0;
 }
 
@@ -237,15 +237,17 @@ apr_status_t staple_store_lock(staple_store_t *store)
 
 /* ---- files ---- */
 
-/* Reads a file of at most `room` bytes that no other user can have written. */
-static apr_status_t read_file(unsigned char *buf, apr_size_t *len,
-                              apr_size_t room, const char **why,
-                              const staple_store_t *store, const char *name)
+apr_status_t staple_store_read(unsigned char *buf, apr_size_t *len,
+                               const char **why, const staple_store_t *store,
+                               const unsigned char *sha256)
 {
+    apr_size_t room = sha256 != NULL ? STAPLE_CODEC_MAX : STAPLE_KNOWN_BYTES;
     apr_status_t status = APR_SUCCESS;
+    char name[NAME_SIZE];
     struct stat info;
     int file;
 
+    name_of(name, sha256, "");
     *why = NULL;
     file = openat(store->directory, name,
                   O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -275,47 +277,18 @@ static apr_status_t read_file(unsigned char *buf, apr_size_t *len,
     return *why != NULL ? APR_EINVAL : status;
 }
 
-apr_status_t staple_store_read(unsigned char *buf, apr_size_t *len,
-                               const char **why, const staple_store_t *store,
-                               const unsigned char sha256[32])
-{
-    char name[NAME_SIZE];
-
-    name_of(name, sha256, "");
-    return read_file(buf, len, STAPLE_CODEC_MAX, why, store, name);
-}
-
-apr_status_t staple_store_read_known(unsigned char *buf, apr_size_t *len,
-                                     const char **why,
-                                     const staple_store_t *store)
-{
-    return read_file(buf, len, STAPLE_KNOWN_BYTES, why, store, KNOWN_FILE);
-}
-
-static apr_status_t write_file(const staple_store_t *store, const char *name,
-                               const unsigned char *buf, apr_size_t len)
-{
-    /* One that was cut off stays behind until the next is written: only the
-     * holder of the lock is here. */
-    unlinkat(store->directory, NEW_FILE, 0);
-    return staple_files_write(store->directory, name, NEW_FILE, 0600, NULL,
-                              buf, len);
-}
-
 apr_status_t staple_store_write(const staple_store_t *store,
-                                const unsigned char sha256[32],
+                                const unsigned char *sha256,
                                 const unsigned char *buf, apr_size_t len)
 {
     char name[NAME_SIZE];
 
     name_of(name, sha256, "");
-    return write_file(store, name, buf, len);
-}
-
-apr_status_t staple_store_write_known(const staple_store_t *store,
-                                      const unsigned char *buf, apr_size_t len)
-{
-    return write_file(store, KNOWN_FILE, buf, len);
+    /* One that was cut off stays behind until the next is written: only the
+     * holder of the lock is here. */
+    unlinkat(store->directory, NEW_FILE, 0);
+    return staple_files_write(store->directory, name, NEW_FILE, 0600, NULL,
+                              buf, len);
 }
 
 apr_status_t staple_store_sync(const staple_store_t *store)
@@ -327,54 +300,42 @@ apr_status_t staple_store_sync(const staple_store_t *store)
 
 /* ---- the whole directory ---- */
 
-/* Calls back for each file that is named for a certificate. */
-typedef void visit_fn(void *baton, const staple_store_t *store,
-                      const char *name, const unsigned char sha256[32],
-                      int is_bad);
-
-static void visit(const staple_store_t *store, visit_fn *call, void *baton)
+/* The next file that is named for a certificate, *is_bad where it was set
+ * aside; NULL at the end of the list, which is closed then. */
+static const char *next_name(unsigned char sha256[32], int *is_bad, DIR *list)
 {
-    int copy =
-        openat(store->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *list = copy >= 0 ? fdopendir(copy) : NULL;
-    unsigned char sha256[32];
     struct dirent *entry;
-    const char *suffix;
 
-    if (list == NULL) {
-        close_file(&copy);
-        return;
-    }
-    while ((entry = readdir(list)) != NULL) {
-        suffix = parse_name(sha256, entry->d_name);
-        if (suffix != NULL) {
-            call(baton, store, entry->d_name, sha256, suffix[0] != '\0');
+    while (list != NULL && (entry = readdir(list)) != NULL) {
+        const char *name = entry->d_name;
+        apr_size_t len = strspn(name, "0123456789abcdef");
+
+        /* APR would also take capitals and colons. */
+        *is_bad = strcmp(name + len, BAD_SUFFIX) == 0;
+        if (len == 64 && (name[len] == '\0' || *is_bad)
+            && apr_unescape_hex(sha256, name, 64, 0, NULL) == APR_SUCCESS) {
+            return name;
         }
     }
-    closedir(list);
-}
-
-static void count_bad(void *baton, const staple_store_t *store,
-                      const char *name, const unsigned char sha256[32],
-                      int is_bad)
-{
-    int *count = baton;
-
-    (void)store;
-    (void)name;
-    (void)sha256;
-    *count += is_bad;
+    if (list != NULL) {
+        closedir(list);
+    }
+    return NULL;
 }
 
 apr_status_t staple_store_set_aside(const staple_store_t *store,
                                     const unsigned char sha256[32])
 {
+    DIR *list = list_of(store->directory);
     char name[NAME_SIZE], bad[NAME_SIZE];
-    int count = 0, failed;
+    int count = 0, is_bad, failed;
+    unsigned char ignored[32];
 
     name_of(name, sha256, "");
     name_of(bad, sha256, BAD_SUFFIX);
-    visit(store, count_bad, &count);
+    while (next_name(ignored, &is_bad, list) != NULL) {
+        count += is_bad;
+    }
     if (count < STAPLE_STORE_MAX_BAD) {
         failed = renameat(store->directory, name, store->directory, bad);
     }
@@ -384,39 +345,28 @@ apr_status_t staple_store_set_aside(const staple_store_t *store,
     return failed ? errno : APR_SUCCESS;
 }
 
-typedef struct sweep_t {
-    staple_store_known_fn *is_known;
-    void *baton;
-    apr_time_t now;
-    int removed;
-} sweep_t;
-
-static void sweep_file(void *baton, const staple_store_t *store,
-                       const char *name, const unsigned char sha256[32],
-                       int is_bad)
-{
-    const struct timespec times[2] = {{.tv_nsec = UTIME_NOW},
-                                      {.tv_nsec = UTIME_NOW}};
-    sweep_t *sweep = baton;
-    struct stat info;
-
-    if (!is_bad && sweep->is_known(sweep->baton, sha256)) {
-        utimensat(store->directory, name, times, AT_SYMLINK_NOFOLLOW);
-        return;
-    }
-    if (fstatat(store->directory, name, &info, AT_SYMLINK_NOFOLLOW) == 0
-        && apr_time_from_sec(info.st_mtime) + STAPLE_STORE_KEEP < sweep->now
-        && unlinkat(store->directory, name, 0) == 0) {
-        sweep->removed++;
-    }
-}
-
 int staple_store_sweep(const staple_store_t *store,
                        staple_store_known_fn *is_known, void *baton,
                        apr_time_t now)
 {
-    sweep_t sweep = {is_known, baton, now, 0};
+    const struct timespec times[2] = {{.tv_nsec = UTIME_NOW},
+                                      {.tv_nsec = UTIME_NOW}};
+    DIR *list = list_of(store->directory);
+    unsigned char sha256[32];
+    int removed = 0, is_bad;
+    struct stat info;
+    const char *name;
 
-    visit(store, sweep_file, &sweep);
-    return sweep.removed;
+    while ((name = next_name(sha256, &is_bad, list)) != NULL) {
+        if (!is_bad && is_known(baton, sha256)) {
+            utimensat(store->directory, name, times, AT_SYMLINK_NOFOLLOW);
+        }
+        else if (fstatat(store->directory, name, &info, AT_SYMLINK_NOFOLLOW)
+                     == 0
+                 && apr_time_from_sec(info.st_mtime) + STAPLE_STORE_KEEP < now
+                 && unlinkat(store->directory, name, 0) == 0) {
+            removed++;
+        }
+    }
+    return removed;
 }

@@ -60,25 +60,21 @@ void staple_store_close(staple_store_t *store);
  */
 apr_status_t staple_store_lock(staple_store_t *store);
 
-/* Reads a certificate's file into buf, of STAPLE_CODEC_MAX bytes.  APR_ENOENT:
- * there is none.  APR_EINVAL and *why: not a file that could be ours. */
+/*
+ * Reads a certificate's file into buf, of STAPLE_CODEC_MAX bytes, or, where
+ * sha256 is NULL, that of responders, of STAPLE_KNOWN_BYTES.  APR_ENOENT: there
+ * is none.  APR_EINVAL and *why: not a file that could be ours.
+ */
 apr_status_t staple_store_read(unsigned char *buf, apr_size_t *len,
                                const char **why, const staple_store_t *store,
-                               const unsigned char sha256[32]);
+                               const unsigned char *sha256);
 
-/* Replaces a certificate's file, all or nothing.  For the holder of
- * the lock.  It outlasts a loss of power after staple_store_sync(). */
+/* Replaces such a file, all or nothing.  For the holder of the lock.  It
+ * outlasts a loss of power after staple_store_sync(). */
 apr_status_t staple_store_write(const staple_store_t *store,
-                                const unsigned char sha256[32],
+                                const unsigned char *sha256,
                                 const unsigned char *buf, apr_size_t len);
 apr_status_t staple_store_sync(const staple_store_t *store);
-
-/* The same for the file of responders; buf has STAPLE_KNOWN_BYTES. */
-apr_status_t staple_store_read_known(unsigned char *buf, apr_size_t *len,
-                                     const char **why,
-                                     const staple_store_t *store);
-apr_status_t staple_store_write_known(const staple_store_t *store,
-                                      const unsigned char *buf, apr_size_t len);
 
 /* Gives a certificate's file another name, so that it is not read again but
  * can be examined. */

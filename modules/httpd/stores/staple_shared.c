@@ -150,50 +150,6 @@ static unsigned make_id(unsigned char id[ID_MAX],
     return is_note ? ID_MAX : ID_MAX - 1;
 }
 
-/* Copies the value (`is_note`: the note) to buf, which has *len bytes, and sets
- * *len.  APR_NOTFOUND: there is none; APR_ENOSPC: it is larger than that. */
-static apr_status_t retrieve(const staple_shared_t *shared, unsigned char *buf,
-                             unsigned *len, const unsigned char sha256[32],
-                             int is_note, apr_pool_t *p)
-{
-    unsigned char id[ID_MAX];
-    unsigned id_len = make_id(id, sha256, is_note);
-    apr_status_t status = enter(shared);
-
-    if (status != APR_SUCCESS) {
-        return status;
-    }
-    status = shared->provider->retrieve(shared->instance, shared->server, id,
-                                        id_len, buf, len, p);
-    leave(shared);
-    if (status == APR_EGENERAL && shared->mutex != NULL) {
-        return APR_NOTFOUND; /* so mod_socache_dbm with Berkeley DB */
-    }
-    /* Providers do not agree on the status of too large a value. */
-    return status == APR_ENOMEM ? APR_ENOSPC : status;
-}
-
-/* Puts a value (a note) into the store, until `expires`. */
-static apr_status_t store(const staple_shared_t *shared,
-                          const unsigned char sha256[32], int is_note,
-                          unsigned char *data, unsigned len,
-                          apr_time_t expires, apr_pool_t *p)
-{
-    unsigned char id[ID_MAX];
-    unsigned id_len = make_id(id, sha256, is_note);
-    apr_time_t last = apr_time_now() + LIFE_LAST;
-    apr_status_t status = enter(shared);
-
-    if (status != APR_SUCCESS) {
-        return status;
-    }
-    status = shared->provider->store(shared->instance, shared->server, id,
-                                     id_len, expires < last ? expires : last,
-                                     data, len, p);
-    leave(shared);
-    return status;
-}
-
 /* ---- with a rest after failures ---- */
 
 /* May this kind of call be made?  Else *status is that of the last failure. */
@@ -226,34 +182,59 @@ static apr_status_t remember(staple_shared_t *shared, rest_t *rest,
     return status;
 }
 
+/* Copies the value (`is_note`: the note) to buf, which has *len bytes, and sets
+ * *len.  APR_NOTFOUND: there is none; APR_ENOSPC: it is larger than that. */
 static apr_status_t get(staple_shared_t *shared, const unsigned char *sha256,
                         unsigned char *buf, apr_size_t *len, int is_note,
                         apr_pool_t *p)
 {
+    unsigned char id[ID_MAX];
+    unsigned id_len = make_id(id, sha256, is_note), room = (unsigned)*len;
     apr_status_t status;
-    unsigned room = (unsigned)*len;
 
     *len = 0;
     if (!may_call(shared, &shared->get_rest, &status)) {
         return status;
     }
-    status = retrieve(shared, buf, &room, sha256, is_note, p);
+    status = enter(shared);
+    if (status == APR_SUCCESS) {
+        status = shared->provider->retrieve(shared->instance, shared->server,
+                                            id, id_len, buf, &room, p);
+        leave(shared);
+    }
     if (status == APR_SUCCESS) {
         *len = room;
+    }
+    else if (status == APR_EGENERAL && shared->mutex != NULL) {
+        status = APR_NOTFOUND; /* so mod_socache_dbm with Berkeley DB */
+    }
+    else if (status == APR_ENOMEM) {
+        status = APR_ENOSPC; /* providers do not agree on that */
     }
     return remember(shared, &shared->get_rest, status);
 }
 
+/* Puts a value (a note) into the store, until `expires`. */
 static apr_status_t put(staple_shared_t *shared, const unsigned char *sha256,
                         unsigned char *data, apr_size_t len, int is_note,
                         apr_time_t expires, apr_pool_t *p)
 {
+    unsigned char id[ID_MAX];
+    unsigned id_len = make_id(id, sha256, is_note);
+    apr_time_t last = apr_time_now() + LIFE_LAST;
     apr_status_t status;
 
     if (!may_call(shared, &shared->put_rest, &status)) {
         return status;
     }
-    status = store(shared, sha256, is_note, data, (unsigned)len, expires, p);
+    status = enter(shared);
+    if (status == APR_SUCCESS) {
+        status = shared->provider->store(shared->instance, shared->server, id,
+                                         id_len,
+                                         expires < last ? expires : last, data,
+                                         (unsigned)len, p);
+        leave(shared);
+    }
     return remember(shared, &shared->put_rest, status);
 }
 

@@ -177,7 +177,7 @@ static void restore_known(restorer_t *restorer, apr_pool_t *p)
     if (staple_known_sequence(generation->known) != 0) {
         return;
     }
-    status = staple_store_read_known(buf, &len, &why, restorer->store);
+    status = staple_store_read(buf, &len, &why, restorer->store, NULL);
     if (status == ENOENT) {
         return;
     }

@@ -225,13 +225,13 @@ static void save_known(staple_store_writer_t *writer, int is_last)
     if (!is_due) {
         return;
     }
-    if (staple_store_read_known(writer->bytes, &len, &why, &writer->store)
+    if (staple_store_read(writer->bytes, &len, &why, &writer->store, NULL)
         == APR_SUCCESS) {
         count =
             staple_known_merge(writer->rows, count, writer->bytes, len, now);
     }
     len = staple_known_encode(writer->bytes, writer->rows, count);
-    status = staple_store_write_known(&writer->store, writer->bytes, len);
+    status = staple_store_write(&writer->store, NULL, writer->bytes, len);
     if (status == APR_SUCCESS) {
         status = staple_store_sync(&writer->store);
     }
