@@ -47,7 +47,7 @@ unit_tests = \
 	t/unit/ocsp/t_staple_request \
 	t/unit/refresh/t_staple_responder \
 	t/unit/ocsp/t_staple_response \
-	t/unit/refresh/t_staple_restore \
+	t/unit/refresh/t_adopt_stored \
 	t/unit/refresh/t_staple_schedule \
 	t/unit/refresh/t_shared_value \
 	t/unit/ocsp/t_staple_signature \

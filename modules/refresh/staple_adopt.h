@@ -1,4 +1,4 @@
-/* A verified response that is not older than the one held -> the cache. */
+/* A response, that came or was stored -> verified, and into the cache. */
 #ifndef STAPLE_ADOPT_H
 #define STAPLE_ADOPT_H
 
@@ -35,5 +35,28 @@ staple_reason_e staple_adopt(staple_record_t *record, staple_writer_t *writer,
                              const staple_policy_t *policy,
                              const unsigned char *der, apr_size_t der_len,
                              const unsigned char *nonce, apr_time_t now);
+
+/*
+ * Takes the bytes of a file for certificate `index`, which are material from
+ * outside.  The response is verified as if it had just come over the network
+ * and published; then the record is.  STAPLE_OK: done.  STAPLE_EXPIRED and
+ * other reasons of staple_adopt_is_honest(): the response cannot be used
+ * (any more, or yet), but the record was published.  Everything else: nothing
+ * is published.
+ *
+ * Who has a staple is asked about when that was due; who has none at once, or a
+ * minute after a job that failed.  A response that says revoked is held on past
+ * its end, but not stapled.  Nothing of the record is taken at its word:
+ * instants that lie in the future without reason are pulled back.  Runs before
+ * any refresher does.
+ */
+staple_reason_e staple_adopt_stored(staple_writer_t *writer, apr_uint32_t index,
+                                    const staple_cert_t *cert,
+                                    const staple_policy_t *policy,
+                                    const unsigned char *buf, apr_size_t len,
+                                    apr_time_t now);
+
+/* May a file that was all right when it was written be refused for this? */
+int staple_adopt_is_honest(staple_reason_e reason);
 
 #endif

@@ -4,7 +4,6 @@
 
 #include "cache/staple_cache.h"
 #include "cache/staple_scoreboard.h"
-#include "staple_exchange.h"
 #include "staple_known.h"
 #include "staple_refresh_types.h"
 

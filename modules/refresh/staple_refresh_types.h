@@ -1,9 +1,10 @@
-/* What a refresher is given, and what it tells. */
+/* What a refresher is given, hands out, takes back, and tells. */
 #ifndef STAPLE_REFRESH_TYPES_H
 #define STAPLE_REFRESH_TYPES_H
 
 #include "cache/staple_record.h"
-#include "ocsp/staple_cert.h"
+#include "ocsp/staple_request.h"
+#include "staple_responder.h"
 #include "staple_state.h"
 
 typedef struct staple_refresh_t staple_refresh_t;
@@ -30,6 +31,47 @@ static inline int staple_refresh_is_early(const staple_refresh_cert_t *entry,
     return staple_cert_is_new(entry->cert, now)
            && !staple_refresh_insists(entry);
 }
+
+/* By which an exchange is made. */
+typedef enum {
+    STAPLE_TRANSPORT_HTTP,
+    STAPLE_TRANSPORT_SHARED /* a query to the shared store: no request */
+} staple_transport_e;
+
+struct staple_source_t;
+
+/* One exchange that the caller shall make.  Valid until it is given back by
+ * staple_refresh_done(). */
+typedef struct staple_exchange_t {
+    apr_uint32_t index; /* of the certificate */
+    const struct staple_source_t *source;
+    unsigned attempt; /* number within the job and source, from 0 */
+    staple_transport_e transport;
+    int by_get;
+    int has_nonce;
+    apr_interval_time_t timeout; /* for all of it */
+    staple_responder_t *responder;
+    staple_place_t place;
+    apr_size_t request_len;
+    unsigned char request[STAPLE_MAX_REQUEST]; /* the body of a POST */
+    unsigned char nonce[STAPLE_NONCE_LEN];
+    char url[STAPLE_REQUEST_URL_SIZE]; /* whole URL of a GET or POST */
+    struct staple_exchange_t *next_free;
+} staple_exchange_t;
+
+/* What came back. */
+typedef struct staple_answer_t {
+    staple_reason_e reason; /* STAPLE_OK: der is the body, or the shared
+                               store's value, of length 0 for none */
+    const unsigned char *der;
+    apr_size_t der_len;
+    int http_status;                 /* 0: none */
+    apr_interval_time_t fresh_for;   /* Cache-Control, Expires; 0: unknown */
+    apr_interval_time_t retry_after; /* 0: unknown */
+    apr_interval_time_t took;
+    const char *detail; /* words about a failure; never NULL */
+    int is_asked;       /* the shared store's: another machine is asking */
+} staple_answer_t;
 
 typedef enum {
     STAPLE_REPORT_ATTEMPT_FAILED, /* one attempt; the job may go on */
@@ -68,8 +110,6 @@ typedef void staple_refresh_report_fn(void *baton,
 typedef void staple_refresh_share_fn(void *baton, apr_uint32_t index,
                                      const unsigned char *value, apr_size_t len,
                                      apr_time_t use_until);
-
-struct staple_source_t;
 
 typedef struct staple_refresh_options_t {
     unsigned concurrency; /* exchanges in flight at most */

@@ -2,7 +2,6 @@
 #ifndef STAPLE_SOURCE_H
 #define STAPLE_SOURCE_H
 
-#include "staple_exchange.h"
 #include "staple_refresh_types.h"
 
 /*

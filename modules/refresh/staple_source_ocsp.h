@@ -2,7 +2,7 @@
 #ifndef STAPLE_SOURCE_OCSP_H
 #define STAPLE_SOURCE_OCSP_H
 
-#include "staple_exchange.h"
+#include "staple_refresh_types.h"
 
 /*
  * Fills an exchange with the request of attempt number `attempt` for `cert`.

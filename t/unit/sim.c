@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "refresh/staple_timers.h"
-#include "refresh/staple_restore.h"
+#include "refresh/staple_adopt.h"
 #include "cache/staple_codec.h"
 
 #define SLICE apr_time_from_msec(100) /* mod_watchdog's */
@@ -160,8 +160,8 @@ static void store_and_restore(sim_t *sim, staple_writer_t *writer,
         exit(99);
     }
     len = staple_codec_encode(buf, cert->sha256, &record, der, len);
-    staple_restore(writer, index, cert, sim->entries[index].policy, buf, len,
-                   sim->now + sim->skew);
+    staple_adopt_stored(writer, index, cert, sim->entries[index].policy, buf,
+                        len, sim->now + sim->skew);
 }
 
 void sim_restart(sim_t *sim)

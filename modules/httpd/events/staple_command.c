@@ -51,37 +51,33 @@ staple_command_t *staple_command_make(apr_pool_t *p, server_rec *s,
     return command;
 }
 
+static void set(const char ***at, apr_pool_t *p, const char *name,
+                const char *value)
+{
+    *(*at)++ = apr_pstrcat(p, "OCSP_STAPLE_", name, "=", value, NULL);
+}
+
 /* The event's main fields, for programs that do not read JSON. */
 static const char *const *environment(apr_pool_t *p,
                                       const staple_eventlog_entry_t *entry)
 {
     const staple_report_t *report = entry->report;
     const staple_generation_cert_t *cert = entry->cert;
-    const char *server = cert != NULL && cert->servers->nelts > 0
-                             ? staple_generation_server(cert, 0)
-                             : "";
     const char **env = apr_pcalloc(p, 12 * sizeof(*env));
-    int n = 0;
+    const char **at = env;
 
-    env[n++] = "PATH=/usr/local/bin:/usr/bin:/bin";
-    env[n++] = apr_pstrcat(p, "OCSP_STAPLE_EVENT=",
-                           staple_event_name(report->event), NULL);
-    env[n++] = apr_pstrcat(p, "OCSP_STAPLE_REASON=",
-                           staple_reason_name(report->reason), NULL);
-    env[n++] = apr_pstrcat(p, "OCSP_STAPLE_RESPONDER=",
-                           report->url != NULL ? report->url : "",
-                           NULL);
+    *at++ = "PATH=/usr/local/bin:/usr/bin:/bin";
+    set(&at, p, "EVENT", staple_event_name(report->event));
+    set(&at, p, "REASON", staple_reason_name(report->reason));
+    set(&at, p, "RESPONDER", report->url != NULL ? report->url : "");
     if (cert != NULL) {
-        env[n++] = apr_pstrcat(
-            p, "OCSP_STAPLE_STATE=",
-            staple_state_name((staple_state_e)cert->record.state), NULL);
-        env[n++] = apr_pstrcat(p, "OCSP_STAPLE_PREVIOUS_STATE=",
-                               staple_state_name(report->before), NULL);
-        env[n++] = apr_pstrcat(p, "OCSP_STAPLE_SUBJECT=", cert->cert->subject,
-                               NULL);
-        env[n++] = apr_pstrcat(p, "OCSP_STAPLE_SERIAL=", cert->cert->serial,
-                               NULL);
-        env[n++] = apr_pstrcat(p, "OCSP_STAPLE_SERVER=", server, NULL);
+        set(&at, p, "STATE",
+            staple_state_name((staple_state_e)cert->record.state));
+        set(&at, p, "PREVIOUS_STATE", staple_state_name(report->before));
+        set(&at, p, "SUBJECT", cert->cert->subject);
+        set(&at, p, "SERIAL", cert->cert->serial);
+        set(&at, p, "SERVER",
+            cert->servers->nelts > 0 ? staple_generation_server(cert, 0) : "");
     }
     return env;
 }

@@ -66,7 +66,7 @@ static int seconds_until(apr_time_t at, apr_time_t now)
     return at > now ? (int)apr_time_sec(at - now + APR_USEC_PER_SEC / 2) : 0;
 }
 
-static void attempt_failed(const staple_reporter_t *reporter,
+static void attempt_failed(staple_reporter_t *reporter,
                            const staple_report_t *report)
 {
     const staple_cert_t *cert = cert_of(reporter, report);
@@ -95,7 +95,7 @@ static void gave_up(const staple_reporter_t *reporter,
 }
 
 /* Not at INFO: nothing has failed. */
-static void cut_short(const staple_reporter_t *reporter,
+static void cut_short(staple_reporter_t *reporter,
                       const staple_report_t *report)
 {
     const staple_cert_t *cert = cert_of(reporter, report);
@@ -107,7 +107,7 @@ static void cut_short(const staple_reporter_t *reporter,
                  (int)apr_time_as_msec(report->took));
 }
 
-static void job_failed(const staple_reporter_t *reporter,
+static void job_failed(staple_reporter_t *reporter,
                        const staple_report_t *report)
 {
     const staple_cert_t *cert = cert_of(reporter, report);
@@ -139,7 +139,7 @@ static void job_failed(const staple_reporter_t *reporter,
     }
 }
 
-static void refreshed(const staple_reporter_t *reporter,
+static void refreshed(staple_reporter_t *reporter,
                       const staple_report_t *report)
 {
     const staple_cert_t *cert = cert_of(reporter, report);
@@ -341,28 +341,16 @@ static void event_happened(staple_reporter_t *reporter,
 
 void staple_report_take(void *baton, const staple_report_t *report)
 {
-    staple_reporter_t *reporter = baton;
+    static void (*const takers[])(staple_reporter_t *reporter,
+                                  const staple_report_t *report) = {
+        [STAPLE_REPORT_ATTEMPT_FAILED] = attempt_failed,
+        [STAPLE_REPORT_CUT_SHORT] = cut_short,
+        [STAPLE_REPORT_JOB_FAILED] = job_failed,
+        [STAPLE_REPORT_REFRESHED] = refreshed,
+        [STAPLE_REPORT_SHARED_REFUSED] = shared_refused,
+        [STAPLE_REPORT_EVENT] = event_happened};
 
-    switch (report->what) {
-    case STAPLE_REPORT_ATTEMPT_FAILED:
-        attempt_failed(reporter, report);
-        break;
-    case STAPLE_REPORT_CUT_SHORT:
-        cut_short(reporter, report);
-        break;
-    case STAPLE_REPORT_JOB_FAILED:
-        job_failed(reporter, report);
-        break;
-    case STAPLE_REPORT_REFRESHED:
-        refreshed(reporter, report);
-        break;
-    case STAPLE_REPORT_SHARED_REFUSED:
-        shared_refused(reporter, report);
-        break;
-    case STAPLE_REPORT_EVENT:
-        event_happened(reporter, report);
-        break;
-    }
+    takers[report->what](baton, report);
 }
 
 void staple_report_file(const staple_reporter_t *reporter, const char *path,

@@ -7,7 +7,7 @@
 #include <unixd.h>
 
 #include "base/staple_clock.h"
-#include "refresh/staple_restore.h"
+#include "refresh/staple_adopt.h"
 #include "io/staple_store.h"
 #include "httpd/config/staple_config.h"
 #include "httpd/generation/staple_leader.h"
@@ -150,9 +150,9 @@ static void restore_one(restorer_t *restorer, apr_uint32_t index)
                               : apr_strerror(status, text, sizeof(text)));
         return;
     }
-    reason = staple_restore(restorer->writer, index, entry->cert,
-                            entry->policy, restorer->buf, len, now);
-    if (reason != STAPLE_OK && !staple_restore_is_honest(reason)) {
+    reason = staple_adopt_stored(restorer->writer, index, entry->cert,
+                                 entry->policy, restorer->buf, len, now);
+    if (reason != STAPLE_OK && !staple_adopt_is_honest(reason)) {
         set_aside(restorer, entry->cert, staple_reason_sentence(reason));
         return;
     }

@@ -2,7 +2,7 @@
 #include "../make_ocsp.h"
 #include "../tap.h"
 
-#include "refresh/staple_restore.h"
+#include "refresh/staple_adopt.h"
 #include "refresh/staple_state.h"
 #include "cache/staple_codec.h"
 
@@ -53,8 +53,8 @@ static staple_reason_e restore(shared_t *shared, const staple_record_t *record,
 {
     apr_size_t len =
         staple_codec_encode(buf, pki->cert->sha256, record, der.bytes, der.len);
-    staple_reason_e reason =
-        staple_restore(shared->writer, 0, pki->cert, &policy, buf, len, now);
+    staple_reason_e reason = staple_adopt_stored(
+        shared->writer, 0, pki->cert, &policy, buf, len, now);
 
     staple_cache_get_record(&shared->record, shared->cache, 0);
     return reason;
@@ -368,7 +368,7 @@ static void refused(const char *what, make_response_t *knobs,
 
     is_reason(restore(&shared, &stored, der, at(0)), reason, "%s", what);
     ok(is_untouched(&shared), "%s: nothing is published", what);
-    ok(!staple_restore_is_honest(reason), "%s: the file is put aside", what);
+    ok(!staple_adopt_is_honest(reason), "%s: the file is put aside", what);
 }
 
 static void test_forged(void)
