@@ -158,33 +158,23 @@ void *staple_config_merge(apr_pool_t *p, void *base, void *add)
 {
     const staple_config_t *outer = base;
     const staple_config_t *inner = add;
-    staple_config_t *config = apr_pmemdup(p, inner, sizeof(*inner));
+    staple_config_t *config = apr_pmemdup(p, outer, sizeof(*outer));
     int i;
 
     for (i = 0; i < STAPLE_SET_COUNT; i++) {
-        if (inner->values[i] == UNSET) {
-            config->values[i] = outer->values[i];
+        if (inner->values[i] != UNSET) {
+            config->values[i] = inner->values[i];
         }
     }
-    if (inner->responders == NULL) {
-        config->responders = outer->responders;
+    for (i = 0; i < STAPLE_LIST_COUNT; i++) {
+        if (inner->lists[i] != NULL) {
+            config->lists[i] = inner->lists[i];
+        }
     }
-    if (inner->response_files == NULL) {
-        config->response_files = outer->response_files;
-    }
-    if (inner->chain_files == NULL) {
-        config->chain_files = outer->chain_files;
-    }
-    if (inner->exclude < 0) {
-        config->exclude = (int)exclude_of(outer);
-    }
-    config->proxy = outer->proxy;
-    config->event_log = outer->event_log;
-    config->event_command = outer->event_command;
-    config->store = outer->store;
-    config->shared = outer->shared;
-    config->shared_provider = outer->shared_provider;
-    config->shared_instance = outer->shared_instance;
+    config->exclude = inner->exclude < 0 ? (int)exclude_of(outer)
+                                         : inner->exclude;
+    config->exclude_more = inner->exclude_more;
+    config->exclude_less = inner->exclude_less;
     return config;
 }
 
@@ -260,6 +250,14 @@ static int read_value(apr_int64_t *value, const row_t *row, const char *text)
     return staple_parse_duration(value, text, row->min, row->max);
 }
 
+/* What is wrong with an argument, and what is allowed. */
+static const char *not_allowed(const cmd_parms *cmd, const char *text,
+                               const char *why)
+{
+    return apr_psprintf(cmd->pool, "%s: \"%s\" is not allowed: %s",
+                        cmd->cmd->name, text, why);
+}
+
 static const char *set_value(cmd_parms *cmd, void *dummy, const char *text)
 {
     const row_t *row = cmd->info;
@@ -273,87 +271,98 @@ static const char *set_value(cmd_parms *cmd, void *dummy, const char *text)
     }
     if (!read_value(&staple_config_get(cmd->server)->values[row->setting], row,
                     text)) {
-        return apr_psprintf(cmd->pool, "%s: \"%s\" is not allowed: give %s",
-                            row->name, text, allowed(cmd->pool, row));
+        return not_allowed(cmd, text,
+                           apr_pstrcat(cmd->pool, "give ",
+                                       allowed(cmd->pool, row), NULL));
     }
     return NULL;
 }
 
-/* Adds one argument to a list; "none" must stand alone and empties it. */
-static const char *add_to(apr_array_header_t **list, cmd_parms *cmd,
-                          const char *text)
+static int is_none(const char *text)
 {
-    if (*list != NULL && (*list)->nelts == 0) {
+    return ap_cstr_casecmp(text, "none") == 0;
+}
+
+/* Adds one argument to a list; "none" must stand alone and empties it. */
+static const char *add_to(staple_list_e which, cmd_parms *cmd, const char *text)
+{
+    apr_array_header_t **list = &staple_config_get(cmd->server)->lists[which];
+
+    if (*list != NULL && ((*list)->nelts == 0 || is_none(text))) {
         return apr_psprintf(cmd->pool, "%s: \"none\" stands alone",
                             cmd->cmd->name);
-    }
-    if (ap_cstr_casecmp(text, "none") == 0) {
-        if (*list != NULL) {
-            return apr_psprintf(cmd->pool, "%s: \"none\" stands alone",
-                                cmd->cmd->name);
-        }
-        *list = apr_array_make(cmd->pool, 1, sizeof(const char *));
-        return NULL;
     }
     if (*list == NULL) {
         *list = apr_array_make(cmd->pool, 4, sizeof(const char *));
     }
-    *(const char **)apr_array_push(*list) = text;
+    if (!is_none(text)) {
+        *(const char **)apr_array_push(*list) = text;
+    }
     return NULL;
 }
 
 static const char *add_responder(cmd_parms *cmd, void *dummy, const char *text)
 {
-    staple_reason_e reason = STAPLE_OK;
+    staple_reason_e reason =
+        is_none(text) ? STAPLE_OK : staple_parse_url(text, strlen(text));
 
     (void)dummy;
-    if (ap_cstr_casecmp(text, "none") != 0) {
-        reason = staple_parse_url(text, strlen(text));
-    }
     if (reason != STAPLE_OK) {
-        return apr_psprintf(cmd->pool,
-                            "%s: \"%s\" is not allowed: %s; give http:// or "
-                            "https:// URLs, or none",
-                            cmd->cmd->name, text,
-                            staple_reason_sentence(reason));
+        return not_allowed(cmd, text,
+                           apr_pstrcat(cmd->pool,
+                                       staple_reason_sentence(reason),
+                                       "; give http:// or https:// URLs, or "
+                                       "none", NULL));
     }
-    return add_to(&staple_config_get(cmd->server)->responders, cmd, text);
+    return add_to(STAPLE_LIST_RESPONDER, cmd, text);
 }
 
-/* Adds a path to the list that cmd->info is the offset of. */
+/* Adds a path to the list of that number. */
 static const char *add_file(cmd_parms *cmd, void *dummy, const char *text)
 {
-    char *field =
-        (char *)staple_config_get(cmd->server) + (apr_size_t)cmd->info;
-    const char *path = ap_cstr_casecmp(text, "none") == 0
-                           ? text
-                           : ap_server_root_relative(cmd->pool, text);
+    const char *path =
+        is_none(text) ? text : ap_server_root_relative(cmd->pool, text);
 
     (void)dummy;
     if (path == NULL) {
         return apr_psprintf(cmd->pool, "%s: \"%s\" is not a path of a file",
                             cmd->cmd->name, text);
     }
-    return add_to((apr_array_header_t **)(void *)field, cmd, path);
+    return add_to((staple_list_e)(apr_uintptr_t)cmd->info, cmd, path);
+}
+
+/* A directive of the main server alone. */
+typedef struct setter_t {
+    const char *(*set)(staple_config_t *config, cmd_parms *cmd,
+                       const char *text);
+} setter_t;
+
+static const char *set_main(cmd_parms *cmd, void *dummy, const char *text)
+{
+    const setter_t *setter = cmd->info;
+    const char *error = ap_check_cmd_context(cmd, NOT_IN_VIRTUALHOST);
+
+    (void)dummy;
+    return error != NULL
+               ? error
+               : setter->set(staple_config_get(cmd->server), cmd, text);
 }
 
 /* A file, or "|program": what httpd's own logs take. */
-static const char *set_event_log(cmd_parms *cmd, void *dummy, const char *text)
+static const char *set_event_log(staple_config_t *config, cmd_parms *cmd,
+                                 const char *text)
 {
-    const char *error = ap_check_cmd_context(cmd, NOT_IN_VIRTUALHOST);
     const char *path =
         text[0] == '|' ? text : ap_server_root_relative(cmd->pool, text);
+    const char *error;
 
-    (void)dummy;
-    if (error != NULL || ap_cstr_casecmp(text, "none") == 0) {
-        staple_config_get(cmd->server)->event_log = NULL;
-        return error;
+    config->event_log = NULL;
+    if (is_none(text)) {
+        return NULL;
     }
     if (path == NULL || path[0] == '\0' || strcmp(path, "|") == 0) {
-        return apr_psprintf(cmd->pool,
-                            "%s: \"%s\" is not allowed: give a file, or "
-                            "\"|program arguments\"",
-                            cmd->cmd->name, text);
+        return not_allowed(cmd, text,
+                           "give a file, or \"|program arguments\"");
     }
     error = path[0] != '|' ? staple_sink_check(cmd->pool, path) : NULL;
     if (error != NULL) {
@@ -362,22 +371,17 @@ static const char *set_event_log(cmd_parms *cmd, void *dummy, const char *text)
                             "another file, or \"|program arguments\"",
                             cmd->cmd->name, path, error);
     }
-    staple_config_get(cmd->server)->event_log = path;
+    config->event_log = path;
     return NULL;
 }
 
-static const char *set_event_command(cmd_parms *cmd, void *dummy,
+static const char *set_event_command(staple_config_t *config, cmd_parms *cmd,
                                      const char *args)
 {
-    const char *error = ap_check_cmd_context(cmd, NOT_IN_VIRTUALHOST);
     apr_array_header_t *words = apr_array_make(cmd->pool, 4, sizeof(char *));
     const char *program;
     apr_finfo_t info;
 
-    (void)dummy;
-    if (error != NULL) {
-        return error;
-    }
     while (*args != '\0') {
         *(const char **)apr_array_push(words) = ap_getword_conf(cmd->pool,
                                                                 &args);
@@ -398,73 +402,56 @@ static const char *set_event_command(cmd_parms *cmd, void *dummy,
     }
     APR_ARRAY_IDX(words, 0, const char *) = program;
     *(const char **)apr_array_push(words) = NULL;
-    staple_config_get(cmd->server)->event_command =
-        (const char *const *)(void *)words->elts;
+    config->event_command = (const char *const *)(void *)words->elts;
     return NULL;
 }
 
-static const char *set_store(cmd_parms *cmd, void *dummy, const char *text)
+static const char *set_store(staple_config_t *config, cmd_parms *cmd,
+                             const char *text)
 {
-    const char *error = ap_check_cmd_context(cmd, NOT_IN_VIRTUALHOST);
-    int is_none = ap_cstr_casecmp(text, "none") == 0;
-    char *path = is_none ? NULL : ap_server_root_relative(cmd->pool, text);
+    char *path = ap_server_root_relative(cmd->pool, text);
     apr_size_t len;
 
-    (void)dummy;
-    if (error != NULL) {
-        return error;
+    if (is_none(text)) {
+        config->store = "";
+        return NULL;
     }
-    if (!is_none && (path == NULL || path[0] == '\0')) {
-        return apr_psprintf(cmd->pool,
-                            "%s: \"%s\" is not allowed: give a directory, or "
-                            "none",
-                            cmd->cmd->name, text);
+    if (path == NULL || path[0] == '\0') {
+        return not_allowed(cmd, text, "give a directory, or none");
     }
     /* With a slash behind it, a link would be followed. */
-    for (len = is_none ? 0 : strlen(path); len > 1 && path[len - 1] == '/';) {
+    for (len = strlen(path); len > 1 && path[len - 1] == '/';) {
         path[--len] = '\0';
     }
-    staple_config_get(cmd->server)->store = is_none ? "" : path;
+    config->store = path;
     return NULL;
 }
 
-static const char *set_proxy(cmd_parms *cmd, void *dummy, const char *text)
+static const char *set_proxy(staple_config_t *config, cmd_parms *cmd,
+                             const char *text)
 {
-    const char *error = ap_check_cmd_context(cmd, NOT_IN_VIRTUALHOST);
-    int is_none = ap_cstr_casecmp(text, "none") == 0;
-
-    (void)dummy;
-    if (error != NULL) {
-        return error;
-    }
-    if (!is_none
+    if (!is_none(text)
         && (ap_cstr_casecmpn(text, "http://", 7) != 0
             || staple_parse_url(text, strlen(text)) != STAPLE_OK)) {
-        return apr_psprintf(cmd->pool,
-                            "%s: \"%s\" is not allowed: give an http:// URL of "
-                            "host and port without user and password, or none",
-                            cmd->cmd->name, text);
+        return not_allowed(cmd, text,
+                           "give an http:// URL of host and port without user "
+                           "and password, or none");
     }
-    staple_config_get(cmd->server)->proxy = is_none ? "" : text;
+    config->proxy = is_none(text) ? "" : text;
     return NULL;
 }
 
-static const char *set_shared(cmd_parms *cmd, void *dummy, const char *text)
+static const char *set_shared(staple_config_t *config, cmd_parms *cmd,
+                              const char *text)
 {
-    staple_config_t *config = staple_config_get(cmd->server);
-    const char *error = ap_check_cmd_context(cmd, NOT_IN_VIRTUALHOST);
-    const char *args = ap_strchr_c(text, ':');
+    const char *error, *args = ap_strchr_c(text, ':');
     const char *name = args == NULL
                            ? text
                            : apr_pstrmemdup(cmd->pool, text,
                                             (apr_size_t)(args - text));
 
-    (void)dummy;
-    if (error != NULL) {
-        return error;
-    }
     config->shared = NULL;
-    if (ap_cstr_casecmp(text, "none") == 0) {
+    if (is_none(text)) {
         return NULL;
     }
     config->shared_provider =
@@ -482,8 +469,7 @@ static const char *set_shared(cmd_parms *cmd, void *dummy, const char *text)
                                             args != NULL ? args + 1 : NULL,
                                             cmd->temp_pool, cmd->pool);
     if (error != NULL) {
-        return apr_psprintf(cmd->pool, "%s: \"%s\" is not allowed: %s",
-                            cmd->cmd->name, text, error);
+        return not_allowed(cmd, text, error);
     }
     config->shared = text;
     return NULL;
@@ -507,12 +493,10 @@ static const char *add_exclusion(cmd_parms *cmd, void *dummy, const char *text)
         || (sign != '\0'
                 ? config->exclude >= 0
                 : (config->exclude_more | config->exclude_less) != 0)) {
-        return apr_psprintf(cmd->pool,
-                            "%s: \"%s\" is not allowed: give any of revoked, "
-                            "issuer-revoked, stale, unavailable, or none, or "
-                            "all; either all words with + or - before them, "
-                            "or none of them",
-                            cmd->cmd->name, text);
+        return not_allowed(cmd, text,
+                           "give any of revoked, issuer-revoked, stale, "
+                           "unavailable, or none, or all; either all words "
+                           "with + or - before them, or none of them");
     }
     if (sign == '+') {
         config->exclude_more |= exclusions[i].bits;
@@ -540,25 +524,28 @@ const command_rec staple_config_commands[] = {
                     "URLs of responders to ask, in order, or none: make no "
                     "requests"),
     AP_INIT_ITERATE("OCSPStapleResponseFile", add_file,
-                    (void *)APR_OFFSETOF(staple_config_t, response_files),
+                    (void *)(apr_uintptr_t)STAPLE_LIST_RESPONSE_FILE,
                     RSRC_CONF,
                     "files with OCSP responses that were fetched otherwise"),
     AP_INIT_ITERATE("OCSPStapleChainFile", add_file,
-                    (void *)APR_OFFSETOF(staple_config_t, chain_files),
+                    (void *)(apr_uintptr_t)STAPLE_LIST_CHAIN_FILE,
                     RSRC_CONF,
                     "files with the certificates of the issuers' issuers"),
     AP_INIT_ITERATE("OCSPStapleLogExclude", add_exclusion, NULL, RSRC_CONF,
                     "what is not significant: revoked, issuer-revoked, stale, "
                     "unavailable, none, all; + and - change what is inherited"),
-    AP_INIT_TAKE1("OCSPStapleEventLog", set_event_log, NULL, RSRC_CONF,
+    AP_INIT_TAKE1("OCSPStapleEventLog", set_main, &(setter_t){set_event_log},
+                  RSRC_CONF,
                   "file or \"|program\" for one JSON object per event"),
-    AP_INIT_RAW_ARGS("OCSPStapleEventCommand", set_event_command, NULL,
-                     RSRC_CONF, "program to run for each significant event"),
-    AP_INIT_TAKE1("OCSPStapleStore", set_store, NULL, RSRC_CONF,
-                  "directory where staples survive httpd, or none"),
-    AP_INIT_TAKE1("OCSPStapleProxy", set_proxy, NULL, RSRC_CONF,
-                  "http URL of a proxy for the exchanges, or none"),
-    AP_INIT_TAKE1("OCSPStapleShared", set_shared, NULL, RSRC_CONF,
+    AP_INIT_RAW_ARGS("OCSPStapleEventCommand", set_main,
+                     &(setter_t){set_event_command}, RSRC_CONF,
+                     "program to run for each significant event"),
+    AP_INIT_TAKE1("OCSPStapleStore", set_main, &(setter_t){set_store},
+                  RSRC_CONF, "directory where staples survive httpd, or none"),
+    AP_INIT_TAKE1("OCSPStapleProxy", set_main, &(setter_t){set_proxy},
+                  RSRC_CONF, "http URL of a proxy for the exchanges, or none"),
+    AP_INIT_TAKE1("OCSPStapleShared", set_main, &(setter_t){set_shared},
+                  RSRC_CONF,
                   "provider:arguments of a store that many machines share, "
                   "or none"),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL}};
@@ -684,31 +671,14 @@ static apr_int64_t get_member(const staple_policy_t *policy,
     return 0;
 }
 
-/* The lists: whose directive, where it is in a server's configuration, and what
- * stands for none in the dump. */
+/* The lists: whose directive, and what stands for none in the dump. */
 static const struct {
-    const char *name;
-    apr_size_t at;
-    const char *none;
+    const char *name, *none;
 } lists[STAPLE_LIST_COUNT] = {
-    [STAPLE_LIST_RESPONDER] = {"OCSPStapleResponder",
-                               APR_OFFSETOF(staple_config_t, responders),
-                               "(no list)"},
-    [STAPLE_LIST_RESPONSE_FILE] = {"OCSPStapleResponseFile",
-                                   APR_OFFSETOF(staple_config_t,
-                                                response_files),
-                                   "none"},
-    [STAPLE_LIST_CHAIN_FILE] = {"OCSPStapleChainFile",
-                                APR_OFFSETOF(staple_config_t, chain_files),
-                                "none"},
+    [STAPLE_LIST_RESPONDER] = {"OCSPStapleResponder", "(no list)"},
+    [STAPLE_LIST_RESPONSE_FILE] = {"OCSPStapleResponseFile", "none"},
+    [STAPLE_LIST_CHAIN_FILE] = {"OCSPStapleChainFile", "none"},
 };
-
-/* A server's list number i, as its configuration has it. */
-static const apr_array_header_t *words_of(const staple_config_t *config, int i)
-{
-    return *(apr_array_header_t *const *)(const void *)((const char *)config
-                                                        + lists[i].at);
-}
 
 /* All of it anew, also what lies between the members. */
 static void fill_policy(staple_policy_t *policy, const server_rec *s,
@@ -722,11 +692,11 @@ static void fill_policy(staple_policy_t *policy, const server_rec *s,
         set_member(policy, (staple_setting_e)i,
                    staple_config_value(s, (staple_setting_e)i));
     }
-    policy->no_network = config->responders != NULL
-                         && config->responders->nelts == 0;
+    policy->no_network = config->lists[STAPLE_LIST_RESPONDER] != NULL
+                         && config->lists[STAPLE_LIST_RESPONDER]->nelts == 0;
     policy->exclude = exclude_of(config);
     for (i = 0; i < STAPLE_LIST_COUNT; i++) {
-        policy->lists[i] = list_of(p, words_of(config, i));
+        policy->lists[i] = list_of(p, config->lists[i]);
     }
 }
 
@@ -821,17 +791,11 @@ static int check_modules(server_rec *main_server)
 static int sets_policy(const staple_config_t *config,
                        const staple_config_t *outer)
 {
-    int i;
-
-    for (i = 0; i < STAPLE_LIST_COUNT; i++) {
-        if (words_of(config, i) != words_of(outer, i)) {
-            return 1;
-        }
-    }
-    return memcmp(&config->values[STAPLE_SET_ENABLED + 1],
-                  &outer->values[STAPLE_SET_ENABLED + 1],
-                  sizeof(config->values) - sizeof(config->values[0]))
-               != 0
+    return memcmp(config->lists, outer->lists, sizeof(config->lists)) != 0
+           || memcmp(&config->values[STAPLE_SET_ENABLED + 1],
+                     &outer->values[STAPLE_SET_ENABLED + 1],
+                     sizeof(config->values) - sizeof(config->values[0]))
+                  != 0
            || exclude_of(config) != exclude_of(outer);
 }
 

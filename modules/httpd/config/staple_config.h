@@ -30,9 +30,7 @@ typedef enum {
 /* What one server (or virtual host) says. */
 typedef struct staple_config_t {
     apr_int64_t values[STAPLE_SET_COUNT]; /* -1: unset; durations: APR's unit */
-    apr_array_header_t *responders;       /* NULL: unset; empty: none */
-    apr_array_header_t *response_files;   /* NULL: unset; empty: none */
-    apr_array_header_t *chain_files;      /* NULL: unset; empty: none */
+    apr_array_header_t *lists[STAPLE_LIST_COUNT]; /* NULL: unset; empty: none */
     int exclude;                          /* STAPLE_EXCLUDE_..., -1: unset */
     unsigned exclude_more, exclude_less;  /* + and - on what is inherited */
     /* of the main server only */
