@@ -15,7 +15,7 @@
 #include "io/staple_files.h"
 #include "httpd/config/staple_config.h"
 #include "httpd/stores/staple_store_reader.h"
-#include "httpd/stores/staple_shared_worker.h"
+#include "httpd/stores/staple_shared.h"
 #include "httpd/stores/staple_threads.h"
 #include "httpd/events/staple_report.h"
 #include "httpd/stores/staple_store_writer.h"

@@ -209,25 +209,27 @@ const staple_snapshot_t *staple_snapshot_take(apr_pool_t *p)
 #define GAUGE "gauge"
 #define COUNTER "counter"
 
-static void add(apr_array_header_t *list, staple_figure_t figure)
-{
-    *(staple_figure_t *)apr_array_push(list) = figure;
-}
-
-/* One that has no label. */
+/* One that has no label; NULL: it has no title. */
 static void add_one(apr_array_header_t *list, const char *metric,
                     const char *type, const char *title, double value,
                     const char *help)
 {
-    add(list, (staple_figure_t){.metric = metric, .type = type, .help = help,
-                                .title = title, .value = value});
+    *(staple_figure_t *)apr_array_push(list) = (staple_figure_t){
+        .metric = metric, .type = type, .help = help, .title = title,
+        .value = value};
 }
 
-static void add_time(apr_array_header_t *list, const char *metric,
-                     apr_time_t at, const char *help)
+/* One of those of a metric, told apart by a label. */
+static void add(apr_array_header_t *list, const char *metric, const char *type,
+                const char *label, const char *value_of_label,
+                const char *title, double value, const char *help)
 {
-    add(list, (staple_figure_t){.metric = metric, .type = GAUGE, .help = help,
-                                .value = (double)apr_time_sec(at)});
+    staple_figure_t *figure;
+
+    add_one(list, metric, type, title, value, help);
+    figure = &APR_ARRAY_IDX(list, list->nelts - 1, staple_figure_t);
+    figure->label = label;
+    figure->value_of_label = value_of_label;
 }
 
 static void add_certificates(apr_array_header_t *list,
@@ -238,30 +240,20 @@ static void add_certificates(apr_array_header_t *list,
     for (i = 0; i < STAPLE_STATE_COUNT; i++) {
         const char *name = staple_state_name((staple_state_e)i);
 
-        add(list, (staple_figure_t){.metric = "certificates", .type = GAUGE,
-                                    .help = "Certificates in each state.",
-                                    .label = "state", .value_of_label = name,
-                                    .title = name,
-                                    .value = snapshot->states[i]});
+        add(list, "certificates", GAUGE, "state", name, name,
+            snapshot->states[i], "Certificates in each state.");
     }
     for (i = 0; i < STAPLE_CONDITION_COUNT; i++) {
-        add(list, (staple_figure_t){
-                      .metric = "significant", .type = GAUGE,
-                      .help = "Certificates with a condition that "
-                              "OCSPStapleLogExclude does not exclude.",
-                      .label = "condition",
-                      .value_of_label = staple_condition_name(
-                          (staple_condition_e)i),
-                      .value = snapshot->conditions[i]});
+        add(list, "significant", GAUGE, "condition",
+            staple_condition_name((staple_condition_e)i), NULL,
+            snapshot->conditions[i],
+            "Certificates with a condition that OCSPStapleLogExclude does not "
+            "exclude.");
     }
     for (i = STAPLE_OK + 1; i < STAPLE_REASON_COUNT; i++) {
-        add(list, (staple_figure_t){
-                      .metric = "failing", .type = GAUGE,
-                      .help = "Certificates whose last refresh failed, by "
-                              "reason.",
-                      .label = "reason",
-                      .value_of_label = staple_reason_name((staple_reason_e)i),
-                      .value = snapshot->errors[i]});
+        add(list, "failing", GAUGE, "reason",
+            staple_reason_name((staple_reason_e)i), NULL, snapshot->errors[i],
+            "Certificates whose last refresh failed, by reason.");
     }
     add_one(list, "stale", GAUGE, "stale", snapshot->stale,
             "Certificates whose OCSP response has run out.");
@@ -280,15 +272,11 @@ static void add_servers(apr_array_header_t *list,
                    .fault]++;
     }
     for (i = 0; i < 3; i++) {
-        add(list, (staple_figure_t){
-                      .metric = "servers", .type = GAUGE,
-                      .help = "Server names by the fault of their "
-                              "certificates.",
-                      .label = "fault",
-                      .value_of_label = faults[i] == STAPLE_STATE_GOOD
-                                            ? "none"
-                                            : staple_state_name(faults[i]),
-                      .value = counts[faults[i]]});
+        add(list, "servers", GAUGE, "fault",
+            faults[i] == STAPLE_STATE_GOOD ? "none"
+                                           : staple_state_name(faults[i]),
+            NULL, counts[faults[i]],
+            "Server names by the fault of their certificates.");
     }
     add_one(list, "lowest_score", GAUGE, "lowest score", snapshot->score / 10.0,
             "The lowest security score of all certificates, 0 to 5.");
@@ -303,14 +291,16 @@ static void add_refresher(apr_array_header_t *list,
             snapshot->is_running, "Whether the refresher is at work.");
     add_one(list, "requests_in_flight", GAUGE, "requests in flight",
             board->in_flight, "HTTP requests that wait for their answer.");
-    add_time(list, "last_round_timestamp_seconds", board->last_round_at,
-             "When the refresher last looked for certificates that are "
-             "due.");
-    add_time(list, "next_due_timestamp_seconds", board->next_due_at,
-             "When the next certificate is due.");
-    add_time(list, "first_end_timestamp_seconds", snapshot->first_end,
-             "When the first of all OCSP responses held runs out, 0 without "
-             "any.");
+    add_one(list, "last_round_timestamp_seconds", GAUGE, NULL,
+            (double)apr_time_sec(board->last_round_at),
+            "When the refresher last looked for certificates that are due.");
+    add_one(list, "next_due_timestamp_seconds", GAUGE, NULL,
+            (double)apr_time_sec(board->next_due_at),
+            "When the next certificate is due.");
+    add_one(list, "first_end_timestamp_seconds", GAUGE, NULL,
+            (double)apr_time_sec(snapshot->first_end),
+            "When the first of all OCSP responses held runs out, 0 without "
+            "any.");
     add_one(list, "requests_total", COUNTER, "requests",
             (double)board->requests, "HTTP requests to responders.");
     add_one(list, "request_failures_total", COUNTER, "failures",
@@ -336,16 +326,16 @@ static int is_repeated(const staple_scoreboard_t *board, apr_uint32_t index)
 static void add_responders(apr_array_header_t *list,
                            const staple_scoreboard_t *board)
 {
-    static const staple_figure_t kinds[] = {
-        {.metric = "responder_healthy", .type = GAUGE,
-         .help = "Whether a responder answers; 0 while it is left alone "
-                 "between probes, and while none of its answers was of use."},
-        {.metric = "responder_requests_total", .type = COUNTER,
-         .help = "HTTP requests to a responder."},
-        {.metric = "responder_failures_total", .type = COUNTER,
-         .help = "Failures that tell of the responder's health."},
-        {.metric = "responder_latency_seconds", .type = GAUGE,
-         .help = "How long its last answer took."}};
+    static const struct {
+        const char *metric, *type, *help;
+    } kinds[] = {
+        {"responder_healthy", GAUGE,
+         "Whether a responder answers; 0 while it is left alone between "
+         "probes, and while none of its answers was of use."},
+        {"responder_requests_total", COUNTER, "HTTP requests to a responder."},
+        {"responder_failures_total", COUNTER,
+         "Failures that tell of the responder's health."},
+        {"responder_latency_seconds", GAUGE, "How long its last answer took."}};
     apr_uint32_t i;
     int k;
 
@@ -356,13 +346,10 @@ static void add_responders(apr_array_header_t *list,
             const double values[] = {it->is_healthy != 0, (double)it->requests,
                                      (double)it->failures,
                                      (double)it->latency / APR_USEC_PER_SEC};
-            staple_figure_t figure = kinds[k];
 
-            figure.label = "responder";
-            figure.value_of_label = it->url;
-            figure.value = values[k];
             if (!is_repeated(board, i)) {
-                add(list, figure);
+                add(list, kinds[k].metric, kinds[k].type, "responder", it->url,
+                    NULL, values[k], kinds[k].help);
             }
         }
     }
@@ -377,22 +364,15 @@ const apr_array_header_t *staple_snapshot_figures(apr_pool_t *p,
     const char *handshakes = "Handshakes that asked for a staple, by whether "
                              "they got one.";
 
-    add(list, (staple_figure_t){.metric = "build_info", .type = GAUGE,
-                                .help = "The module's version.",
-                                .label = "version",
-                                .value_of_label = STAPLE_VERSION, .value = 1});
+    add(list, "build_info", GAUGE, "version", STAPLE_VERSION, NULL, 1,
+        "The module's version.");
     add_certificates(list, snapshot);
     add_servers(list, snapshot);
     add_refresher(list, snapshot);
-    add(list, (staple_figure_t){.metric = "handshakes_total", .type = COUNTER,
-                                .help = handshakes, .label = "staple",
-                                .value_of_label = "sent", .title = "stapled",
-                                .value = (double)snapshot->served});
-    add(list, (staple_figure_t){.metric = "handshakes_total", .type = COUNTER,
-                                .help = handshakes, .label = "staple",
-                                .value_of_label = "none",
-                                .title = "not stapled",
-                                .value = (double)snapshot->unserved});
+    add(list, "handshakes_total", COUNTER, "staple", "sent", "stapled",
+        (double)snapshot->served, handshakes);
+    add(list, "handshakes_total", COUNTER, "staple", "none", "not stapled",
+        (double)snapshot->unserved, handshakes);
     add_one(list, "held_bytes", GAUGE, "bytes held",
             (double)snapshot->staple_bytes, "Size of all OCSP responses held.");
     add_responders(list, &snapshot->board);

@@ -3,6 +3,7 @@
 #define STAPLE_SHARED_H
 
 #include "refresh/staple_source_shared.h"
+#include "io/staple_fetch.h"
 #include "httpd/generation/staple_generation.h"
 
 /*
@@ -30,30 +31,49 @@ int staple_shared_open(staple_generation_t *generation, apr_pool_t *pconf);
 void staple_shared_child_init(const staple_generation_t *generation,
                               apr_pool_t *pchild);
 
-/*
- * The following wait for as long as the provider does, perhaps for ever, with
- * no lock held but the provider's own: for threads that no other one waits for.
- * What failed is not tried again for some seconds.  `p` is for the call alone.
- */
+/* ---- the threads that call the provider, which may block ---- */
 
 /*
- * Reads the value into buf, which has *len bytes, and sets *len, to 0 where
- * there is none.  *is_asked: another machine left a note; where there is none,
- * it leaves ours for `note_life`.  APR_ENOSPC: the value is larger.
+ *   watchdog's thread                          a few threads
+ *   query, put ----> waiting tasks ----------> the provider's calls,
+ *   take <---------- done tasks <------------- which may take for ever
+ *
+ * A query that is not back in time is answered with STAPLE_TIMEOUT, and what it
+ * brings later is dropped.  The lock is held for steps in lists alone.  What
+ * failed is not tried again for some seconds.
+ *
+ * A query reads the value and the note that a machine is asking; where there is
+ * no note of another machine, it leaves one.
  */
-apr_status_t staple_shared_query(unsigned char *buf, apr_size_t *len,
-                                 int *is_asked, staple_shared_t *shared,
-                                 const unsigned char *sha256,
-                                 apr_interval_time_t note_life, apr_pool_t *p);
+typedef struct staple_shared_worker_t staple_shared_worker_t;
 
-/* Puts a value there. */
-apr_status_t staple_shared_put(staple_shared_t *shared,
-                               const unsigned char *sha256,
-                               unsigned char *value, apr_size_t len,
-                               apr_time_t use_until, apr_pool_t *p);
+/*
+ * Starts the threads for a generation with a shared store.  What is done wakes
+ * `fetch`, by which the watchdog's thread waits.  `owner` is the pool of
+ * `fetch`, which thus is there for longer: when it goes the threads end, but
+ * for one that hangs in the provider, which keeps the memory of all.  NULL
+ * after an error line.  Runs in: one child, watchdog thread, like all that
+ * follows.
+ */
+staple_shared_worker_t *
+staple_shared_worker_make(apr_pool_t *owner,
+                          const staple_generation_t *generation,
+                          staple_fetch_t *fetch);
 
-/* Takes our note away.  It would end by itself: a failure does no harm. */
-void staple_shared_remove_note(staple_shared_t *shared,
-                               const unsigned char *sha256, apr_pool_t *p);
+/* Begins a query about the certificate of the exchange; its answer comes
+ * through staple_shared_worker_take(). */
+void staple_shared_worker_query(staple_shared_worker_t *worker,
+                                staple_exchange_t *exchange, apr_time_t now);
+
+/* A staple_refresh_share_fn, the baton is the worker: puts the value into the
+ * store, sooner or later, and says in the log when that does not succeed. */
+void staple_shared_worker_put(void *worker, apr_uint32_t index,
+                              const unsigned char *value, apr_size_t len,
+                              apr_time_t use_until);
+
+/* The next query that is back, or late, and its answer; or NULL.  What *answer
+ * points to lives until the next call. */
+staple_exchange_t *staple_shared_worker_take(staple_shared_worker_t *worker,
+                                       staple_answer_t *answer, apr_time_t now);
 
 #endif

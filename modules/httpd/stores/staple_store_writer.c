@@ -95,28 +95,20 @@ static apr_size_t take(staple_store_writer_t *writer, staple_stamp_t *stamp,
     const staple_cert_t *cert =
         staple_generation_entry(generation, index)->cert;
     apr_size_t len = sizeof(writer->der);
+    staple_dirty_due_e due;
     staple_record_t record;
 
     if (!staple_cache_stamp(stamp, generation->cache, &cert->key)) {
         return 0;
     }
-    switch (staple_dirty_due(generation->dirty, index, stamp, apr_time_now())) {
-    case STAPLE_DIRTY_STORED:
+    due = staple_dirty_due(generation->dirty, index, stamp, apr_time_now());
+    if (due == STAPLE_DIRTY_STORED
+        || (!writer->threads.is_ending
+            && (due == STAPLE_DIRTY_TOO_SOON
+                || (due == STAPLE_DIRTY_RECORD && *records == 0)))) {
         return 0;
-    case STAPLE_DIRTY_TOO_SOON:
-        if (!writer->threads.is_ending) {
-            return 0;
-        }
-        break;
-    case STAPLE_DIRTY_RECORD:
-        if (*records == 0 && !writer->threads.is_ending) {
-            return 0;
-        }
-        *records -= *records > 0;
-        break;
-    case STAPLE_DIRTY_STAPLE:
-        break;
     }
+    *records -= due == STAPLE_DIRTY_RECORD && *records > 0;
     if (!staple_cache_snapshot(stamp, &record, writer->der, &len,
                                generation->cache, &cert->key)
         || (len == 0 && record.attempted_at == 0)) {
@@ -191,20 +183,8 @@ static void save_all(staple_store_writer_t *writer, apr_time_t last_at)
     }
 }
 
-/* Is there something new to know of responders, and is it time to write it? */
-static int is_known_due(staple_store_writer_t *writer, apr_time_t now,
-                        int is_last)
-{
-    apr_uint64_t sequence = staple_known_sequence(writer->generation->known);
-    int is_new = sequence != writer->known_sequence
-                 || writer->known_token != writer->store.token;
-
-    return sequence != 0 && is_new
-           && (is_last
-               || staple_clock_is_over(writer->known_at, KNOWN_PAUSE, now));
-}
-
-/* Writes what is known of responders, with what others have written there. */
+/* Writes what is known of responders, where that is new and it is time, with
+ * what others have written there. */
 static void save_known(staple_store_writer_t *writer, int is_last)
 {
     apr_time_t now = apr_time_now();
@@ -216,8 +196,12 @@ static void save_known(staple_store_writer_t *writer, int is_last)
     int is_due;
 
     staple_threads_enter(&writer->threads);
-    is_due = is_known_due(writer, now, is_last);
     sequence = staple_known_sequence(writer->generation->known);
+    is_due = sequence != 0
+             && (sequence != writer->known_sequence
+                 || writer->known_token != writer->store.token)
+             && (is_last
+                 || staple_clock_is_over(writer->known_at, KNOWN_PAUSE, now));
     if (is_due) {
         count = staple_known_get(writer->rows, writer->generation->known);
     }
