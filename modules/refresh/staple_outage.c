@@ -115,15 +115,11 @@ static void follow_change(staple_refresh_t *refresh,
                           staple_health_change_e change,
                           staple_health_t *health, apr_time_t now)
 {
-    switch (change) {
-    case STAPLE_HEALTH_SAME:
-        break;
-    case STAPLE_HEALTH_WENT_DOWN:
+    if (change == STAPLE_HEALTH_WENT_DOWN) {
         remember_suspects(refresh, health);
-        break;
-    case STAPLE_HEALTH_CAME_UP:
+    }
+    else if (change == STAPLE_HEALTH_CAME_UP) {
         welcome_back(refresh, health, now);
-        break;
     }
 }
 

@@ -456,14 +456,8 @@ static void find_prober(staple_refresh_t *refresh, apr_uint32_t index)
            && (url = staple_responder_attempt(&by_get, entry->cert,
                                               entry->policy, attempt))
                   != NULL) {
-        staple_responder_t *r = staple_queue_responder(refresh->queue, url);
-
-        if (r->origin->health.is_down) {
-            entry->skipped = &r->origin->health;
-        }
-        else if (r->health.is_down) {
-            entry->skipped = &r->health;
-        }
+        entry->skipped = staple_responder_what_is_down(
+            staple_queue_responder(refresh->queue, url));
         attempt = staple_responder_next_url(entry->policy, attempt);
     }
     if (entry->skipped != NULL) {

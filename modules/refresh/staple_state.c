@@ -26,15 +26,27 @@ staple_state_e staple_state_of(const staple_facts_t *facts)
     return facts->holds ? STAPLE_STATE_UNAVAILABLE : STAPLE_STATE_DISABLED;
 }
 
+static const struct {
+    const char *name;
+    staple_event_e event;
+    staple_condition_e condition;
+} states[] = {
+#define STAPLE_STATE_ROW(constant, name, event, condition)                     \
+    [constant] = {name, event, condition},
+    STAPLE_STATES(STAPLE_STATE_ROW)
+#undef STAPLE_STATE_ROW
+};
+
 const char *staple_state_name(staple_state_e state)
 {
-    static const char *const names[] = {
-#define STAPLE_STATE_NAME(constant, name) [constant] = name,
-        STAPLE_STATES(STAPLE_STATE_NAME)
-#undef STAPLE_STATE_NAME
-    };
+    return (unsigned)state < STAPLE_STATE_COUNT ? states[state].name
+                                                : "not_a_state";
+}
 
-    return (unsigned)state < STAPLE_STATE_COUNT ? names[state] : "not_a_state";
+staple_event_e staple_event_of(staple_state_e state)
+{
+    return (unsigned)state < STAPLE_STATE_COUNT ? states[state].event
+                                                : STAPLE_EVENT_COUNT;
 }
 
 static const struct {
@@ -51,27 +63,6 @@ const char *staple_event_name(staple_event_e event)
 {
     return (unsigned)event < STAPLE_EVENT_COUNT ? events[event].name
                                                 : "not_an_event";
-}
-
-staple_event_e staple_event_of(staple_state_e state)
-{
-    switch (state) {
-    case STAPLE_STATE_GOOD:
-        return STAPLE_EVENT_GOOD;
-    case STAPLE_STATE_REVOKED:
-        return STAPLE_EVENT_REVOKED;
-    case STAPLE_STATE_UNKNOWN:
-        return STAPLE_EVENT_UNKNOWN;
-    case STAPLE_STATE_ISSUER_REVOKED:
-        return STAPLE_EVENT_ISSUER_REVOKED;
-    case STAPLE_STATE_UNAVAILABLE:
-        return STAPLE_EVENT_UNAVAILABLE;
-    case STAPLE_STATE_PENDING:
-    case STAPLE_STATE_DISABLED:
-    case STAPLE_STATE_COUNT:
-        break;
-    }
-    return STAPLE_EVENT_COUNT;
 }
 
 int staple_event_is_significant(staple_event_e event, unsigned exclude,
@@ -95,37 +86,16 @@ const char *staple_condition_name(staple_condition_e condition)
                                                         : "not_a_condition";
 }
 
-/* The condition that a state is; STAPLE_CONDITION_COUNT: none. */
-static staple_condition_e condition_of(staple_state_e state)
-{
-    switch (state) {
-    case STAPLE_STATE_REVOKED:
-        return STAPLE_CONDITION_REVOKED;
-    case STAPLE_STATE_ISSUER_REVOKED:
-        return STAPLE_CONDITION_ISSUER_REVOKED;
-    case STAPLE_STATE_UNKNOWN:
-        return STAPLE_CONDITION_UNKNOWN;
-    case STAPLE_STATE_UNAVAILABLE:
-        return STAPLE_CONDITION_UNAVAILABLE;
-    case STAPLE_STATE_GOOD:
-    case STAPLE_STATE_PENDING:
-    case STAPLE_STATE_DISABLED:
-    case STAPLE_STATE_COUNT:
-        break;
-    }
-    return STAPLE_CONDITION_COUNT;
-}
-
 unsigned staple_state_conditions(staple_state_e state, int is_stale,
                                  unsigned exclude, int must_staple_unserved)
 {
-    staple_condition_e condition = condition_of(state);
     unsigned conditions = 0;
 
-    if (condition != STAPLE_CONDITION_COUNT
+    if ((unsigned)state < STAPLE_STATE_COUNT
+        && states[state].condition != STAPLE_CONDITION_COUNT
         && staple_event_is_significant(staple_event_of(state), exclude,
                                        must_staple_unserved)) {
-        conditions |= 1U << condition;
+        conditions |= 1U << states[state].condition;
     }
     if (is_stale
         && staple_event_is_significant(STAPLE_EVENT_STALE, exclude,

@@ -4,20 +4,25 @@
 
 #include "base/staple_types.h"
 
-/* X(constant, name): each certificate is in exactly one of these. */
+/* X(constant, name, the event that a change to it is, the condition that it is;
+ * ..._COUNT: none): each certificate is in exactly one of these. */
 #define STAPLE_STATES(X)                                                       \
-    X(STAPLE_STATE_PENDING,                                                    \
-      "pending") /* none held, nothing failed: to be asked */                  \
-    X(STAPLE_STATE_GOOD, "good")                                               \
-    X(STAPLE_STATE_REVOKED, "revoked")                                         \
-    X(STAPLE_STATE_UNKNOWN, "unknown")                                         \
-    X(STAPLE_STATE_ISSUER_REVOKED, "issuer-revoked")                           \
-    X(STAPLE_STATE_UNAVAILABLE,                                                \
-      "unavailable")                     /* none held, nor to be had */        \
-    X(STAPLE_STATE_DISABLED, "disabled") /* no source to ask */
+    X(STAPLE_STATE_PENDING, "pending", /* none held, nothing failed */         \
+      STAPLE_EVENT_COUNT, STAPLE_CONDITION_COUNT)                              \
+    X(STAPLE_STATE_GOOD, "good", STAPLE_EVENT_GOOD, STAPLE_CONDITION_COUNT)    \
+    X(STAPLE_STATE_REVOKED, "revoked", STAPLE_EVENT_REVOKED,                   \
+      STAPLE_CONDITION_REVOKED)                                                \
+    X(STAPLE_STATE_UNKNOWN, "unknown", STAPLE_EVENT_UNKNOWN,                   \
+      STAPLE_CONDITION_UNKNOWN)                                                \
+    X(STAPLE_STATE_ISSUER_REVOKED, "issuer-revoked",                           \
+      STAPLE_EVENT_ISSUER_REVOKED, STAPLE_CONDITION_ISSUER_REVOKED)            \
+    X(STAPLE_STATE_UNAVAILABLE, "unavailable", /* none held, nor to be had */  \
+      STAPLE_EVENT_UNAVAILABLE, STAPLE_CONDITION_UNAVAILABLE)                  \
+    X(STAPLE_STATE_DISABLED, "disabled", /* no source to ask */                \
+      STAPLE_EVENT_COUNT, STAPLE_CONDITION_COUNT)
 
 typedef enum {
-#define STAPLE_STATE_ENUM(constant, name) constant,
+#define STAPLE_STATE_ENUM(constant, name, event, condition) constant,
     STAPLE_STATES(STAPLE_STATE_ENUM)
 #undef STAPLE_STATE_ENUM
     STAPLE_STATE_COUNT

@@ -467,32 +467,27 @@ static int compare(const void *a, const void *b)
     return order != 0 ? order : (one->index < other->index ? -1 : 1);
 }
 
-/* The indexes of all certificates that it asks for, apr_uint32_t, in order. */
-static const apr_array_header_t *pick(apr_pool_t *p,
-                                      const staple_status_query_t *query,
-                                      const staple_snapshot_t *snapshot)
+/* All certificates that it asks for, *count of them, in order; where that
+ * is reversed, the last comes first. */
+static const picked_t *pick(apr_uint32_t *count, apr_pool_t *p,
+                            const staple_status_query_t *query,
+                            const staple_snapshot_t *snapshot)
 {
     picked_t *picked = apr_palloc(p, (snapshot->count + 1) * sizeof(*picked));
-    apr_array_header_t *indexes;
     staple_snapshot_cert_t cert;
-    apr_uint32_t count = 0;
     apr_uint32_t i;
 
+    *count = 0;
     for (i = 0; i < snapshot->count; i++) {
         if (staple_snapshot_cert(&cert, snapshot, i)
             && is_asked_for(query, &cert)) {
-            picked[count++] = (picked_t){
+            picked[(*count)++] = (picked_t){
                 query->sort->rank != NULL ? query->sort->rank(&cert) : 0,
                 cert.base.cert->subject, i};
         }
     }
-    qsort(picked, count, sizeof(*picked), compare);
-    indexes = apr_array_make(p, (int)count + 1, sizeof(apr_uint32_t));
-    for (i = 0; i < count; i++) {
-        *(apr_uint32_t *)apr_array_push(indexes)
-            = picked[query->is_reversed ? count - 1 - i : i].index;
-    }
-    return indexes;
+    qsort(picked, *count, sizeof(*picked), compare);
+    return picked;
 }
 
 /* ---- the page ---- */
@@ -530,10 +525,7 @@ static void set_policy(request_rec *r)
 
 /* ---- the top ---- */
 
-static const char *plural(apr_uint32_t count)
-{
-    return count == 1 ? "" : "s";
-}
+#define VERDICT(class, text) "<p class=\"verdict " class "\">" text "</p>\n"
 
 /* What matters most, in one sentence. */
 static void put_verdict(request_rec *r, const staple_snapshot_t *snapshot)
@@ -544,40 +536,35 @@ static void put_verdict(request_rec *r, const staple_snapshot_t *snapshot)
                             + snapshot->refused;
 
     if (snapshot->count == 0) {
-        ap_rputs("<p class=\"verdict warn\">There is no certificate to staple."
-                 "</p>\n", r);
+        ap_rputs(VERDICT("warn", "There is no certificate to staple."), r);
         return;
     }
     if (snapshot->states[STAPLE_STATE_DISABLED] == snapshot->count) {
-        ap_rputs("<p class=\"verdict warn\">No certificate can be stapled."
-                 "</p>\n", r);
+        ap_rputs(VERDICT("warn", "No certificate can be stapled."), r);
     }
     else if (!snapshot->is_running) {
         ap_rputs(snapshot->board.pid != 0
-                     ? "<p class=\"verdict alarm\">The refresher hangs or "
-                       "does not run: staples will run out.</p>\n"
-                     : "<p class=\"verdict warn\">The refresher has not "
-                       "started yet.</p>\n",
+                     ? VERDICT("alarm", "The refresher hangs or does not run: "
+                                        "staples will run out.")
+                     : VERDICT("warn", "The refresher has not started yet."),
                  r);
     }
     if (snapshot->significant > 0) {
-        ap_rprintf(r,
-                   "<p class=\"verdict alarm\">%u certificate%s need%s "
-                   "attention.</p>\n",
-                   snapshot->significant, plural(snapshot->significant),
-                   snapshot->significant == 1 ? "s" : "");
+        ap_rprintf(r, VERDICT("alarm", "%u certificate%s attention."),
+                   snapshot->significant,
+                   snapshot->significant == 1 ? " needs" : "s need");
         return;
     }
     if (troubled > 0) {
         ap_rprintf(r,
-                   "<p class=\"verdict warn\">Nothing significant, but %u "
-                   "certificate%s revoked, with a revoked issuer, unknown or "
-                   "without response.</p>\n",
+                   VERDICT("warn", "Nothing significant, but %u certificate%s "
+                                   "revoked, with a revoked issuer, unknown or "
+                                   "without response."),
                    troubled, troubled == 1 ? " is" : "s are");
     }
     else if (snapshot->is_running
              && snapshot->states[STAPLE_STATE_DISABLED] < snapshot->count) {
-        ap_rputs("<p class=\"verdict ok\">All is well.</p>\n", r);
+        ap_rputs(VERDICT("ok", "All is well."), r);
     }
 }
 
@@ -699,12 +686,10 @@ static void put_pages(request_rec *r, const staple_status_query_t *query,
 static void put_certificates(request_rec *r, const staple_snapshot_t *snapshot,
                              const staple_status_query_t *query)
 {
-    const apr_array_header_t *indexes = pick(r->pool, query, snapshot);
-    apr_uint32_t count = (apr_uint32_t)indexes->nelts;
     apr_uint32_t first = (query->page - 1) * PAGE;
-    apr_uint32_t last = first + PAGE;
+    apr_uint32_t last = first + PAGE, count, i;
+    const picked_t *picked = pick(&count, r->pool, query, snapshot);
     staple_snapshot_cert_t cert;
-    apr_uint32_t i;
 
     ap_rputs("<h2 id=\"certificates\">Certificates</h2>\n", r);
     put_form(r, query);
@@ -716,9 +701,9 @@ static void put_certificates(request_rec *r, const staple_snapshot_t *snapshot,
     ap_rputs("<table class=\"sorts\"" TABLE_ROLE, r);
     put_column_heads(r, query);
     for (i = first; i < last; i++) {
-        if (staple_snapshot_cert(&cert, snapshot,
-                                 APR_ARRAY_IDX(indexes, (int)i,
-                                               apr_uint32_t))) {
+        apr_uint32_t at = query->is_reversed ? count - 1 - i : i;
+
+        if (staple_snapshot_cert(&cert, snapshot, picked[at].index)) {
             put_row(r, &cert);
         }
     }
