@@ -65,30 +65,27 @@ static inline int is_same(const staple_key_t *a, const staple_key_t *b)
     return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (u ^ v)) == 0;
 }
 
-static apr_uint32_t hash_of(const staple_key_t *key)
+/* Four bytes of it, number i. */
+static apr_uint32_t word_of(const staple_key_t *key, unsigned i)
 {
-    apr_uint32_t hash;
+    apr_uint32_t word;
 
-    memcpy(&hash, key->bytes, sizeof(hash));
-    return hash;
+    memcpy(&word, key->bytes + i * sizeof(word), sizeof(word));
+    return word;
 }
 
-static apr_uint32_t tag_of(const staple_key_t *key)
-{
-    apr_uint32_t tag;
-
-    memcpy(&tag, key->bytes + sizeof(tag), sizeof(tag));
-    return tag;
-}
+/* Keys are digests already: any four bytes of them are a good hash, and four
+ * others tell nearly all of them apart. */
+#define HASH_OF(key) word_of(key, 0)
+#define TAG_OF(key) word_of(key, 1)
 
 /* The first slot from slot i on that may be the key's, or the empty one where
- * it would go.  Keys are digests already: any four bytes of them are a good
- * hash, and four others tell nearly all of them apart. */
+ * it would go. */
 static inline staple_cache_slot_t *
 find_tag(const staple_cache_t *cache, const staple_key_t *key, apr_uint64_t i)
 {
     staple_cache_slot_t *slots = staple_cache_slots(cache);
-    apr_uint32_t tag = tag_of(key);
+    apr_uint32_t tag = TAG_OF(key);
 
     for (i &= cache->slot_mask;
          slots[i].index_plus_1 != 0 && slots[i].tag != tag;
@@ -101,7 +98,7 @@ staple_cache_slot_t *staple_cache_find_slot(const staple_cache_t *cache,
                                             const staple_key_t *key)
 {
     staple_cache_slot_t *slots = staple_cache_slots(cache);
-    staple_cache_slot_t *slot = find_tag(cache, key, hash_of(key));
+    staple_cache_slot_t *slot = find_tag(cache, key, HASH_OF(key));
 
     while (slot->index_plus_1 != 0
            && !is_same(staple_cache_key(cache, slot->index_plus_1 - 1), key)) {
@@ -127,7 +124,7 @@ staple_cache_t *staple_cache_format(void *block, apr_size_t size,
 
         *staple_cache_key(cache, i) = keys[i];
         if (slot->index_plus_1 == 0) {
-            slot->tag = tag_of(&keys[i]);
+            slot->tag = TAG_OF(&keys[i]);
             slot->index_plus_1 = i + 1;
         }
     }
@@ -161,66 +158,24 @@ apr_uint32_t staple_cache_find(const staple_cache_t *cache,
 
 /* ---- readers ---- */
 
-/* Without a call, too: staple_cache_read_slot() in its place makes a look-up
- * five hundredths slower. */
-static inline staple_reason_e read_slot(unsigned char *buf, apr_size_t *len,
-                                        apr_time_t *use_until,
-                                        staple_key_t *key,
-                                        const staple_cache_t *cache,
-                                        const staple_cache_slot_t *slot)
-{
-    const apr_size_t room = *len;
-    int i;
-
-    for (i = 0; i < STAPLE_CACHE_RETRIES; i++) {
-        apr_uint64_t where = __atomic_load_n(&slot->where, __ATOMIC_ACQUIRE);
-        const staple_cache_extent_t *extent;
-
-        if (!staple_cache_is_inside(cache, where)) {
-            return STAPLE_NOT_FOUND;
-        }
-        *len = STAPLE_CACHE_WHERE_LEN(where);
-        if (*len > room) {
-            return STAPLE_TOO_LARGE;
-        }
-        extent = staple_cache_extent(cache, STAPLE_CACHE_WHERE_UNIT(where));
-        *use_until = (apr_time_t)staple_cache_load(
-            (const apr_uint64_t *)&extent->use_until);
-        staple_cache_copy_out(key, extent->key, sizeof(*key));
-        staple_cache_copy_out(buf, extent->der, *len);
-        __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        if (staple_cache_load(&slot->where) == where) {
-            return STAPLE_OK;
-        }
-    }
-    return STAPLE_NOT_FOUND;
-}
-
-staple_reason_e staple_cache_read_slot(unsigned char *buf, apr_size_t *len,
-                                       apr_time_t *use_until, staple_key_t *key,
-                                       const staple_cache_t *cache,
-                                       const staple_cache_slot_t *slot)
-{
-    return read_slot(buf, len, use_until, key, cache, slot);
-}
-
 staple_reason_e staple_cache_look_up(unsigned char *buf, apr_size_t *len,
                                      apr_uint32_t *index,
                                      const staple_cache_t *cache,
                                      const staple_key_t *key, apr_time_t now)
 {
-    const staple_cache_slot_t *slot = find_tag(cache, key, hash_of(key));
+    const staple_cache_slot_t *slot = find_tag(cache, key, HASH_OF(key));
     const apr_size_t room = *len;
     apr_time_t use_until = 0;
     staple_reason_e reason;
     staple_key_t whose;
 
-    reason = read_slot(buf, len, &use_until, &whose, cache, slot);
+    reason = staple_cache_read_slot(buf, len, &use_until, &whose, cache, slot);
     if (reason != STAPLE_OK || !is_same(&whose, key)) {
         /* Nothing to see whose it is by, or another's with the same tag. */
         slot = staple_cache_find_slot(cache, key);
         *len = room;
-        reason = read_slot(buf, len, &use_until, &whose, cache, slot);
+        reason =
+            staple_cache_read_slot(buf, len, &use_until, &whose, cache, slot);
         if (reason == STAPLE_OK && !is_same(&whose, key)) {
             reason = STAPLE_NOT_FOUND;
         }
@@ -281,7 +236,7 @@ int staple_cache_snapshot(staple_stamp_t *stamp, staple_record_t *record,
         return 0;
     }
     staple_cache_get_record(record, cache, slot->index_plus_1 - 1);
-    reason = read_slot(buf, len, &use_until, &whose, cache, slot);
+    reason = staple_cache_read_slot(buf, len, &use_until, &whose, cache, slot);
     if (reason == STAPLE_NOT_FOUND) {
         *len = 0;
     }

@@ -210,10 +210,38 @@ staple_cache_slot_t *staple_cache_find_slot(const staple_cache_t *cache,
                                             const staple_key_t *key);
 
 /* Copies what a slot leads to, and sets *use_until and *key, whose it is.  Does
- * not judge it. */
-staple_reason_e staple_cache_read_slot(unsigned char *buf, apr_size_t *len,
-                                       apr_time_t *use_until, staple_key_t *key,
-                                       const staple_cache_t *cache,
-                                       const staple_cache_slot_t *slot);
+ * not judge it.  As a call it would make a look-up five hundredths slower. */
+static inline staple_reason_e
+staple_cache_read_slot(unsigned char *buf, apr_size_t *len,
+                       apr_time_t *use_until, staple_key_t *key,
+                       const staple_cache_t *cache,
+                       const staple_cache_slot_t *slot)
+{
+    const apr_size_t room = *len;
+    int i;
+
+    for (i = 0; i < STAPLE_CACHE_RETRIES; i++) {
+        apr_uint64_t where = __atomic_load_n(&slot->where, __ATOMIC_ACQUIRE);
+        const staple_cache_extent_t *extent;
+
+        if (!staple_cache_is_inside(cache, where)) {
+            return STAPLE_NOT_FOUND;
+        }
+        *len = STAPLE_CACHE_WHERE_LEN(where);
+        if (*len > room) {
+            return STAPLE_TOO_LARGE;
+        }
+        extent = staple_cache_extent(cache, STAPLE_CACHE_WHERE_UNIT(where));
+        *use_until = (apr_time_t)staple_cache_load(
+            (const apr_uint64_t *)&extent->use_until);
+        staple_cache_copy_out(key, extent->key, sizeof(*key));
+        staple_cache_copy_out(buf, extent->der, *len);
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (staple_cache_load(&slot->where) == where) {
+            return STAPLE_OK;
+        }
+    }
+    return STAPLE_NOT_FOUND;
+}
 
 #endif

@@ -207,10 +207,8 @@ static int begin(staple_generation_t *generation, apr_pool_t *pconf,
     generation->main_server = s;
     staple_generation_name_servers(generation, pconf, ptemp);
     generation->started_at = apr_time_now();
-    if (!make_shared(generation, ptemp, s)) {
-        return 0;
-    }
-    if (!staple_shared_open(generation, pconf)) {
+    if (!make_shared(generation, ptemp, s)
+        || !staple_shared_open(generation, pconf)) {
         return 0;
     }
     staple_store_reader_make(generation, pconf);

@@ -19,7 +19,6 @@
 #include "httpd/stores/staple_threads.h"
 #include "httpd/events/staple_report.h"
 #include "httpd/stores/staple_store_writer.h"
-#include "httpd/generation/staple_leader.h"
 #include "base/staple_version.h"
 
 #define WATCHDOG_NAME "ocspstaple"
@@ -31,6 +30,10 @@
 /* How long the end of a child waits for the watchdog's thread. */
 #define PATIENCE apr_time_from_sec(1)
 
+/* How long a child that takes over waits: httpd may be about to end, and this
+ * child not know that yet. */
+#define SETTLE apr_time_from_msec(500)
+
 /* How often the status page gets a new picture. */
 #define SHOW_INTERVAL apr_time_from_msec(500)
 
@@ -41,7 +44,7 @@ typedef struct staple_watchdog_t {
     /* set before fork, read-only */
     staple_generation_t *generation;
     int mpm_generation;
-    staple_leader_t *leader; /* to refresh */
+    apr_proc_mutex_t *leader_lock; /* who holds it refreshes */
     /* set in child_init, while the watchdog's thread may run already */
     apr_pool_t *pool; /* of the refresher */
     /* the watchdog's thread only */
@@ -57,6 +60,11 @@ typedef struct staple_watchdog_t {
     staple_scoreboard_t board;  /* as published last */
     apr_time_t shown_at;
     staple_scoreboard_watch_t lookout; /* where another child refreshes */
+    /* the same thread's, or of who stops it while it is not inside */
+    int has_waited; /* for another process */
+    int is_leader;
+    int has_left;
+    apr_time_t leader_since; /* 0: it counts at once */
     /* any thread */
     staple_threads_t inside; /* the watchdog's, while it runs code of ours */
 } staple_watchdog_t;
@@ -367,11 +375,45 @@ static void watch_leader(staple_watchdog_t *w, apr_pool_t *p)
                  (int)apr_time_sec(still_for));
 }
 
+/*
+ * Does this process refresh?  Takes the lock where it is free, and never waits:
+ * one that takes over from another does so half a second later.  Not by the
+ * lock that mod_watchdog has for singletons: a child that gets that waits for
+ * ten seconds before it does anything, and where no child lives longer, there
+ * would never be a refresher.
+ */
+static int is_leader(staple_watchdog_t *w)
+{
+    apr_time_t now = apr_time_now();
+
+    if (!w->is_leader) {
+        if (w->has_left
+            || apr_proc_mutex_trylock(w->leader_lock) != APR_SUCCESS) {
+            w->has_waited = 1;
+            return 0;
+        }
+        w->is_leader = 1;
+        w->leader_since = w->has_waited ? now : 0;
+    }
+    return staple_clock_is_over(w->leader_since, SETTLE, now);
+}
+
+/* Gives the lock back, for good: before the process ends, which may take as
+ * long as its last client likes. */
+static void stop_leading(staple_watchdog_t *w)
+{
+    w->has_left = 1;
+    if (w->is_leader) {
+        w->is_leader = 0;
+        apr_proc_mutex_unlock(w->leader_lock);
+    }
+}
+
 /* One slice of the watchdog. */
 static void step(staple_watchdog_t *w, apr_pool_t *p)
 {
     if (!is_stopping(w)) {
-        if (staple_leader_has(w->leader)) {
+        if (is_leader(w)) {
             work(w, p);
         }
         else {
@@ -379,7 +421,7 @@ static void step(staple_watchdog_t *w, apr_pool_t *p)
         }
     }
     if (is_stopping(w)) {
-        staple_leader_leave(w->leader);
+        stop_leading(w);
     }
 }
 
@@ -391,7 +433,7 @@ static apr_status_t call_back(int state, void *data, apr_pool_t *p)
 
     if (state == AP_WATCHDOG_STATE_STOPPING) {
         if (staple_threads_stop(&w->inside, 0)) {
-            staple_leader_leave(w->leader);
+            stop_leading(w);
         }
         staple_store_writer_stop(w->generation, 0);
     }
@@ -419,7 +461,11 @@ apr_status_t staple_watchdog_register(apr_pool_t *pconf,
     staple_threads_make(&w->inside, NULL, NULL);
     w->generation = generation;
     ap_mpm_query(AP_MPMQ_GENERATION, &w->mpm_generation);
-    status = staple_leader_make(&w->leader, pconf);
+    status = staple_generation_make_lock(&w->leader_lock, pconf);
+    if (status != APR_SUCCESS) { /* no file: APR's choice must do */
+        status = apr_proc_mutex_create(&w->leader_lock, NULL, APR_LOCK_DEFAULT,
+                                       pconf);
+    }
     if (status == APR_SUCCESS) {
         status = get_instance(&watchdog, WATCHDOG_NAME, 0, 0, pconf);
     }

@@ -8,14 +8,6 @@
 #include "staple_schedule.h"
 #include "staple_state.h"
 
-/* How long it is, and may be. */
-static void note_sizes(staple_record_t *record, apr_size_t len, apr_size_t max)
-{
-    apr_snprintf(record->detail, sizeof(record->detail),
-                 "%" APR_SIZE_T_FMT " bytes; OCSPStapleMaxSize is %"
-                 APR_SIZE_T_FMT, len, max);
-}
-
 /* Does it end before the next job, begun when that is due, could bring another
  * by its first attempt? */
 static int ends_soon(apr_time_t use_until, const staple_policy_t *policy,
@@ -103,7 +95,9 @@ static staple_reason_e adopt(staple_record_t *record, staple_writer_t *writer,
         take_good_away(record, &offered, writer, index, der);
     }
     if (reason == STAPLE_STAPLE_TOO_LARGE) {
-        note_sizes(record, der_len, staple_writer_max_len(writer));
+        apr_snprintf(record->detail, sizeof(record->detail),
+                     "%" APR_SIZE_T_FMT " bytes; OCSPStapleMaxSize is %"
+                     APR_SIZE_T_FMT, der_len, staple_writer_max_len(writer));
     }
     if (reason != STAPLE_OK) {
         return reason;

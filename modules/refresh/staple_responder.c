@@ -277,21 +277,15 @@ static staple_responder_change_t judge(staple_responder_t *r,
                                        apr_uint32_t index, fault_e fault,
                                        apr_interval_time_t took, apr_time_t now)
 {
-    staple_responder_change_t change = {STAPLE_HEALTH_SAME, STAPLE_HEALTH_SAME};
+    staple_responder_change_t change;
 
-    switch (fault) {
-    case FAULT_NONE:
-        change.origin = origin_answered(r->origin, took);
-        change.url = staple_health_came_well(&r->health);
-        break;
-    case FAULT_URL:
-        change.origin = origin_answered(r->origin, took);
-        change.url = staple_health_failed(&r->health, index, 1, now);
-        break;
-    case FAULT_ORIGIN:
-        change = out_of_reach(r, index, now);
-        break;
+    if (fault == FAULT_ORIGIN) {
+        return out_of_reach(r, index, now);
     }
+    change.origin = origin_answered(r->origin, took);
+    change.url = fault == FAULT_NONE
+                     ? staple_health_came_well(&r->health)
+                     : staple_health_failed(&r->health, index, 1, now);
     return change;
 }
 

@@ -213,18 +213,6 @@ static void start(staple_command_t *command, apr_time_t now)
     command->began_at = now;
 }
 
-/* The program ended, or was reaped elsewhere. */
-static void ended(staple_command_t *command, int status)
-{
-    command->pid = 0;
-    if (WIFSIGNALED(status)) {
-        complain(command, 0, "ended by signal", WTERMSIG(status));
-    }
-    else if (WEXITSTATUS(status) != 0) {
-        complain(command, 0, "ended with exit status", WEXITSTATUS(status));
-    }
-}
-
 /* The time of the one that runs is over: ends it, wherever it went, and its
  * process group.  Nothing, while too many did not end by that. */
 static void end_by_force(staple_command_t *command)
@@ -264,11 +252,21 @@ static void look_after(staple_command_t *command, apr_time_t now)
     int status = 0;
     pid_t pid = waitpid(command->pid, &status, WNOHANG);
 
-    if (pid != 0) {
-        ended(command, pid > 0 ? status : 0);
+    if (pid == 0) {
+        if (staple_clock_is_over(command->began_at, TIME_LIMIT, now)) {
+            end_by_force(command);
+        }
+        return;
     }
-    else if (staple_clock_is_over(command->began_at, TIME_LIMIT, now)) {
-        end_by_force(command);
+    command->pid = 0;
+    if (pid < 0) {
+        return; /* it was reaped elsewhere */
+    }
+    if (WIFSIGNALED(status)) {
+        complain(command, 0, "ended by signal", WTERMSIG(status));
+    }
+    else if (WEXITSTATUS(status) != 0) {
+        complain(command, 0, "ended with exit status", WEXITSTATUS(status));
     }
 }
 

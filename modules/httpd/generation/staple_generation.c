@@ -1,6 +1,9 @@
 /* A generation: certificates, their servers, shared memory, stores and logs. */
 #include "staple_generation.h"
 
+#include <apr_strings.h>
+#include <unistd.h>
+
 #define BEST_SCORE 50
 
 static staple_generation_t *the_generation; /* set before fork */
@@ -114,14 +117,12 @@ static void take_disabled(staple_generation_cert_t *cert,
                           const staple_generation_t *generation,
                           const staple_disabled_t *entry)
 {
-    cert->cert = entry->cert;
-    cert->policy = entry->policy;
-    cert->is_issuer = 0;
-    cert->early = 0;
-    memset(&cert->record, 0, sizeof(cert->record));
-    cert->record.state = STAPLE_STATE_DISABLED;
-    cert->record.state_since = generation->started_at;
-    cert->record.state_reason = (apr_uint16_t)entry->reason;
+    *cert = (staple_generation_cert_t){
+        .cert = entry->cert,
+        .policy = entry->policy,
+        .record = {.state = STAPLE_STATE_DISABLED,
+                   .state_since = generation->started_at,
+                   .state_reason = (apr_uint16_t)entry->reason}};
 }
 
 int staple_generation_cert(staple_generation_cert_t *cert,
@@ -161,4 +162,37 @@ const char *staple_generation_server(const staple_generation_cert_t *cert,
                                      int i)
 {
     return APR_ARRAY_IDX(cert->servers, i, const char *);
+}
+
+/* ---- locks ---- */
+
+/* A lock by a file of this directory; NULL: where APR makes its own, /tmp. */
+static apr_status_t make_lock_in(apr_proc_mutex_t **lock, const char *directory,
+                                 apr_pool_t *pconf)
+{
+    const char *path =
+        directory != NULL
+            ? apr_psprintf(pconf, "%s/ocspstaple.%" APR_PID_T_FMT, directory,
+                           getpid())
+            : NULL;
+
+    return apr_proc_mutex_create(lock, path, APR_LOCK_FCNTL, pconf);
+}
+
+apr_status_t staple_generation_make_lock(apr_proc_mutex_t **lock,
+                                         apr_pool_t *pconf)
+{
+    const char *const directories[] = {ap_runtime_dir_relative(pconf, "."),
+                                       NULL, "/dev/shm"};
+    apr_status_t first = APR_SUCCESS, status = APR_SUCCESS;
+    unsigned i;
+
+    for (i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
+        status = make_lock_in(lock, directories[i], pconf);
+        if (status == APR_SUCCESS) {
+            return APR_SUCCESS;
+        }
+        first = i == 0 ? status : first;
+    }
+    return first;
 }

@@ -109,4 +109,14 @@ int staple_generation_cert(staple_generation_cert_t *cert,
 const char *staple_generation_server(const staple_generation_cert_t *cert,
                                      int i);
 
+/*
+ * Makes a lock in `pconf` that the kernel frees with a process that is killed:
+ * one by fcntl(), which needs a file.  That is in DefaultRuntimeDir, where
+ * httpd has its own, or where that cannot be written in /tmp or /dev/shm, and
+ * is gone from the directory before this returns.  The status of the first
+ * attempt, where none of them takes a file.  Runs in: parent, post_config.
+ */
+apr_status_t staple_generation_make_lock(apr_proc_mutex_t **lock,
+                                         apr_pool_t *pconf);
+
 #endif

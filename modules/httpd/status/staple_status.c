@@ -1,16 +1,20 @@
-/* The status handler, its metrics, and mod_status's section. */
+/* The status handler, the forms for programs, and mod_status's section. */
 #include "staple_status.h"
 
+#include <apr_escape.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <ap_expr.h>
 #include <http_core.h>
 #include <http_protocol.h>
 #include <http_request.h>
+#include <jansson.h>
 #include <mod_status.h>
+#include <stdlib.h>
 
+#include "base/staple_text.h"
+#include "base/staple_version.h"
 #include "staple_status_html.h"
-#include "staple_status_json.h"
 
 #define HANDLER "ocspstaple-status"
 #define MAX_DEPTH 16 /* of sections in a .htaccess that are looked at */
@@ -59,6 +63,267 @@ static void put_metrics(request_rec *r, const staple_snapshot_t *snapshot)
     }
 }
 
+/* ---- JSON: docs/monitoring.md says what each member means ---- */
+
+/* Of the format: raised when a member changes its meaning or goes. */
+#define JSON_VERSION 1
+
+static json_t *text(const char *value)
+{
+    json_t *string = value != NULL && value[0] != '\0' ? json_string(value)
+                                                       : json_null();
+
+    return string != NULL ? string : json_string("?"); /* no UTF-8 */
+}
+
+static json_t *instant(apr_time_t at)
+{
+    char buf[STAPLE_TEXT_SIZE];
+
+    return at > 0 ? json_string(staple_text_time(buf, at)) : json_null();
+}
+
+/* A reason's name, or null for none. */
+static json_t *reason_name(unsigned reason)
+{
+    return reason != STAPLE_OK
+               ? json_string(staple_reason_name((staple_reason_e)reason))
+               : json_null();
+}
+
+static json_t *number(apr_uint64_t value)
+{
+    return json_integer((json_int_t)value);
+}
+
+static json_t *score(unsigned tenths)
+{
+    return json_real(tenths / 10.0);
+}
+
+static json_t *names(const staple_generation_cert_t *cert)
+{
+    json_t *list = json_array();
+    int i;
+
+    for (i = 0; i < cert->servers->nelts; i++) {
+        json_array_append_new(list, text(staple_generation_server(cert, i)));
+    }
+    return list;
+}
+
+static json_t *refresher(const staple_snapshot_t *snapshot)
+{
+    const staple_scoreboard_t *board = &snapshot->board;
+
+    return json_pack(
+        "{s:o, s:b, s:o, s:o, s:o}",
+        "pid", board->pid != 0 ? json_integer(board->pid) : json_null(),
+        "running", snapshot->is_running,
+        "last_round", instant(board->last_round_at),
+        "next_due", instant(board->next_due_at),
+        "in_flight", number(board->in_flight));
+}
+
+static json_t *totals(const staple_snapshot_t *snapshot)
+{
+    const staple_scoreboard_t *board = &snapshot->board;
+    json_t *object = json_object();
+    int i;
+
+    for (i = 0; i < STAPLE_STATE_COUNT; i++) {
+        json_object_set_new(object, staple_state_name((staple_state_e)i),
+                            number(snapshot->states[i]));
+    }
+    json_object_set_new(object, "requests", number(board->requests));
+    json_object_set_new(object, "failures", number(board->failures));
+    json_object_set_new(object, "bytes", number(board->bytes));
+    json_object_set_new(object, "certificates", number(snapshot->count));
+    json_object_set_new(object, "stale", number(snapshot->stale));
+    json_object_set_new(object, "significant", number(snapshot->significant));
+    json_object_set_new(object, "served", number(snapshot->served));
+    json_object_set_new(object, "unserved", number(snapshot->unserved));
+    return object;
+}
+
+/* By staple_scoreboard_health_e. */
+static const char *const healths[] = {"pending", "answers", "failing", "down"};
+
+static json_t *responder(const staple_scoreboard_responder_t *row)
+{
+    return json_pack(
+        "{s:o, s:b, s:s, s:o, s:o, s:o, s:o}",
+        "url", text(row->url),
+        "healthy", (int)row->is_healthy,
+        "state", healths[row->health & 3],
+        "failures", number(row->failures),
+        "last_error", reason_name(row->last_error),
+        "latency_ms", row->latency > 0 ? json_real((double)row->latency / 1000)
+                                       : json_null(),
+        "requests", number(row->requests));
+}
+
+static json_t *server(const staple_snapshot_server_t *row)
+{
+    return json_pack(
+        "{s:o, s:o, s:o, s:o}",
+        "name", text(row->name),
+        "score", score(row->score),
+        "fault", row->fault != STAPLE_STATE_GOOD
+                     ? text(staple_state_name(row->fault)) : json_null(),
+        "certificates", number(row->certificates));
+}
+
+static json_t *responders(const staple_snapshot_cert_t *cert)
+{
+    json_t *list = json_array();
+    const char *url;
+    unsigned i;
+
+    for (i = 0; (url = staple_snapshot_responder(cert, i)) != NULL; i++) {
+        json_array_append_new(list, text(url));
+    }
+    return list;
+}
+
+static json_t *staple(const staple_record_t *record)
+{
+    if (record->der_len == 0) {
+        return json_null();
+    }
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o}",
+        "bytes", number(record->der_len),
+        "produced_at", instant(record->held.produced_at),
+        "this_update", instant(record->held.this_update),
+        "next_update", instant(record->held.next_update),
+        "use_until", instant(record->held.use_until));
+}
+
+static json_t *conditions(unsigned bits)
+{
+    json_t *list = json_array();
+    unsigned i;
+
+    for (i = 0; i < STAPLE_CONDITION_COUNT; i++) {
+        if (bits & (1U << i)) {
+            json_array_append_new(
+                list, text(staple_condition_name((staple_condition_e)i)));
+        }
+    }
+    return list;
+}
+
+static json_t *certificate(apr_pool_t *p, const staple_snapshot_cert_t *cert)
+{
+    const staple_record_t *record = &cert->base.record;
+    const char *reason = staple_snapshot_revocation(cert);
+    const staple_cert_t *it = cert->base.cert;
+
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:b,"
+        " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}",
+        "subject", text(it->subject),
+        "serial", text(it->serial),
+        "sha256", text(apr_pescape_hex(p, it->sha256, sizeof(it->sha256), 0)),
+        "sha1", text(apr_pescape_hex(p, it->key.bytes, STAPLE_KEY_LEN, 0)),
+        "issuer", text(it->issuer->subject),
+        "servers", names(&cert->base),
+        "must_staple", it->must_staple,
+        "is_issuer", cert->base.is_issuer,
+        "state", text(staple_state_name((staple_state_e)record->state)),
+        "state_since", instant(record->state_since),
+        "state_reason", reason_name(record->state_reason),
+        "revocation_time", instant(reason != NULL ? record->held.revoked_at
+                                                  : 0),
+        "revocation_reason", text(reason),
+        "stale", cert->base.is_stale,
+        "score", score(cert->base.score),
+        "responders", responders(cert),
+        "staple", staple(record),
+        "next_refresh", instant(record->next_at),
+        "last_attempt", instant(record->attempted_at),
+        "last_success", instant(record->succeeded_at),
+        "failures", number(record->failures),
+        "error", reason_name(record->reason),
+        "error_detail", text(record->reason != STAPLE_OK ? record->detail
+                                                         : NULL),
+        "served", number(cert->tally.served),
+        "unserved", number(cert->tally.unserved),
+        "significant", cert->conditions != 0,
+        "conditions", conditions(cert->conditions));
+}
+
+/* The document, of which one piece at a time is in memory. */
+
+static void put(request_rec *r, const char *before, json_t *value)
+{
+    char *dump = json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII
+                                       | JSON_ENCODE_ANY
+                                       | JSON_REAL_PRECISION(6));
+
+    ap_rputs(before, r);
+    ap_rputs(dump != NULL ? dump : "null", r);
+    free(dump);
+    json_decref(value);
+}
+
+static void put_responders(request_rec *r, const staple_scoreboard_t *board)
+{
+    apr_uint32_t i;
+
+    ap_rputs(",\n\"responders\":[", r);
+    for (i = 0; i < board->responder_count && i < STAPLE_SCOREBOARD_RESPONDERS;
+         i++) {
+        put(r, i > 0 ? ",\n" : "\n", responder(&board->responders[i]));
+    }
+    ap_rputs("]", r);
+}
+
+static void put_servers(request_rec *r, const apr_array_header_t *servers)
+{
+    int i;
+
+    ap_rputs(",\n\"servers\":[", r);
+    for (i = 0; i < servers->nelts; i++) {
+        put(r, i > 0 ? ",\n" : "\n",
+            server(&APR_ARRAY_IDX(servers, i, staple_snapshot_server_t)));
+    }
+    ap_rputs("]", r);
+}
+
+static void put_certificates(request_rec *r, const staple_snapshot_t *snapshot)
+{
+    staple_snapshot_cert_t cert;
+    apr_pool_t *scratch;
+    apr_uint32_t i;
+
+    apr_pool_create(&scratch, r->pool);
+    ap_rputs(",\n\"certificates\":[", r);
+    for (i = 0; i < snapshot->count && !r->connection->aborted; i++) {
+        if (staple_snapshot_cert(&cert, snapshot, i)) {
+            put(r, i > 0 ? ",\n" : "\n", certificate(scratch, &cert));
+            apr_pool_clear(scratch);
+        }
+    }
+    ap_rputs("]", r);
+    apr_pool_destroy(scratch);
+}
+
+static void put_json(request_rec *r, const staple_snapshot_t *snapshot)
+{
+    ap_set_content_type(r, "application/json");
+    put(r, "{\"version\":", json_integer(JSON_VERSION));
+    put(r, ",\"generated_at\":", instant(snapshot->now));
+    put(r, ",\n\"refresher\":", refresher(snapshot));
+    put(r, ",\n\"totals\":", totals(snapshot));
+    put_responders(r, &snapshot->board);
+    put_servers(r, snapshot->servers);
+    put_certificates(r, snapshot);
+    put(r, ",\n\"software\":", text("mod_ocspstaple/" STAPLE_VERSION));
+    ap_rputs("}\n", r);
+}
+
 /* ---- the handler ---- */
 
 /* What ?format= may be. */
@@ -66,7 +331,7 @@ static const struct {
     const char *name;
     void (*show)(request_rec *r, const staple_snapshot_t *snapshot);
 } formats[] = {
-    {"json", staple_status_json},
+    {"json", put_json},
     {"prometheus", put_metrics},
 };
 
@@ -206,13 +471,6 @@ static void put_key(request_rec *r, const char *title)
     }
 }
 
-static void put_line(request_rec *r, const staple_figure_t *figure)
-{
-    ap_rputs("OCSPStapling", r);
-    put_key(r, figure->title);
-    ap_rprintf(r, ": %.15g\n", figure->value);
-}
-
 int staple_status_section(request_rec *r, int flags)
 {
     int is_short = flags & AP_STATUS_SHORT;
@@ -234,7 +492,9 @@ int staple_status_section(request_rec *r, int flags)
             continue;
         }
         if (is_short) {
-            put_line(r, figure);
+            ap_rputs("OCSPStapling", r);
+            put_key(r, figure->title);
+            ap_rprintf(r, ": %.15g\n", figure->value);
         }
         else {
             ap_rprintf(r, "<dt>%s: %.15g</dt>\n", figure->title,

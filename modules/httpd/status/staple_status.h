@@ -1,4 +1,4 @@
-/* The status handler, its metrics, and mod_status's section. */
+/* The status handler, the forms for programs, and mod_status's section. */
 #ifndef STAPLE_STATUS_H
 #define STAPLE_STATUS_H
 

@@ -20,6 +20,9 @@
 #define MAX_ARGS 1024   /* characters of a query */
 #define MAX_PAGE 1000000
 
+/* Of the table of certificates. */
+enum { SUBJECT, STATE, STAPLE, NEXT, ERROR, HANDSHAKES, SCORE, COLUMNS };
+
 #define SUB(text) "<span class=\"sub\">" text "</span>"
 #define NONE "<span class=\"none\">none</span>"
 
@@ -172,11 +175,6 @@ static void put_state(request_rec *r, const staple_snapshot_cert_t *cert)
 
 /* ---- staple ---- */
 
-static apr_int64_t rank_staple(const staple_snapshot_cert_t *cert)
-{
-    return cert->base.record.der_len > 0 ? cert->base.record.held.use_until : 0;
-}
-
 static void put_staple(request_rec *r, const staple_snapshot_cert_t *cert)
 {
     const staple_record_t *record = &cert->base.record;
@@ -197,11 +195,6 @@ static void put_staple(request_rec *r, const staple_snapshot_cert_t *cert)
 
 /* ---- refresh ---- */
 
-static apr_int64_t rank_next(const staple_snapshot_cert_t *cert)
-{
-    return cert->base.record.next_at;
-}
-
 static void put_next(request_rec *r, const staple_snapshot_cert_t *cert)
 {
     const staple_record_t *record = &cert->base.record;
@@ -213,13 +206,6 @@ static void put_next(request_rec *r, const staple_snapshot_cert_t *cert)
 
     ap_rprintf(r, "%s" SUB("last good %s"), next,
                when(r, record->succeeded_at, cert->now));
-}
-
-static apr_int64_t rank_error(const staple_snapshot_cert_t *cert)
-{
-    return cert->base.record.reason == STAPLE_OK
-               ? 1
-               : -(apr_int64_t)cert->base.record.failures;
 }
 
 static void put_error(request_rec *r, const staple_snapshot_cert_t *cert)
@@ -242,11 +228,6 @@ static void put_error(request_rec *r, const staple_snapshot_cert_t *cert)
 
 /* ---- figures ---- */
 
-static apr_int64_t rank_handshakes(const staple_snapshot_cert_t *cert)
-{
-    return -(apr_int64_t)cert->tally.unserved;
-}
-
 static void put_handshakes(request_rec *r, const staple_snapshot_cert_t *cert)
 {
     ap_rprintf(r,
@@ -254,39 +235,50 @@ static void put_handshakes(request_rec *r, const staple_snapshot_cert_t *cert)
                cert->tally.served, cert->tally.unserved);
 }
 
-static apr_int64_t rank_score(const staple_snapshot_cert_t *cert)
-{
-    return cert->base.score;
-}
-
 static void put_score(request_rec *r, const staple_snapshot_cert_t *cert)
 {
     ap_rputs(tenths(r, cert->base.score), r);
 }
 
+/* Where a certificate stands by a column: what needs a look first has a small
+ * rank. */
+static apr_int64_t rank(const staple_snapshot_cert_t *cert, unsigned column)
+{
+    const staple_record_t *record = &cert->base.record;
+
+    switch (column) {
+    case STATE:
+        return rank_state(cert);
+    case STAPLE:
+        return record->der_len > 0 ? record->held.use_until : 0;
+    case NEXT:
+        return record->next_at;
+    case ERROR:
+        return record->reason == STAPLE_OK ? 1 : -(apr_int64_t)record->failures;
+    case HANDSHAKES:
+        return -(apr_int64_t)cert->tally.unserved;
+    case SCORE:
+        return cert->base.score;
+    default:
+        return 0; /* all alike: by subject */
+    }
+}
+
 /* The columns of a certificate. */
-struct staple_status_column_t {
+static const struct {
     const char *name;  /* in ?sort= */
     const char *title; /* HTML */
-    /* Where a certificate stands: what needs a look first has a small rank.
-     * NULL: by subject. */
-    apr_int64_t (*rank)(const staple_snapshot_cert_t *cert);
     /* Prints what is in its cell. */
     void (*put)(request_rec *r, const staple_snapshot_cert_t *cert);
+} columns[] = {
+    [SUBJECT] = {"subject", "Certificate", put_certificate},
+    [STATE] = {"state", "State", put_state},
+    [STAPLE] = {"staple", "Staple", put_staple},
+    [NEXT] = {"next", "Next refresh", put_next},
+    [ERROR] = {"error", "Last error", put_error},
+    [HANDSHAKES] = {"handshakes", "Handshakes", put_handshakes},
+    [SCORE] = {"score", "Score", put_score},
 };
-
-static const struct staple_status_column_t columns[] = {
-    {"subject", "Certificate", NULL, put_certificate},
-    {"state", "State", rank_state, put_state},
-    {"staple", "Staple", rank_staple, put_staple},
-    {"next", "Next refresh", rank_next, put_next},
-    {"error", "Last error", rank_error, put_error},
-    {"handshakes", "Handshakes", rank_handshakes, put_handshakes},
-    {"score", "Score", rank_score, put_score},
-};
-
-#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
-#define DEFAULT_COLUMN 1 /* the state, the worst first */
 
 /* ---- what the page is asked for ---- */
 
@@ -296,7 +288,7 @@ static const char *set_sort(staple_status_query_t *query, const char *value)
 
     for (i = 0; i < COLUMNS; i++) {
         if (strcmp(columns[i].name, value) == 0) {
-            query->sort = &columns[i];
+            query->sort = i;
             return NULL;
         }
     }
@@ -388,7 +380,7 @@ const char *staple_status_query(staple_status_query_t *query, apr_pool_t *p,
     char *rest, *text;
 
     *query = (staple_status_query_t){
-        .sort = &columns[DEFAULT_COLUMN],
+        .sort = STATE, /* the worst first */
         .page = 1, .state = STAPLE_STATE_COUNT, .find = ""};
     if (args == NULL) {
         return NULL;
@@ -407,7 +399,7 @@ const char *staple_status_query(staple_status_query_t *query, apr_pool_t *p,
 static const char *link_to(apr_pool_t *p, const staple_status_query_t *query)
 {
     const char *link = apr_psprintf(
-        p, "?sort=%s&order=%s%s%s%s%s", query->sort->name,
+        p, "?sort=%s&order=%s%s%s%s%s", columns[query->sort].name,
         query->is_reversed ? "desc" : "asc",
         query->state != STAPLE_STATE_COUNT ? "&state=" : "",
         query->state != STAPLE_STATE_COUNT ? staple_state_name(query->state)
@@ -429,12 +421,6 @@ typedef struct picked_t {
     apr_uint32_t index;
 } picked_t;
 
-/* Is `part` in `text`, whatever the case of its letters? */
-static int has(const char *text, const char *part)
-{
-    return ap_strcasestr(text, part) != NULL;
-}
-
 static int is_asked_for(const staple_status_query_t *query,
                         const staple_snapshot_cert_t *cert)
 {
@@ -446,10 +432,12 @@ static int is_asked_for(const staple_status_query_t *query,
         return 0;
     }
     found = query->find[0] == '\0'
-            || has(cert->base.cert->subject, query->find)
-            || has(cert->base.cert->serial, query->find);
+            || ap_strcasestr(cert->base.cert->subject, query->find) != NULL
+            || ap_strcasestr(cert->base.cert->serial, query->find) != NULL;
     for (i = 0; i < cert->base.servers->nelts && !found; i++) {
-        found = has(staple_generation_server(&cert->base, i), query->find);
+        found = ap_strcasestr(staple_generation_server(&cert->base, i),
+                              query->find)
+                != NULL;
     }
     return found;
 }
@@ -482,8 +470,7 @@ static const picked_t *pick(apr_uint32_t *count, apr_pool_t *p,
         if (staple_snapshot_cert(&cert, snapshot, i)
             && is_asked_for(query, &cert)) {
             picked[(*count)++] = (picked_t){
-                query->sort->rank != NULL ? query->sort->rank(&cert) : 0,
-                cert.base.cert->subject, i};
+                rank(&cert, query->sort), cert.base.cert->subject, i};
         }
     }
     qsort(picked, *count, sizeof(*picked), compare);
@@ -619,7 +606,7 @@ static void put_form(request_rec *r, const staple_status_query_t *query)
                "placeholder=\"subject, serial or server\" value=\"%s\">"
                "<input type=\"hidden\" name=\"sort\" value=\"%s\">"
                "<button>Find</button></form>\n",
-               ap_escape_html(r->pool, query->find), query->sort->name);
+               ap_escape_html(r->pool, query->find), columns[query->sort].name);
 }
 
 static void put_column_heads(request_rec *r, const staple_status_query_t *query)
@@ -630,9 +617,9 @@ static void put_column_heads(request_rec *r, const staple_status_query_t *query)
     other.page = 1;
     ap_rputs(HEADS, r);
     for (i = 0; i < COLUMNS; i++) {
-        int is_sorted = query->sort == &columns[i];
+        int is_sorted = query->sort == i;
 
-        other.sort = &columns[i];
+        other.sort = i;
         other.is_reversed = is_sorted && !query->is_reversed;
         ap_rprintf(r, HEAD "%s><a href=\"%s\">%s</a>%s</th>",
                    !is_sorted            ? ""

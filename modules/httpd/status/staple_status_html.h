@@ -7,7 +7,7 @@
 /* ?format=&sort=&order=&page=&state=&find= */
 typedef struct staple_status_query_t {
     const char *format; /* NULL: not given */
-    const struct staple_status_column_t *sort;
+    unsigned sort; /* number of a column */
     int is_reversed;
     apr_uint32_t page;    /* from 1 */
     staple_state_e state; /* STAPLE_STATE_COUNT: any */

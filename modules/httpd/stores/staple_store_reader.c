@@ -10,7 +10,6 @@
 #include "refresh/staple_adopt.h"
 #include "io/staple_store.h"
 #include "httpd/config/staple_config.h"
-#include "httpd/generation/staple_leader.h"
 
 /* How often a child that waits tries to take the lock. */
 #define POLL_INTERVAL apr_time_from_msec(5)
@@ -73,7 +72,7 @@ void staple_store_reader_make(staple_generation_t *generation,
         return;
     }
     /* Not in the store, which may be read-only. */
-    status = staple_leader_make_lock(&generation->store_lock, pconf);
+    status = staple_generation_make_lock(&generation->store_lock, pconf);
     if (status != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, status, s,
                      STAPLE_LOGNO(0134)
