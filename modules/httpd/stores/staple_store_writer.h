@@ -10,8 +10,8 @@
  * do, and learns from staple_dirty what has to be written.
  */
 
-/* Starts it, unless there is no store; its memory is like that of
- * staple_threads_pool().  Runs in: the refreshing child, watchdog thread. */
+/* Starts it, unless there is no store.  `like` as for staple_threads_pool().
+ * Runs in: the refreshing child, watchdog thread. */
 void staple_store_writer_start(staple_generation_t *generation,
                                apr_pool_t *like);
 
