@@ -192,6 +192,21 @@ void staple_outage_judge(staple_refresh_t *refresh,
     follow_change(refresh, change.url, &r->health, now);
 }
 
+void staple_outage_remember(staple_refresh_t *refresh,
+                            const staple_exchange_t *exchange,
+                            const staple_answer_t *answer)
+{
+    staple_entry_t *entry = &refresh->entries[exchange->index];
+    staple_health_t *down = staple_responder_what_is_down(exchange->responder);
+
+    if (answer->retry_after > entry->retry_after) {
+        entry->retry_after = answer->retry_after;
+    }
+    if (down != NULL) {
+        entry->skipped = down;
+    }
+}
+
 /* ---- before one ---- */
 
 void staple_outage_pass_over(staple_refresh_t *refresh, apr_uint32_t index,

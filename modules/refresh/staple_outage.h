@@ -17,6 +17,12 @@ void staple_outage_judge(staple_refresh_t *refresh,
                          staple_reason_e reason, const staple_answer_t *answer,
                          apr_time_t now);
 
+/* After that, where the attempt failed: the job waits for as long as the
+ * responder asks for, and is remembered for the return of what is down. */
+void staple_outage_remember(staple_refresh_t *refresh,
+                            const staple_exchange_t *exchange,
+                            const staple_answer_t *answer);
+
 /* What is down is not asked: the job of certificate `index` goes on without,
  * and is remembered for its return. */
 void staple_outage_pass_over(staple_refresh_t *refresh, apr_uint32_t index,

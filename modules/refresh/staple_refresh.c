@@ -84,6 +84,7 @@ static void follow_clock(staple_refresh_t *refresh, apr_time_t now)
         staple_origin_t *origin = staple_queue_origins(refresh->queue);
 
         staple_timers_shift(refresh->due, by);
+        staple_source_crl_shift(refresh, by);
         for (; r != NULL; r = r->next) {
             r->health.probe_at += by;
         }

@@ -42,7 +42,7 @@ struct staple_follow_t {
     const unsigned char *judging; /* NULL: nothing is */
     const unsigned char *judged;  /* what was judged last, with this result */
     staple_reason_e judged_as;
-    apr_time_t judged_at; /* as of when */
+    int is_over; /* it had run out, and was judged as of when it came */
     /* figures for people */
     apr_uint64_t requests, failed, not_modified;
 };
@@ -76,6 +76,12 @@ static int is_ocsp_silent(const staple_entry_t *entry,
     return record->failures > 0 && now - since >= entry->policy->interval;
 }
 
+/* Is there no other way to its status? */
+static int has_crl_alone(const staple_entry_t *entry)
+{
+    return !entry->may_ask && entry->policy->files == NULL;
+}
+
 /* Does the certificate's status rest on its CRLs, too? */
 static int wants(const staple_refresh_t *refresh, apr_uint32_t index,
                  apr_time_t now)
@@ -83,9 +89,12 @@ static int wants(const staple_refresh_t *refresh, apr_uint32_t index,
     const staple_entry_t *entry = &refresh->entries[index];
     staple_record_t record;
 
-    return !entry->may_ask || entry->policy->crl == STAPLE_CRL_ALWAYS
-           || (staple_cache_get_record(&record, refresh->cache, index)
-               && is_ocsp_silent(entry, &record, now));
+    if (has_crl_alone(entry) || entry->policy->crl == STAPLE_CRL_ALWAYS) {
+        return 1;
+    }
+    staple_cache_get_record(&record, refresh->cache, index);
+    return entry->may_ask ? is_ocsp_silent(entry, &record, now)
+                          : !staple_record_is_usable(&record, now);
 }
 
 static int is_wanted(const staple_refresh_t *refresh,
@@ -121,13 +130,12 @@ static apr_time_t due_at(const staple_follow_t *follow)
 }
 
 static void schedule(staple_refresh_t *refresh, apr_uint32_t number,
-                     apr_time_t now)
+                     int wanted)
 {
     staple_follow_t *follow = follow_of(refresh, number);
 
-    follow->is_scheduled = follow->is_started
-                           && refresh->entries[number].may_ask
-                           && is_wanted(refresh, follow, now);
+    follow->is_scheduled = wanted && follow->is_started
+                           && refresh->entries[number].may_ask;
     if (follow->is_scheduled) {
         staple_job_schedule(refresh, number, due_at(follow));
     }
@@ -279,7 +287,7 @@ static void say(staple_refresh_t *refresh, apr_uint32_t index, int is_news,
         && (as_of == now || verdict.status == STAPLE_CERT_REVOKED)) {
         take_verdict(&record, &verdict, now);
     }
-    if (refresh->entries[index].may_ask || as_of != now) {
+    if (!has_crl_alone(&refresh->entries[index]) || as_of != now) {
         staple_chain_state_learned(refresh->states, index, &record, now);
     }
     else {
@@ -366,7 +374,7 @@ static int step(staple_refresh_t *refresh, staple_follow_t *follow,
     if (follow->judging != stored->der) {
         follow->judging = stored->der;
         follow->judged = NULL;
-        follow->judged_at = now;
+        follow->is_over = 0;
         staple_list_judge(follow->list, stored->part, stored->der,
                           stored->der_len, now);
     }
@@ -374,9 +382,9 @@ static int step(staple_refresh_t *refresh, staple_follow_t *follow,
         return 1;
     }
     if (follow->judged_as == STAPLE_CRL_EXPIRED && stored->came_at < now
-        && follow->judged_at == now) {
+        && !follow->is_over) {
         /* It has run out, but what it says is revoked stays so. */
-        follow->judged_at = stored->came_at;
+        follow->is_over = 1;
         staple_list_judge(follow->list, stored->part, stored->der,
                           stored->der_len, stored->came_at);
         return 1;
@@ -404,13 +412,12 @@ static const char *find_url(const part_t *part, const char *url)
 }
 
 /* A part is held, since `came_at`. */
-static void hold(staple_refresh_t *refresh, staple_follow_t *follow,
-                 staple_part_e number, const char *url,
+static void hold(staple_follow_t *follow, staple_part_e number,
+                 const char *url,
                  const staple_validators_t *validators, apr_time_t came_at)
 {
     part_t *part = &follow->parts[number];
 
-    (void)refresh;
     part->came_at = came_at;
     part->failures = 0;
     part->from = find_url(part, url);
@@ -448,21 +455,20 @@ void staple_source_crl_take_stored(staple_refresh_t *refresh, apr_uint32_t list,
 {
     staple_follow_t *follow = &refresh->follows[list];
     apr_time_t came_at = least(stored->came_at, now);
-    int is_over = follow->judged_at != now;
 
+    follow->judged = NULL;
     if (follow->judged_as != STAPLE_OK) {
         return;
     }
-    hold(refresh, follow, stored->part, stored->url, &stored->validators,
-         came_at);
-    if (is_over) {
+    hold(follow, stored->part, stored->url, &stored->validators, came_at);
+    if (follow->is_over) {
         follow->parts[stored->part].next_at = now;
     }
     else {
         plan(refresh, follow, stored->part, 0, came_at, now);
         follow->reason = STAPLE_OK;
     }
-    say_all(refresh, follow, 1, is_over ? came_at : now, now);
+    say_all(refresh, follow, 1, follow->is_over ? came_at : now, now);
 }
 
 void staple_source_crl_refused(staple_refresh_t *refresh, apr_uint32_t list,
@@ -483,10 +489,29 @@ void staple_source_crl_start(staple_refresh_t *refresh, apr_uint32_t list,
                              apr_time_t now)
 {
     refresh->follows[list].is_started = 1;
-    schedule(refresh, number_of(refresh, list), now);
+    schedule(refresh, number_of(refresh, list),
+             is_wanted(refresh, &refresh->follows[list], now));
+}
+
+void staple_source_crl_shift(staple_refresh_t *refresh, apr_interval_time_t by)
+{
+    apr_uint32_t i;
+    int part;
+
+    for (i = 0; i < refresh->options.list_count; i++) {
+        for (part = 0; part < STAPLE_PARTS; part++) {
+            refresh->follows[i].parts[part].next_at += by;
+        }
+    }
 }
 
 /* ---- a list's job, as a source ---- */
+
+/* What has failed is due whenever a job begins: its server may be back. */
+static int is_due(const part_t *part, apr_time_t now)
+{
+    return part->next_at <= now || part->failures > 0;
+}
 
 static void start(staple_refresh_t *refresh, apr_uint32_t number,
                   apr_time_t now)
@@ -500,10 +525,10 @@ static void start(staple_refresh_t *refresh, apr_uint32_t number,
     if (!is_wanted(refresh, follow, now)) {
         return;
     }
-    if (base->next_at <= now) {
+    if (is_due(base, now)) {
         follow->todo |= 1U << STAPLE_PART_BASE;
     }
-    if (delta->url_count > 0 && delta->next_at <= now) {
+    if (delta->url_count > 0 && is_due(delta, now)) {
         follow->todo |= 1U << STAPLE_PART_DELTA;
     }
 }
@@ -578,6 +603,24 @@ static staple_reason_e judge(staple_refresh_t *refresh, staple_follow_t *follow,
     return follow->judged_as;
 }
 
+/* The delta is of a newer base than the one held: that is due, but not once
+ * more if it has just come. */
+static void follow_delta(staple_follow_t *follow, apr_time_t now)
+{
+    const staple_crl_t *base =
+        staple_list_held(follow->list, STAPLE_PART_BASE);
+    const staple_crl_t *delta =
+        staple_list_held(follow->list, STAPLE_PART_DELTA);
+    part_t *part = &follow->parts[STAPLE_PART_BASE];
+    apr_time_t soon = part->came_at + STAPLE_SCHEDULE_START;
+
+    if (base != NULL && delta != NULL && base->mark.number.is_there
+        && staple_crl_number_cmp(&delta->base_number, &base->mark.number) > 0) {
+        follow->reason = STAPLE_CRL_DELTA_BASE;
+        part->next_at = least(part->next_at, soon > now ? soon : now);
+    }
+}
+
 /* A part is as it was (304), or another one is held: its attempts are over. */
 static void part_succeeded(staple_refresh_t *refresh, staple_follow_t *follow,
                            staple_entry_t *entry,
@@ -592,7 +635,7 @@ static void part_succeeded(staple_refresh_t *refresh, staple_follow_t *follow,
         part->failures = 0;
     }
     else {
-        hold(refresh, follow, number, exchange->url, &answer->validators, now);
+        hold(follow, number, exchange->url, &answer->validators, now);
         follow->is_changed = 1;
     }
     plan(refresh, follow, number, answer->fresh_for, now, now);
@@ -605,6 +648,9 @@ static void part_succeeded(staple_refresh_t *refresh, staple_follow_t *follow,
         if (delta->url_count > 0 && delta->next_at <= now) {
             follow->todo |= 1U << STAPLE_PART_DELTA;
         }
+    }
+    else {
+        follow_delta(follow, now);
     }
 }
 
@@ -633,9 +679,7 @@ static void list_take(staple_refresh_t *refresh,
     }
     else {
         follow->failed++;
-        if (answer->retry_after > entry->retry_after) {
-            entry->retry_after = answer->retry_after;
-        }
+        staple_outage_remember(refresh, exchange, answer);
         staple_job_attempt_failed(refresh, exchange->index, exchange, reason,
                                   answer->detail);
         entry->attempt++;
@@ -685,7 +729,7 @@ static void ended(staple_refresh_t *refresh, apr_uint32_t number,
     if (is_told) {
         say_all(refresh, follow, follow->is_changed, now, now);
     }
-    schedule(refresh, number, now);
+    schedule(refresh, number, is_wanted(refresh, follow, now));
     if (is_told) {
         staple_source_crl_show(&row, refresh, number - refresh->count);
         staple_job_tell(
@@ -787,10 +831,12 @@ static void gave_up(staple_refresh_t *refresh, apr_uint32_t index)
     const staple_refresh_cert_t *cert = &refresh->certs[index];
     unsigned i;
 
+    if (cert->list_count == 0 || !wants(refresh, index, refresh->last_now)) {
+        return;
+    }
     for (i = 0; i < cert->list_count; i++) {
         if (!refresh->follows[cert->lists[i]].is_scheduled) {
-            schedule(refresh, number_of(refresh, cert->lists[i]),
-                     refresh->last_now);
+            schedule(refresh, number_of(refresh, cert->lists[i]), 1);
         }
     }
 }

@@ -23,6 +23,9 @@ static inline int staple_source_crl_is_list(const staple_refresh_t *refresh,
     return number >= refresh->count;
 }
 
+/* The clock was set back, by -`by`: what was due then is due now. */
+void staple_source_crl_shift(staple_refresh_t *refresh, apr_interval_time_t by);
+
 /* What staple_refresh.h promises of lists: steps of the refresher. */
 int staple_source_crl_judge(staple_reason_e *reason, staple_refresh_t *refresh,
                             apr_uint32_t list,

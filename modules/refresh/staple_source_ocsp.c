@@ -95,7 +95,6 @@ static void take(staple_refresh_t *refresh, const staple_exchange_t *exchange,
     staple_entry_t *entry = &refresh->entries[index];
     staple_reason_e reason = answer->reason;
     char detail[STAPLE_RECORD_DETAIL];
-    staple_health_t *down;
 
     apr_cpystrn(detail, answer->detail, sizeof(detail));
     if (reason == STAPLE_OK
@@ -109,16 +108,10 @@ static void take(staple_refresh_t *refresh, const staple_exchange_t *exchange,
     }
     staple_job_count(refresh, index, reason != STAPLE_OK);
     staple_outage_judge(refresh, exchange, reason, answer, now);
-    down = staple_responder_what_is_down(exchange->responder);
     if (reason != STAPLE_OK) {
         entry->not_known |=
             reason == STAPLE_UNKNOWN || reason == STAPLE_STATUS_UNAUTHORIZED;
-        if (answer->retry_after > entry->retry_after) {
-            entry->retry_after = answer->retry_after;
-        }
-        if (down != NULL) {
-            entry->skipped = down;
-        }
+        staple_outage_remember(refresh, exchange, answer);
         staple_job_attempt_failed(refresh, index, exchange, reason, detail);
         entry->said_unknown |= reason == STAPLE_UNKNOWN;
         entry->attempt = next_attempt(entry, exchange, reason);

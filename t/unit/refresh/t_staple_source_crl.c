@@ -343,6 +343,129 @@ static void test_delta(void)
               "but the row says so");
 }
 
+/* The base was issued anew, and its delta already speaks of it. */
+static void test_newer_base(void)
+{
+    make(1, no_ocsp);
+    there.crl.conf = "freshestCRL=URI:" DELTA "/1";
+    there.crl.this_update = MAKE_NOW - 60;
+    there.crl.next_update = MAKE_NOW + 7 * MAKE_DAY;
+    there.delta.base = "10";
+    there.delta.number = "11";
+    sim_run(sim, SEC(1));
+    there.crl.number = there.delta.base = "20";
+    there.crl.this_update = MAKE_NOW + 60;
+    there.crl.entries[0].serial = "01";
+    there.delta.number = "21";
+    sim_run(sim, DAY);
+    is_int(sim_record(sim, 0).state, STAPLE_STATE_REVOKED,
+           "a delta of a newer base has that fetched");
+    ok(asked(LIST) < 5, "and not again and again");
+}
+
+/* ---- health, and time ---- */
+
+static void test_health(void)
+{
+    static const char *const mirrors[] = {LIST "/1", "http://mirror/1", NULL};
+    staple_refresh_list_t list;
+    unsigned count;
+
+    make(3, no_ocsp);
+    sim->places[0].does = SIM_REFUSED;
+    sim_run(sim, 3 * HOUR);
+    ok(sim->went_down > 0, "a server of lists that is dead is found down");
+    sim->places[0].does = SIM_GOOD;
+    sim_run(sim, 6 * MINUTE);
+    is_int(sim_record(sim, 0).state, STAPLE_STATE_GOOD,
+           "it is probed, and back soon");
+    is_int(sim->came_up, 1, "which is told");
+
+    make(1, no_ocsp);
+    list = sim->lists[0];
+    list.urls = mirrors;
+    sim->lists = &list;
+    sim_place(sim, "http://mirror", SIM_GOOD)->list = give_list;
+    sim->places[0].does = SIM_HTTP_404;
+    sim_run(sim, SEC(1));
+    is_str(sim_words(sim, 0), "G crl,G mirror", "alternatives in their order");
+    is_int(sim_record(sim, 0).state, STAPLE_STATE_GOOD, "one is enough");
+    is_int(sim->lists_failed, 0, "so nothing failed");
+
+    make(1, no_ocsp);
+    sim_run(sim, SEC(1));
+    count = asked(LIST);
+    sim->skew = -30 * DAY;
+    sim_run(sim, DAY);
+    ok(asked(LIST) > count, "a clock that was set back does not stop requests");
+}
+
+/* Thousands of certificates whose responder fails: each failure is cheap. */
+static void test_many(void)
+{
+    make(4000, ocsp);
+    sim->places[1].does = SIM_REFUSED;
+    sim_run(sim, 3 * HOUR);
+    is_int(asked(LIST), 0, "4000 fail: no list before an interval is over");
+    sim_run(sim, 26 * HOUR);
+    ok(asked(LIST) > 0 && asked(LIST) < 6, "then one for all");
+    is_int(sim_record(sim, 3999).state, STAPLE_STATE_GOOD, "which helps all");
+}
+
+/* ---- several points ---- */
+
+/* The certificate names two lists, each of which is about its own point. */
+static void test_points(void)
+{
+    static const char *const other_urls[] = {DELTA "/2", NULL};
+    static const apr_uint32_t both[] = {0, 1};
+    staple_refresh_list_t lists[2];
+
+    make(1, no_ocsp);
+    lists[0] = lists[1] = sim->lists[0];
+    lists[1].urls = other_urls;
+    sim->lists = lists;
+    sim->list_count = 2;
+    sim->entries[0].lists = both;
+    sim->entries[0].list_count = 2;
+    sim->entries[0].crl = make_staple_crl_cert(
+        p,
+        make_crl_cert(p,
+                      &(make_cert_t){.name = "x",
+                                     .issuer = &sim->pki->issuer,
+                                     .serial = "01"},
+                      "crlDistributionPoints=URI:" LIST "/1,URI:" DELTA "/2")
+            .x509,
+        sim->pki->issuer.x509);
+    there.delta.base = NULL; /* a list like the other */
+    there.crl.conf = "issuingDistributionPoint=critical,@i\n[i]\n"
+                     "fullname=URI:" LIST "/1\n";
+    there.delta.conf = "issuingDistributionPoint=critical,@i\n[i]\n"
+                       "fullname=URI:" DELTA "/2\n";
+    sim->places[2].does = SIM_REFUSED;
+    sim_run(sim, SEC(1));
+    is_int(sim_record(sim, 0).state, STAPLE_STATE_UNAVAILABLE,
+           "two parts, one is missing: not known");
+    sim->places[2].does = SIM_GOOD;
+    sim_run(sim, 6 * MINUTE);
+    is_int(sim_record(sim, 0).state, STAPLE_STATE_GOOD, "both are there: good");
+    there.delta.entries[0].serial = "01";
+    sim_run(sim, DAY);
+    is_int(sim_record(sim, 0).state, STAPLE_STATE_REVOKED,
+           "any of them says revoked: revoked");
+
+    make(1, no_ocsp);
+    sim->lists = lists;
+    sim->list_count = 2;
+    sim->entries[0].lists = both;
+    sim->entries[0].list_count = 2;
+    sim->places[2].does = SIM_REFUSED;
+    sim_run(sim, SEC(1));
+    is_int(sim_record(sim, 0).state, STAPLE_STATE_GOOD,
+           "a list of all certificates is enough, the other may be missing");
+    is_int(sim_record(sim, 0).failures, 0, "and is no failure");
+}
+
 /* ---- what was stored ---- */
 
 static staple_reason_e offer(const make_crl_t *knobs, apr_interval_time_t age)
@@ -456,6 +579,10 @@ int main(void)
     test_always();
     test_issuer();
     test_delta();
+    test_newer_base();
+    test_health();
+    test_many();
+    test_points();
     test_stored();
     test_stranger();
     sim_end();
