@@ -59,10 +59,8 @@ static int read_lists(list_t *lists, const cli_command_t *command,
 
 /* ---- judging ---- */
 
-/* The certificates that may have signed: the issuer's, and of its file those
- * that are vouched for by signatures in the same file. */
-static unsigned find_signers(X509 *signers[STAPLE_CRL_MAX_SIGNERS],
-                             const cli_found_t *found)
+unsigned cli_crl_signers(X509 *signers[STAPLE_CRL_MAX_SIGNERS],
+                         const cli_found_t *found)
 {
     unsigned count = 1;
     int i, k;
@@ -118,7 +116,7 @@ static staple_reason_e judge(staple_crl_verdict_t *verdict, list_t *lists,
     }
     certs[0] = cert;
     whose.certs = certs;
-    whose.issuer_count = find_signers(signers, found);
+    whose.issuer_count = cli_crl_signers(signers, found);
     for (i = 0; i < wish->files.count; i++) {
         check_list(&lists[i], p, &whose, wish);
     }

@@ -2,6 +2,7 @@
 #ifndef CLI_CRL_H
 #define CLI_CRL_H
 
+#include "crl/staple_crl_check.h"
 #include "cli_certs.h"
 #include "cli_options.h"
 
@@ -14,6 +15,12 @@ typedef struct cli_crl_wish_t {
     int json;
     staple_policy_t policy;
 } cli_crl_wish_t;
+
+/* The certificates that may have signed, the issuer's first; of its file those
+ * of its other keys that signatures in the same file vouch for.  Returns how
+ * many. */
+unsigned cli_crl_signers(X509 *signers[STAPLE_CRL_MAX_SIGNERS],
+                         const cli_found_t *found);
 
 /* Judges, prints the verdict, and returns the exit status. */
 int cli_crl_run(const cli_command_t *command, apr_pool_t *p,

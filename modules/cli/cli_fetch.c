@@ -8,8 +8,10 @@
 #include "base/staple_version.h"
 #include "io/staple_fetch.h"
 #include "io/staple_files.h"
+#include "io/staple_spool.h"
 #include "refresh/staple_refresh.h"
 #include "cli_certs.h"
+#include "cli_crl.h"
 #include "cli_options.h"
 #include "cli_verdict.h"
 
@@ -28,6 +30,9 @@ typedef struct wish_t {
     const char *out;
     int json;
     apr_int64_t max_size;
+    int crl;
+    cli_urls_t crl_urls;
+    apr_int64_t crl_max_size;
     staple_policy_t policy;
 } wish_t;
 
@@ -39,7 +44,7 @@ typedef struct step_t {
     apr_size_t request_len;
     staple_answer_t answer; /* without its pointers */
     staple_reason_e reason;
-    const char *status;    /* good or revoked, where reason is STAPLE_OK */
+    const char *status;    /* what it says, where reason is STAPLE_OK */
     const char *detail;    /* words about a failure, or "" */
 } step_t;
 
@@ -55,6 +60,10 @@ typedef struct job_t {
     staple_cache_t *cache;
     staple_fetch_t *fetch;
     staple_refresh_t *refresh;
+    staple_refresh_cert_t *entry;
+    staple_refresh_list_t *lists; /* CRLs that are asked for; NULL: none is */
+    unsigned list_count;
+    unsigned lists_ended;
 } job_t;
 
 /* ---- options ---- */
@@ -106,6 +115,18 @@ static int read_options(wish_t *wish, const cli_command_t *command,
                  "says (default: 16380)",
          .to = &wish->max_size, .min = STAPLE_LEAST_MAX_SIZE,
          .max = STAPLE_MAX_RESPONSE},
+        {.name = "crl", .kind = CLI_OPTION_FLAG,
+         .help = "fetch its CRL although it names a responder; without\n"
+                 "one its CRL is fetched anyway",
+         .to = &wish->crl},
+        {.name = "crl-url", .value = "URL", .kind = CLI_OPTION_URLS,
+         .help = "fetch this CRL, not those that the certificate names;\n"
+                 "may be given several times",
+         .to = &wish->crl_urls},
+        {.name = "crl-max-size", .value = "BYTES", .kind = CLI_OPTION_NUMBER,
+         .help = "of a CRL, as OCSPStapleCRLMaxSize says\n"
+                 "(default: 33554432)",
+         .to = &wish->crl_max_size, .min = 65536, .max = 1073741824},
         {.name = "out", .value = "FILE", .kind = CLI_OPTION_TEXT,
          .help = "write the response here, as DER, once it is verified\n"
                  "as good or revoked",
@@ -130,7 +151,7 @@ static const char *method(const step_t *step)
 static void print_request(const step_t *step, int number)
 {
     printf("%d. %s %s\n", number, method(step), step->url);
-    if (step->is_made) {
+    if (step->is_made && step->request_len > 0) {
         printf("   request:  %" APR_SIZE_T_FMT " bytes\n",
                 step->request_len);
     }
@@ -249,6 +270,38 @@ static void show_answer(const job_t *job)
     }
 }
 
+/* One of the certificate's lists is there, or is not to be had: after the last
+ * one its record says what they all say. */
+static void end_list(job_t *job)
+{
+    if (++job->lists_ended == job->list_count) {
+        job->has_ended = 1;
+        staple_cache_get_record(&job->record, job->cache, 0);
+        job->reason = (staple_reason_e)job->record.reason;
+    }
+}
+
+/* A list was taken: what it is. */
+static void show_list(job_t *job, const staple_exchange_t *exchange)
+{
+    const staple_list_half_t *half;
+    staple_list_row_t row;
+    staple_part_e part;
+    apr_uint32_t list;
+
+    if (!staple_refresh_is_list(&list, &part, job->refresh, exchange)) {
+        return;
+    }
+    staple_refresh_show_list(&row, job->refresh, list);
+    half = part == STAPLE_PART_DELTA ? &row.delta : &row.base;
+    last_step(job)->status = apr_psprintf(
+        job->pool, "%s %s of %" APR_UINT64_T_FMT " entries, until %s",
+        part == STAPLE_PART_DELTA ? "delta CRL" : "CRL", half->number,
+        half->entries, cli_verdict_time(job->pool, half->use_until));
+    show_answer(job);
+    job->is_asking = 0;
+}
+
 /* What the refresher tells; one for this one certificate. */
 static void take_report(void *baton, const staple_report_t *report)
 {
@@ -273,6 +326,10 @@ static void take_report(void *baton, const staple_report_t *report)
                                      : "good";
         show_answer(job);
     }
+    if (report->what == STAPLE_REPORT_LIST_REFRESHED
+        || report->what == STAPLE_REPORT_LIST_FAILED) {
+        end_list(job);
+    }
     if (report->what == STAPLE_REPORT_REFRESHED
         || report->what == STAPLE_REPORT_JOB_FAILED) {
         job->has_ended = 1;
@@ -283,6 +340,58 @@ static void take_report(void *baton, const staple_report_t *report)
 }
 
 /* ---- the job ---- */
+
+/* The lists of one distribution point each, or those that options name. */
+static void make_lists(job_t *job, const staple_crl_points_t *points)
+{
+    const cli_urls_t *named = &job->wish->crl_urls;
+    apr_uint32_t *numbers;
+    unsigned i;
+
+    job->list_count = named->count > 0 ? named->count : points->count;
+    job->lists =
+        apr_pcalloc(job->pool, job->list_count * sizeof(*job->lists));
+    numbers = apr_palloc(job->pool, job->list_count * sizeof(*numbers));
+    for (i = 0; i < job->list_count; i++) {
+        staple_refresh_list_t *list = &job->lists[i];
+        unsigned count = named->count > 0 ? 1 : points->points[i].url_count;
+        const char **urls =
+            apr_pcalloc(job->pool, (count + 1) * sizeof(*urls));
+
+        memcpy(urls,
+               named->count > 0 ? &named->urls[i] : points->points[i].urls,
+               count * sizeof(*urls));
+        list->urls = urls;
+        list->scope_url = named->count > 0 ? urls[0] : NULL;
+        list->policy = &job->wish->policy;
+        numbers[i] = i;
+    }
+    job->entry->lists = numbers;
+    job->entry->list_count = job->list_count;
+}
+
+/* The certificate is asked about by its CRLs.  Not STAPLE_OK: why it cannot
+ * be. */
+static staple_reason_e ask_lists(job_t *job, const cli_found_t *found)
+{
+    X509 **signers =
+        apr_palloc(job->pool, STAPLE_CRL_MAX_SIGNERS * sizeof(*signers));
+    staple_crl_cert_t *crl;
+    staple_reason_e reason = staple_crl_cert_make(
+        &crl, job->pool, X509_get0_serialNumber(found->leaf),
+        X509_get0_extensions(found->leaf), found->issuer);
+
+    if (reason == STAPLE_OK && job->wish->crl_urls.count == 0) {
+        reason = staple_crl_cert_why(&crl->points);
+    }
+    if (reason == STAPLE_OK) {
+        job->entry->crl = crl;
+        job->entry->signer_count = cli_crl_signers(signers, found);
+        job->entry->signers = signers;
+        make_lists(job, &crl->points);
+    }
+    return reason;
+}
 
 /* What the module has in shared memory, in memory of this process. */
 static int make_cache(job_t *job, const staple_cert_t *cert)
@@ -313,17 +422,40 @@ static void ask(job_t *job)
     staple_fetch_start(job->fetch, exchange);
 }
 
-/* Hands the answers that have come to the refresher, which judges them. */
+/* Hands one answer to the refresher, which judges it. */
+static void take_answer(job_t *job, staple_exchange_t *exchange,
+                        const staple_answer_t *answer)
+{
+    const staple_stored_list_t came = {.der = answer->der,
+                                       .der_len = answer->der_len,
+                                       .came_at = apr_time_now()};
+    staple_stored_list_t list = came;
+    apr_uint32_t number;
+    staple_reason_e reason;
+
+    last_step(job)->answer = *answer;
+    last_step(job)->answer.der = NULL; /* not ours to keep */
+    last_step(job)->answer.detail = NULL;
+    if (staple_refresh_is_list(&number, &list.part, job->refresh, exchange)
+        && answer->reason == STAPLE_OK) {
+        while (staple_refresh_judge(&reason, job->refresh, number, &list,
+                                    (apr_size_t)-1, list.came_at)) {
+        }
+        if (reason == STAPLE_OK) {
+            show_list(job, exchange);
+        }
+    }
+    staple_refresh_done(job->refresh, exchange, answer, list.came_at);
+    staple_spool_drop(answer->spool);
+}
+
 static void take_answers(job_t *job)
 {
     staple_exchange_t *exchange;
     staple_answer_t answer;
 
     while ((exchange = staple_fetch_take(job->fetch, &answer)) != NULL) {
-        last_step(job)->answer = answer;
-        last_step(job)->answer.der = NULL; /* not ours to keep */
-        last_step(job)->answer.detail = NULL;
-        staple_refresh_done(job->refresh, exchange, &answer, apr_time_now());
+        take_answer(job, exchange, &answer);
     }
 }
 
@@ -339,18 +471,24 @@ static int run(job_t *job, const cli_command_t *command,
     const staple_refresh_options_t options = {
         .concurrency = 1,
         .seed = (apr_uint32_t)now ^ (apr_uint32_t)getpid(),
+        .lists = job->lists,
+        .list_count = job->list_count,
+        .list_max_len = (apr_size_t)job->wish->crl_max_size,
         .report = take_report,
         .baton = job};
-    staple_refresh_cert_t *one = apr_pcalloc(job->pool, sizeof(*one));
+    unsigned i;
 
-    one->cert = cert;
-    one->policy = &job->wish->policy;
+    job->entry->cert = cert;
+    job->entry->policy = &job->wish->policy;
     if (!make_cache(job, cert) || !staple_fetch_global_init()
         || (job->fetch = staple_fetch_make(job->pool, &fetch)) == NULL) {
         return cli_complain(command, "no memory for libcurl or the response");
     }
-    job->refresh = staple_refresh_make(job->pool, one, 1, job->cache, &options,
-                                       now);
+    job->refresh = staple_refresh_make(job->pool, job->entry, 1, job->cache,
+                                       &options, now);
+    for (i = 0; i < job->list_count; i++) {
+        staple_refresh_start_list(job->refresh, i, now);
+    }
     while (!job->has_ended) {
         ask(job);
         if (staple_refresh_in_flight(job->refresh) > 0) {
@@ -377,6 +515,13 @@ static void fill_verdict(cli_verdict_t *verdict, const job_t *job)
         /* Also where it has ended within the tolerance of clocks: such a one
          * is held where it says revoked, and nothing is stapled. */
         verdict->reason = STAPLE_OK;
+    }
+    else if (staple_record_verdict(record) == &record->crl
+             && (staple_record_is_current(record, record->attempted_at)
+                 || staple_record_is_revoked(record))) {
+        verdict->reason = STAPLE_OK;
+        verdict->said = record->crl;
+        return;
     }
     else if (job->reason == STAPLE_UNKNOWN) {
         verdict->reason = STAPLE_OK;
@@ -416,6 +561,14 @@ static void print_result(const cli_verdict_t *verdict, const job_t *job)
                    ? "until"
                    : "no, it ran out at",
                cli_verdict_time(p, record->held.use_until));
+    }
+    if (record->der_len == 0 && record->crl.use_until != 0) {
+        printf("CRL:         this update %s, next update %s\n",
+               cli_verdict_time(p, record->crl.this_update),
+               record->crl.next_update != 0
+                   ? cli_verdict_time(p, record->crl.next_update)
+                   : "not given");
+        fputs("stapled:     nothing, as there is no OCSP response\n", stdout);
     }
     if (job->has_ended) {
         printf("next fetch:  %s, in %" APR_TIME_T_FMT " s\n",
@@ -478,10 +631,36 @@ static int write_out(const cli_command_t *command, const job_t *job,
     return write_file(command, job->pool, job->wish->out, der, len);
 }
 
+/* The certificate, and its CRLs where they are what is asked.  CLI_GO_ON, or an
+ * exit status; *reason says why nothing can be asked. */
+static int read_certs(staple_cert_t **cert, staple_reason_e *reason,
+                      job_t *job, const cli_command_t *command, wish_t *wish)
+{
+    cli_found_t found;
+    int status = cli_certs_read(cert, reason, command, job->pool,
+                                &wish->certs, 0);
+    int by_crl = wish->crl || wish->crl_urls.count > 0;
+
+    if (status != CLI_GO_ON || *reason != STAPLE_OK
+        || (!by_crl && (wish->urls.count > 0 || (*cert)->url_count > 0))) {
+        return status;
+    }
+    wish->policy.no_network = 1; /* no responder is asked */
+    status = cli_certs_find(&found, command, job->pool, &wish->certs);
+    if (status == CLI_GO_ON) {
+        *reason = ask_lists(job, &found);
+        if (*reason == STAPLE_CRL_NO_URL && !by_crl) {
+            *reason = STAPLE_CERT_NO_URL;
+        }
+    }
+    return status;
+}
+
 int cli_fetch_run(const cli_command_t *command, apr_pool_t *p,
                   const char *const *args)
 {
     wish_t wish = {.max_size = STAPLE_USUAL_MAX_SIZE,
+                   .crl_max_size = 33554432,
                    .policy = STAPLE_POLICY_DEFAULT};
     job_t job = {.pool = p, .wish = &wish};
     cli_verdict_t verdict = {.cert = NULL};
@@ -489,9 +668,9 @@ int cli_fetch_run(const cli_command_t *command, apr_pool_t *p,
     int status = read_options(&wish, command, p, args);
 
     job.steps = apr_array_make(p, 4, sizeof(step_t));
+    job.entry = apr_pcalloc(p, sizeof(*job.entry));
     if (status == CLI_GO_ON) {
-        status = cli_certs_read(&cert, &verdict.reason, command, p,
-                                &wish.certs, wish.urls.count == 0);
+        status = read_certs(&cert, &verdict.reason, &job, command, &wish);
     }
     if (status != CLI_GO_ON) {
         return status;
