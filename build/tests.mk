@@ -29,6 +29,7 @@ unit_tests = \
 	t/unit/refresh/t_refresh_trouble \
 	t/unit/ocsp/t_processor_time \
 	t/unit/refresh/t_staple_adopt \
+	t/unit/cache/t_staple_list_board \
 	t/unit/cache/t_staple_scoreboard \
 	t/unit/cache/t_staple_cache \
 	t/unit/ocsp/t_staple_cert \
@@ -72,6 +73,7 @@ unit_tests = \
 	t/unit/httpd/t_staple_system_ca \
 	t/unit/io/t_staple_files \
 	t/unit/io/t_staple_http_cache \
+	t/unit/io/t_staple_list_store \
 	t/unit/io/t_staple_sink \
 	t/unit/io/t_staple_spool \
 	t/unit/io/t_staple_store \
