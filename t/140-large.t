@@ -72,7 +72,7 @@ $server->reconfigure(lines => $lines . "OCSPStapleMaxSize 65527\n",
 my @large = map { "$_.example" } qw(a b c d e f);
 ok(wait_all_stapled($server, \@large, verify => $pki->ca_file),
    'OCSPStapleMaxSize 65527: all are stapled');
-ok($server->wait_log(qr/"CN=g\.example".*larger than 65527 bytes/, 10),
+ok($server->wait_log(qr/"CN=g\.example".*more than 65527 bytes/, 10),
    'one of 65528 bytes is refused while it arrives');
 
 my %row = map { $_->{name} => $_ }

@@ -71,6 +71,6 @@ my $new = $pki->cert('c.example', url => $responder->url);
 $server->reconfigure(vhosts => [@{ $server->{vhosts} },
     { name => 'c.example', certs => [$new], lines => "OCSPStaple On\n" }]);
 $server->graceful;
-ok($server->wait_log(qr/CN=c\.example.*no connection to the responder/, 10),
+ok($server->wait_log(qr/CN=c\.example.*no connection to the server/, 10),
    'without the proxy there is no connection');
 is($responder->count, 0, 'and nobody is asked without it');

@@ -76,7 +76,7 @@ my $held = sha1();
 for my $row (['damaged', 'junk', qr/a\.der.*not a well-formed OCSP response/],
              ['empty', '', qr/a\.der.*(?:empty|well-formed)/],
              ['cut', substr($good{30}, 0, 200), qr/a\.der.*well-formed/],
-             ['too large', "\x30" x 70000, qr/a\.der.*larger than 65527/],
+             ['too large', "\x30" x 70000, qr/a\.der.*larger than it may be/],
              ['foreign', $foreign,
               qr/a\.der.*says nothing about this certificate/],
              ['expired', $expired, qr/a\.der.*out of date/],

@@ -63,7 +63,7 @@ $responder->set_all(['*', 'good', next => 86400],
                     ['*', 'huge', path => '/bad/']);
 start_with('--as=' . ($memory + 32768) * 1024);
 my $end = start_handshakes($server, \@names, concurrency => 4, pause => 20);
-ok($server->wait_log(qr/larger than 65527 bytes/, 20, since => 1, count => 4),
+ok($server->wait_log(qr/more than 65527 bytes/, 20, since => 1, count => 4),
    'answers of 256 MiB came to a child that has 32 MiB to spare');
 my $result = $end->();
 is($result->{total} - $result->{ok}, 0,

@@ -40,21 +40,21 @@
       "a URL with a query cannot be asked by GET")                             \
     /* the exchange */                                                         \
     X(STAPLE_RESPONDER_DOWN, "responder_down",                                 \
-      "the responder failed again and again a moment ago and is left alone "   \
+      "the server failed again and again a moment ago and is left alone "      \
       "until its next probe")                                                  \
-    X(STAPLE_RESOLVE, "resolve", "the responder's host name does not resolve") \
-    X(STAPLE_CONNECT, "connect", "no connection to the responder")             \
-    X(STAPLE_TLS, "tls", "the TLS connection to the responder failed")         \
-    X(STAPLE_TIMEOUT, "timeout", "the responder did not answer in time")       \
+    X(STAPLE_RESOLVE, "resolve", "the server's host name does not resolve")    \
+    X(STAPLE_CONNECT, "connect", "no connection to the server")                \
+    X(STAPLE_TLS, "tls", "the TLS connection to the server failed")            \
+    X(STAPLE_TIMEOUT, "timeout", "the server did not answer in time")          \
     X(STAPLE_NETWORK, "network",                                               \
       "the connection broke before the whole "                                 \
       "answer was there")                                                      \
     X(STAPLE_HTTP_STATUS, "http_status",                                       \
-      "the responder answered with an HTTP status other than 200")             \
+      "the server answered with an HTTP status other than 200")                \
     X(STAPLE_HTTP_TYPE, "http_type",                                           \
-      "the answer is not of type application/ocsp-response")                   \
+      "the answer is not of the type that was asked for")                      \
     X(STAPLE_EMPTY, "empty", "the answer is empty")                            \
-    X(STAPLE_TOO_LARGE, "too_large", "the answer is larger than 65527 bytes")  \
+    X(STAPLE_TOO_LARGE, "too_large", "the answer is larger than it may be")    \
     X(STAPLE_REQUEST_TOO_LARGE, "request_too_large",                           \
       "the request does not fit into a GET (RFC 5019: 255 bytes)")             \
     /* the response: RFC 6960 4.2.1 error statuses */                          \
@@ -121,7 +121,7 @@
       "the response is longer than OCSPStapleMaxSize lets a staple be")        \
     X(STAPLE_NO_MEMORY, "no_memory", "no memory could be had")                 \
     X(STAPLE_FILE_UNREADABLE, "file_unreadable",                               \
-      "the response file is not there, or cannot be read")                     \
+      "the file is not there, or cannot be read")                              \
     X(STAPLE_FILE_UNWRITABLE, "file_unwritable",                               \
       "a file for what is received could not be made or written")              \
     /* CRLs: what the certificate says of them */                              \

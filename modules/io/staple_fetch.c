@@ -547,8 +547,10 @@ static staple_reason_e judge_status(transfer_t *transfer, CURLcode code,
 /* Did all of it arrive? */
 static staple_reason_e judge_transfer(transfer_t *transfer, CURLcode code)
 {
-    if (transfer->is_too_large) {
-        transfer->words[0] = '\0';
+    if (transfer->is_too_large || code == CURLE_FILESIZE_EXCEEDED) {
+        apr_snprintf(transfer->words, sizeof(transfer->words),
+                     "an OCSP response of more than %d bytes",
+                     STAPLE_MAX_RESPONSE);
         return STAPLE_TOO_LARGE;
     }
     if (transfer->is_chain_refused) {
