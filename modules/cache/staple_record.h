@@ -86,6 +86,21 @@ staple_record_verdict(const staple_record_t *record)
                                                           : &record->held;
 }
 
+/* The name of where that is from, "ocsp" or "crl", also when it has run out;
+ * NULL: nothing was said yet.  That it is unknown a responder says. */
+static inline const char *staple_record_source(const staple_record_t *record)
+{
+    const staple_verdict_t *verdict = staple_record_verdict(record);
+
+    if (record->said_unknown && verdict->status != STAPLE_CERT_REVOKED) {
+        return "ocsp";
+    }
+    if (verdict->this_update == 0) {
+        return NULL;
+    }
+    return verdict == &record->crl ? "crl" : "ocsp";
+}
+
 /* What comes to an end: the response held, or where there is none, what CRLs
  * say. */
 static inline const staple_verdict_t *

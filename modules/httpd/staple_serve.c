@@ -246,6 +246,7 @@ int staple_serve_variables(request_rec *r)
     const staple_generation_t *generation = staple_generation_get();
     char text[STAPLE_CONDITIONS_SIZE];
     staple_generation_cert_t cert;
+    const char *source;
     apr_uint32_t index;
     int is_sent = 0;
     int found;
@@ -265,6 +266,9 @@ int staple_serve_variables(request_rec *r)
     if (!found) {
         return DECLINED;
     }
+    source = staple_record_source(&cert.record);
+    apr_table_setn(r->subprocess_env, "OCSP_STAPLE_SOURCE",
+                   source != NULL ? source : "-");
     apr_table_setn(r->subprocess_env, "OCSP_STAPLE_STATUS",
                    staple_state_name((staple_state_e)cert.record.state));
     apr_table_setn(r->subprocess_env, "OCSP_STAPLE_SENT",

@@ -496,8 +496,6 @@ static staple_reason_e reason_of(CURLcode code)
         return STAPLE_CONNECT;
     case CURLE_OPERATION_TIMEDOUT:
         return STAPLE_TIMEOUT;
-    case CURLE_FILESIZE_EXCEEDED:
-        return STAPLE_TOO_LARGE;
     case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9: the URL has been checked */
         return STAPLE_HTTP_TYPE;
     case CURLE_URL_MALFORMAT:

@@ -63,6 +63,7 @@ static const char *const *environment(apr_pool_t *p,
 {
     const staple_report_t *report = entry->report;
     const staple_generation_cert_t *cert = entry->cert;
+    const char *source = staple_eventlog_source(entry);
     const char **env = apr_pcalloc(p, 12 * sizeof(*env));
     const char **at = env;
 
@@ -74,6 +75,7 @@ static const char *const *environment(apr_pool_t *p,
         set(&at, p, "STATE",
             staple_state_name((staple_state_e)cert->record.state));
         set(&at, p, "PREVIOUS_STATE", staple_state_name(report->before));
+        set(&at, p, "SOURCE", source != NULL ? source : "");
         set(&at, p, "SUBJECT", cert->cert->subject);
         set(&at, p, "SERIAL", cert->cert->serial);
         set(&at, p, "SERVER",

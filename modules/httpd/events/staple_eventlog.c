@@ -144,9 +144,11 @@ static json_t *identity(apr_pool_t *p, const staple_cert_t *cert)
 
 static void add_revocation(json_t *object, const staple_record_t *record)
 {
-    add_time(object, "revocation_time", record->held.revoked_at);
+    const staple_verdict_t *verdict = staple_record_verdict(record);
+
+    add_time(object, "revocation_time", verdict->revoked_at);
     add_text(object, "revocation_reason",
-             staple_verify_crl_reason(record->held.revocation_reason));
+             staple_verify_crl_reason(verdict->revocation_reason));
 }
 
 static void add_cert(json_t *object, apr_pool_t *p,
@@ -159,6 +161,7 @@ static void add_cert(json_t *object, apr_pool_t *p,
              staple_state_name((staple_state_e)record->state));
     add_text(object, "previous_state",
              staple_state_name(entry->report->before));
+    add_text(object, "source", staple_eventlog_source(entry));
     json_object_set_new(object, "certificate", identity(p, cert->cert));
     add_text(object, "issuer", cert->cert->issuer->subject);
     json_object_set_new(object, "is_issuer", json_boolean(cert->is_issuer));
@@ -177,6 +180,7 @@ static void add_cert(json_t *object, apr_pool_t *p,
         add_revocation(object, &entry->revoked_issuer->record);
     }
     add_time(object, "staple_ends", record->held.use_until);
+    add_time(object, "crl_ends", record->crl.use_until);
 }
 
 /* The line with the names of the first `servers` servers. */

@@ -17,6 +17,17 @@ typedef struct staple_eventlog_entry_t {
     const staple_generation_cert_t *revoked_issuer;
 } staple_eventlog_entry_t;
 
+/* Where what the event tells of the certificate is from, as
+ * staple_record_source(): of `issuer-revoked` that of the issuer. */
+static inline const char *
+staple_eventlog_source(const staple_eventlog_entry_t *entry)
+{
+    const staple_generation_cert_t *cert =
+        entry->revoked_issuer != NULL ? entry->revoked_issuer : entry->cert;
+
+    return cert != NULL ? staple_record_source(&cert->record) : NULL;
+}
+
 /* open_logs hook: opens OCSPStapleEventLog as httpd opens its own logs, again
  * at each restart, and never waits for a reader.  Runs in: parent. */
 int staple_eventlog_open(apr_pool_t *pconf, apr_pool_t *plog,

@@ -250,8 +250,7 @@ static const struct {
     [STAPLE_EVENT_RESPONDER_DOWN] = {APLOG_WARNING, APLOG_WARNING,
                                      STAPLE_LOGNO(0042),
                                      "is down after repeated failures: from "
-                                     "now on it is asked about one certificate "
-                                     "at a time"},
+                                     "now on it gets one request at a time"},
     [STAPLE_EVENT_RESPONDER_UP] = {APLOG_NOTICE, APLOG_NOTICE,
                                    STAPLE_LOGNO(0043), "answers again"},
 };
@@ -259,19 +258,78 @@ static const struct {
 _Static_assert(sizeof(phrases) / sizeof(phrases[0]) == STAPLE_EVENT_COUNT,
                "each event has its sentence");
 
+/* The same of a certificate whose CRL it is about, where they differ. */
+static const char *const crl_sentences[STAPLE_EVENT_COUNT] = {
+    [STAPLE_EVENT_UNAVAILABLE] = "has no valid CRL, and none could be fetched",
+    [STAPLE_EVENT_STALE] = "is without a valid CRL: its CRL has run out",
+    [STAPLE_EVENT_ENDING_SOON] = "has a CRL that ends soon, and no new one",
+    [STAPLE_EVENT_REFRESH_FAILING] = "gets no fresh CRL;",
+    [STAPLE_EVENT_REFRESH_RECOVERED] = "gets fresh CRLs again",
+};
+
+/* Is the event about its CRL?  Where no response is held, an end is that of its
+ * CRL; the rest is, where there is no OCSP at all. */
+static int is_about_crl(const staple_eventlog_entry_t *entry)
+{
+    staple_event_e event = entry->report->event;
+
+    if (entry->cert == NULL) {
+        return 0;
+    }
+    return event == STAPLE_EVENT_STALE || event == STAPLE_EVENT_ENDING_SOON
+               ? entry->cert->record.der_len == 0
+               : staple_generation_is_by_crl(entry->cert);
+}
+
+static const char *sentence_of(const staple_eventlog_entry_t *entry)
+{
+    staple_event_e event = entry->report->event;
+
+    return is_about_crl(entry) && crl_sentences[event] != NULL
+               ? crl_sentences[event]
+               : phrases[event].sentence;
+}
+
 static const char *first_server(const staple_generation_cert_t *cert)
 {
     return cert->servers->nelts > 0 ? staple_generation_server(cert, 0) : "?";
 }
 
+/* Is a CRL that is followed at this URL, or at this server, which the URL then
+ * is all of? */
+static int has_crl(const staple_generation_t *generation, const char *url)
+{
+    apr_size_t len = strlen(url);
+    apr_uint32_t count, i;
+    const staple_refresh_list_t *lists =
+        staple_generation_lists(&count, generation);
+    unsigned k;
+
+    for (i = 0; i < count; i++) {
+        for (k = 0; lists[i].urls != NULL && lists[i].urls[k] != NULL; k++) {
+            if (strncmp(lists[i].urls[k], url, len) == 0
+                && (lists[i].urls[k][len] == '\0'
+                    || lists[i].urls[k][len] == '/')) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
 /* What the event is about, for the error log. */
 static const char *subject_of(apr_pool_t *p,
+                              const staple_reporter_t *reporter,
                               const staple_eventlog_entry_t *entry)
 {
     const staple_generation_cert_t *cert = entry->cert;
 
     if (cert == NULL) {
-        return apr_pstrcat(p, "responder ", entry->report->url, NULL);
+        return apr_pstrcat(p,
+                           has_crl(reporter->generation, entry->report->url)
+                               ? "server "
+                               : "responder ",
+                           entry->report->url, NULL);
     }
     return apr_psprintf(p, "%s \"%s\" (serial %s) of %s%s",
                         cert->is_issuer ? "issuer" : "certificate",
@@ -295,7 +353,7 @@ static int find_revoked_issuer(staple_generation_cert_t *issuer,
             || !staple_generation_cert(issuer, generation, above - 1, now)) {
             return 0;
         }
-        if (staple_record_says_revoked(&issuer->record)) {
+        if (staple_record_is_revoked(&issuer->record)) {
             return 1;
         }
         index = above - 1;
@@ -303,41 +361,66 @@ static int find_revoked_issuer(staple_generation_cert_t *issuer,
     return 0;
 }
 
+/* What is in use while nothing fresh comes. */
+static const char *meanwhile_of(const staple_eventlog_entry_t *entry)
+{
+    const staple_record_t *record = &entry->cert->record;
+    apr_time_t now = entry->report->at;
+
+    if (is_about_crl(entry)) {
+        return record->crl.use_until > now
+                   ? " the one held is used until it runs out"
+                   : " none is held that could be used";
+    }
+    return record->held.use_until > now
+               ? " the response held is served until it expires"
+               : " there is no response to staple";
+}
+
+/* The reason of a revocation, and that a CRL has it. */
+static const char *revocation(apr_pool_t *p, const staple_record_t *record)
+{
+    const staple_verdict_t *verdict = staple_record_verdict(record);
+
+    return apr_pstrcat(p,
+                       staple_verify_crl_reason(verdict->revocation_reason),
+                       verdict == &record->crl ? ", by its CRL" : "", NULL);
+}
+
+static const char *why_of(apr_pool_t *p, const staple_eventlog_entry_t *entry)
+{
+    const staple_report_t *report = entry->report;
+
+    if (report->event == STAPLE_EVENT_REVOKED && entry->cert != NULL) {
+        return apr_psprintf(p, " (%s)", revocation(p, &entry->cert->record));
+    }
+    if (entry->revoked_issuer != NULL) {
+        return apr_psprintf(p, " (\"%s\": %s)",
+                            entry->revoked_issuer->cert->subject,
+                            revocation(p, &entry->revoked_issuer->record));
+    }
+    return report->reason != STAPLE_OK
+               ? apr_psprintf(p, " (%s%s%s)",
+                              staple_reason_sentence(report->reason),
+                              report->detail[0] != '\0' ? ": " : "",
+                              report->detail)
+               : "";
+}
+
 static void log_event(const staple_reporter_t *reporter, apr_pool_t *p,
                       const staple_eventlog_entry_t *entry)
 {
     const staple_report_t *report = entry->report;
-    const char *meanwhile = "";
-    const char *why = "";
+    int is_failing = report->event == STAPLE_EVENT_REFRESH_FAILING;
 
-    if (report->event == STAPLE_EVENT_REFRESH_FAILING && entry->cert != NULL) {
-        meanwhile = entry->cert->record.held.use_until > report->at
-                        ? " the response held is served until it expires"
-                        : " there is no response to staple";
-    }
-    if (report->event == STAPLE_EVENT_REVOKED && entry->cert != NULL) {
-        why = apr_psprintf(p, " (%s)",
-                           staple_verify_crl_reason(
-                               entry->cert->record.held.revocation_reason));
-    }
-    else if (entry->revoked_issuer != NULL) {
-        why = apr_psprintf(
-            p, " (\"%s\": %s)", entry->revoked_issuer->cert->subject,
-            staple_verify_crl_reason(
-                entry->revoked_issuer->record.held.revocation_reason));
-    }
-    else if (report->reason != STAPLE_OK) {
-        why = apr_psprintf(p, " (%s%s%s)",
-                           staple_reason_sentence(report->reason),
-                           report->detail[0] != '\0' ? ": " : "",
-                           report->detail);
-    }
     ap_log_error(
         APLOG_MARK,
         entry->is_significant ? phrases[report->event].significant_level
                               : phrases[report->event].level,
         0, reporter->server, "%s%s %s%s%s", phrases[report->event].tag,
-        subject_of(p, entry), phrases[report->event].sentence, meanwhile, why);
+        subject_of(p, reporter, entry), sentence_of(entry),
+        is_failing && entry->cert != NULL ? meanwhile_of(entry) : "",
+        why_of(p, entry));
 }
 
 static void event_happened(staple_reporter_t *reporter,

@@ -167,6 +167,13 @@ int staple_generation_cert(staple_generation_cert_t *cert,
     return 1;
 }
 
+int staple_generation_is_by_crl(const staple_generation_cert_t *cert)
+{
+    return cert->record.der_len == 0
+           && cert->record.state != STAPLE_STATE_DISABLED
+           && !staple_generation_may_staple(cert->cert, cert->policy);
+}
+
 const char *staple_generation_server(const staple_generation_cert_t *cert,
                                      int i)
 {

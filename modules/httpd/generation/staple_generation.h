@@ -103,15 +103,16 @@ void staple_generation_name_servers(staple_generation_t *generation,
 apr_uint32_t staple_generation_count(const staple_generation_t *generation);
 
 /* The certificate of an index, what is known of it now, and derived facts.
- * The state is never good without a usable response, also where no refresher
- * is there to notice its end.  Runs in: any process, any time. */
+ * The state is never good without a usable response or CRL, also where no
+ * refresher is there to notice its end.  Runs in: any process, any time. */
 typedef struct staple_generation_cert_t {
     const staple_cert_t *cert;
     const staple_policy_t *policy;
     const apr_array_header_t *servers; /* const char *: names, each once */
     staple_record_t record;
     int is_issuer;
-    int is_stale;             /* a response is held, but it has run out */
+    int is_stale;             /* a response or CRL is held, but it has run
+                                 out */
     int is_must_staple_unserved;
     unsigned early;           /* STAPLE_EXCLUDE_UNKNOWN: it is new, and may be
                                  unknown; or 0 */
@@ -122,6 +123,9 @@ typedef struct staple_generation_cert_t {
 int staple_generation_cert(staple_generation_cert_t *cert,
                            const staple_generation_t *generation,
                            apr_uint32_t index, apr_time_t now);
+
+/* Is its CRL all that there is: is no response held, nor to be had? */
+int staple_generation_is_by_crl(const staple_generation_cert_t *cert);
 
 /* The name of server number `i` of a certificate. */
 const char *staple_generation_server(const staple_generation_cert_t *cert,
