@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 #include "base/staple_version.h"
-#include "ocsp/staple_verify.h"
 
 #define BEST_SCORE 50
+#define MAX_LISTS 64 /* CRLs that have figures */
 
 int staple_snapshot_cert(staple_snapshot_cert_t *cert,
                          const staple_snapshot_t *snapshot, apr_uint32_t index)
@@ -20,6 +20,9 @@ int staple_snapshot_cert(staple_snapshot_cert_t *cert,
                              snapshot->now)) {
         return 0;
     }
+    cert->entry = (int)index < snapshot->generation->certs->nelts
+                      ? staple_generation_entry(snapshot->generation, index)
+                      : NULL;
     cert->now = snapshot->now;
     cert->tally =
         staple_scoreboard_tally(snapshot->generation->scoreboard, index);
@@ -54,16 +57,68 @@ const char *staple_snapshot_responder(const staple_snapshot_cert_t *cert,
     return staple_responder_attempt(&by_get, cert->base.cert, policy, attempt);
 }
 
-const char *staple_snapshot_revocation(const staple_snapshot_cert_t *cert)
+static const char *list_url(const staple_refresh_list_t *list)
 {
-    const staple_record_t *record = &cert->base.record;
+    return list->urls != NULL ? list->urls[0] : list->file;
+}
 
-    return staple_record_says_revoked(record)
-               ? staple_verify_crl_reason(record->held.revocation_reason)
+const char *staple_snapshot_crl(const staple_snapshot_cert_t *cert,
+                                unsigned number)
+{
+    apr_uint32_t count;
+    const staple_refresh_list_t *lists =
+        staple_generation_lists(&count, staple_generation_get());
+
+    return cert->entry != NULL && number < cert->entry->list_count
+                   && cert->entry->lists[number] < count
+               ? list_url(&lists[cert->entry->lists[number]])
                : NULL;
 }
 
+const staple_verdict_t *
+staple_snapshot_revoked(const staple_snapshot_cert_t *cert)
+{
+    const staple_verdict_t *verdict =
+        staple_record_verdict(&cert->base.record);
+
+    return verdict->status == STAPLE_CERT_REVOKED ? verdict : NULL;
+}
+
+int staple_snapshot_list(staple_snapshot_list_t *list,
+                         const staple_snapshot_t *snapshot, apr_uint32_t index)
+{
+    const staple_generation_t *generation = snapshot->generation;
+    const staple_refresh_list_t *lists;
+    apr_uint32_t count;
+
+    if (generation->cache == NULL || generation->list_board == NULL) {
+        return 0;
+    }
+    lists = staple_generation_lists(&count, generation);
+    if (index >= count) {
+        return 0;
+    }
+    list->url = list_url(&lists[index]);
+    return staple_list_board_get(&list->row, generation->list_board, index);
+}
+
 /* ---- counting ---- */
+
+static void count_source(staple_snapshot_t *snapshot,
+                         const staple_record_t *record)
+{
+    const char *source = staple_record_source(record);
+
+    if (source == NULL) {
+        snapshot->by_nothing++;
+    }
+    else if (strcmp(source, "crl") == 0) {
+        snapshot->by_crl++;
+    }
+    else {
+        snapshot->by_ocsp++;
+    }
+}
 
 static void count_cert(staple_snapshot_t *snapshot,
                        const staple_snapshot_cert_t *cert)
@@ -81,6 +136,7 @@ static void count_cert(staple_snapshot_t *snapshot,
         snapshot->conditions[i] += cert->conditions >> i & 1;
     }
     snapshot->significant += cert->conditions != 0;
+    count_source(snapshot, record);
     snapshot->issuers += cert->base.is_issuer != 0;
     snapshot->stale += cert->base.is_stale != 0;
     snapshot->refused += record->state == STAPLE_STATE_DISABLED
@@ -232,6 +288,23 @@ static void add(apr_array_header_t *list, const char *metric, const char *type,
     figure->value_of_label = value_of_label;
 }
 
+static void add_sources(apr_array_header_t *list,
+                        const staple_snapshot_t *snapshot)
+{
+    const struct {
+        const char *name;
+        apr_uint32_t count;
+    } sources[] = {{"ocsp", snapshot->by_ocsp},
+                   {"crl", snapshot->by_crl},
+                   {"none", snapshot->by_nothing}};
+    int i;
+
+    for (i = 0; i < 3; i++) {
+        add(list, "certificate_sources", GAUGE, "source", sources[i].name, NULL,
+            sources[i].count, "Certificates by what their status rests on.");
+    }
+}
+
 static void add_certificates(apr_array_header_t *list,
                              const staple_snapshot_t *snapshot)
 {
@@ -256,7 +329,9 @@ static void add_certificates(apr_array_header_t *list,
             "Certificates whose last refresh failed, by reason.");
     }
     add_one(list, "stale", GAUGE, "stale", snapshot->stale,
-            "Certificates whose OCSP response has run out.");
+            "Certificates whose OCSP response has run out, or, where there is "
+            "none, their CRL.");
+    add_sources(list, snapshot);
 }
 
 static void add_servers(apr_array_header_t *list,
@@ -355,6 +430,85 @@ static void add_responders(apr_array_header_t *list,
     }
 }
 
+static int is_among(const apr_array_header_t *lists, const char *url)
+{
+    int i;
+
+    for (i = 0; i < lists->nelts; i++) {
+        if (strcmp(APR_ARRAY_IDX(lists, i, staple_snapshot_list_t).url, url)
+            == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* The first CRLs, MAX_LISTS at most, of which no two are at one URL. */
+static const apr_array_header_t *lists_of(apr_pool_t *p,
+                                          const staple_snapshot_t *snapshot)
+{
+    apr_array_header_t *lists =
+        apr_array_make(p, 4, sizeof(staple_snapshot_list_t));
+    staple_snapshot_list_t one;
+    apr_uint32_t i;
+
+    for (i = 0; lists->nelts < MAX_LISTS
+                && staple_snapshot_list(&one, snapshot, i); i++) {
+        if (!is_among(lists, one.url)) {
+            *(staple_snapshot_list_t *)apr_array_push(lists) = one;
+        }
+    }
+    return lists;
+}
+
+static double seconds(apr_time_t at)
+{
+    return (double)apr_time_sec(at);
+}
+
+static void add_lists(apr_array_header_t *list, apr_pool_t *p,
+                      const staple_snapshot_t *snapshot)
+{
+    static const struct {
+        const char *metric, *type, *help;
+    } kinds[] = {
+        {"crl_wanted", GAUGE, "Whether a status rests on a CRL at present."},
+        {"crl_bytes", GAUGE, "Size of the CRL held, without its delta."},
+        {"crl_entries", GAUGE, "Revoked certificates in it."},
+        {"crl_next_update_timestamp_seconds", GAUGE,
+         "Its nextUpdate, 0 without one."},
+        {"crl_end_timestamp_seconds", GAUGE,
+         "When it must no longer be used, 0 where none may be used."},
+        {"crl_fetched_timestamp_seconds", GAUGE, "When it came."},
+        {"crl_requests_total", COUNTER,
+         "HTTP requests for a CRL and its delta."},
+        {"crl_failures_total", COUNTER,
+         "Of these, those that brought nothing of use."},
+        {"crl_not_modified_total", COUNTER, "Of these, HTTP 304."}};
+    const apr_array_header_t *lists = lists_of(p, snapshot);
+    int i, k;
+
+    for (k = 0; k < 9; k++) {
+        for (i = 0; i < lists->nelts; i++) {
+            const staple_snapshot_list_t *it =
+                &APR_ARRAY_IDX(lists, i, staple_snapshot_list_t);
+            const staple_list_half_t *base = &it->row.base;
+            const double values[] = {it->row.is_wanted != 0,
+                                     (double)base->bytes,
+                                     (double)base->entries,
+                                     seconds(base->next_update),
+                                     seconds(base->use_until),
+                                     seconds(base->fetched_at),
+                                     (double)it->row.requests,
+                                     (double)it->row.failed,
+                                     (double)it->row.not_modified};
+
+            add(list, kinds[k].metric, kinds[k].type, "url", it->url, NULL,
+                values[k], kinds[k].help);
+        }
+    }
+}
+
 const apr_array_header_t *staple_snapshot_figures(apr_pool_t *p,
                                             const staple_snapshot_t *snapshot)
 {
@@ -376,5 +530,6 @@ const apr_array_header_t *staple_snapshot_figures(apr_pool_t *p,
     add_one(list, "held_bytes", GAUGE, "bytes held",
             (double)snapshot->staple_bytes, "Size of all OCSP responses held.");
     add_responders(list, &snapshot->board);
+    add_lists(list, p, snapshot);
     return list;
 }

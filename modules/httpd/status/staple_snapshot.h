@@ -29,6 +29,8 @@ typedef struct staple_snapshot_t {
     apr_uint32_t states[STAPLE_STATE_COUNT];
     apr_uint32_t errors[STAPLE_REASON_COUNT]; /* of last jobs */
     apr_uint32_t conditions[STAPLE_CONDITION_COUNT];
+    /* by what their status rests on */
+    apr_uint32_t by_ocsp, by_crl, by_nothing;
     apr_uint32_t stale;
     apr_uint32_t refused; /* disabled, as response files are not used */
     apr_uint32_t significant; /* with any significant condition */
@@ -46,6 +48,7 @@ const staple_snapshot_t *staple_snapshot_take(apr_pool_t *p);
 /* One certificate as it is shown. */
 typedef struct staple_snapshot_cert_t {
     staple_generation_cert_t base;
+    const staple_refresh_cert_t *entry; /* NULL: it is disabled */
     apr_time_t now; /* of the snapshot */
     staple_tally_t tally;
     unsigned conditions; /* significant: bits 1 << staple_condition_e */
@@ -62,9 +65,25 @@ int staple_snapshot_cert(staple_snapshot_cert_t *cert,
 const char *staple_snapshot_responder(const staple_snapshot_cert_t *cert,
                                       unsigned number);
 
-/* The revocation reason of a response held that says revoked, in RFC 5280's
- * spelling; NULL: it does not, or none is held. */
-const char *staple_snapshot_revocation(const staple_snapshot_cert_t *cert);
+/* Where CRL number `number` (0, 1, ...) of those that may have it is, or NULL:
+ * its first URL, or its file. */
+const char *staple_snapshot_crl(const staple_snapshot_cert_t *cert,
+                                unsigned number);
+
+/* What says that it is revoked: a response or a CRL; NULL: nothing does. */
+const staple_verdict_t *
+staple_snapshot_revoked(const staple_snapshot_cert_t *cert);
+
+/* A CRL as it is shown. */
+typedef struct staple_snapshot_list_t {
+    const char *url; /* the first one, or its file */
+    staple_list_row_t row;
+} staple_snapshot_list_t;
+
+/* CRL number `index`.  Returns 1, or 0: there is none. */
+int staple_snapshot_list(staple_snapshot_list_t *list,
+                         const staple_snapshot_t *snapshot,
+                         apr_uint32_t index);
 
 /* One figure of the totals, for metrics and mod_status.  Those of one metric
  * stand together. */
@@ -78,8 +97,8 @@ typedef struct staple_figure_t {
     double value;
 } staple_figure_t;
 
-/* All of them, staple_figure_t, from p; those of responders come last.  Their
- * number does not depend on the number of certificates or servers. */
+/* All of them, staple_figure_t, from p; those of responders and CRLs come last.
+ * Their number does not depend on the number of certificates or servers. */
 const apr_array_header_t *staple_snapshot_figures(apr_pool_t *p,
                                             const staple_snapshot_t *snapshot);
 

@@ -14,6 +14,7 @@
 
 #include "base/staple_text.h"
 #include "base/staple_version.h"
+#include "ocsp/staple_verify.h"
 #include "staple_status_html.h"
 
 #define HANDLER "ocspstaple-status"
@@ -200,6 +201,75 @@ static json_t *staple(const staple_record_t *record)
         "use_until", instant(record->held.use_until));
 }
 
+/* Of a verdict that says revoked, or NULL. */
+static json_t *revocation_time(const staple_verdict_t *revoked)
+{
+    return instant(revoked != NULL ? revoked->revoked_at : 0);
+}
+
+static json_t *revocation_reason(const staple_verdict_t *revoked)
+{
+    return text(revoked != NULL
+                    ? staple_verify_crl_reason(revoked->revocation_reason)
+                    : NULL);
+}
+
+/* What CRLs say of a certificate. */
+static json_t *crl(const staple_verdict_t *verdict)
+{
+    int is_revoked = verdict->status == STAPLE_CERT_REVOKED;
+    const staple_verdict_t *revoked = is_revoked ? verdict : NULL;
+
+    if (verdict->this_update == 0) {
+        return json_null();
+    }
+    return json_pack(
+        "{s:s, s:o, s:o, s:o, s:o, s:o}",
+        "status", is_revoked ? "revoked" : "good",
+        "revocation_time", revocation_time(revoked),
+        "revocation_reason", revocation_reason(revoked),
+        "this_update", instant(verdict->this_update),
+        "next_update", instant(verdict->next_update),
+        "use_until", instant(verdict->use_until));
+}
+
+/* A CRL as it is held, or its delta. */
+static json_t *half(const char *url, const staple_list_half_t *it)
+{
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "url", text(url),
+        "bytes", number(it->bytes),
+        "entries", number(it->entries),
+        "number", text(it->number),
+        "this_update", instant(it->this_update),
+        "next_update", instant(it->next_update),
+        "use_until", instant(it->use_until),
+        "fetched_at", instant(it->fetched_at));
+}
+
+static json_t *list(const staple_snapshot_list_t *it)
+{
+    const staple_list_row_t *row = &it->row;
+    const staple_list_half_t *delta = &row->delta;
+    json_t *object = half(it->url, &row->base);
+
+    json_object_update_new(
+        object,
+        json_pack("{s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+                  "certificates", number(row->certificates),
+                  "wanted", (int)row->is_wanted,
+                  "next_refresh", instant(row->next_at),
+                  "requests", number(row->requests),
+                  "failed", number(row->failed),
+                  "not_modified", number(row->not_modified),
+                  "failures", number(row->failures),
+                  "last_error", reason_name(row->reason),
+                  "delta", delta->url[0] != '\0' || delta->bytes > 0
+                               ? half(delta->url, delta) : json_null()));
+    return object;
+}
+
 static json_t *conditions(unsigned bits)
 {
     json_t *list = json_array();
@@ -217,12 +287,13 @@ static json_t *conditions(unsigned bits)
 static json_t *certificate(apr_pool_t *p, const staple_snapshot_cert_t *cert)
 {
     const staple_record_t *record = &cert->base.record;
-    const char *reason = staple_snapshot_revocation(cert);
+    const staple_verdict_t *revoked = staple_snapshot_revoked(cert);
     const staple_cert_t *it = cert->base.cert;
 
     return json_pack(
         "{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:b,"
-        " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}",
+        " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o,"
+        " s:o}",
         "subject", text(it->subject),
         "serial", text(it->serial),
         "sha256", text(apr_pescape_hex(p, it->sha256, sizeof(it->sha256), 0)),
@@ -234,9 +305,8 @@ static json_t *certificate(apr_pool_t *p, const staple_snapshot_cert_t *cert)
         "state", text(staple_state_name((staple_state_e)record->state)),
         "state_since", instant(record->state_since),
         "state_reason", reason_name(record->state_reason),
-        "revocation_time", instant(reason != NULL ? record->held.revoked_at
-                                                  : 0),
-        "revocation_reason", text(reason),
+        "revocation_time", revocation_time(revoked),
+        "revocation_reason", revocation_reason(revoked),
         "stale", cert->base.is_stale,
         "score", score(cert->base.score),
         "responders", responders(cert),
@@ -251,7 +321,9 @@ static json_t *certificate(apr_pool_t *p, const staple_snapshot_cert_t *cert)
         "served", number(cert->tally.served),
         "unserved", number(cert->tally.unserved),
         "significant", cert->conditions != 0,
-        "conditions", conditions(cert->conditions));
+        "conditions", conditions(cert->conditions),
+        "source", text(staple_record_source(record)),
+        "crl", crl(&record->crl));
 }
 
 /* The document, of which one piece at a time is in memory. */
@@ -276,6 +348,18 @@ static void put_responders(request_rec *r, const staple_scoreboard_t *board)
     for (i = 0; i < board->responder_count && i < STAPLE_SCOREBOARD_RESPONDERS;
          i++) {
         put(r, i > 0 ? ",\n" : "\n", responder(&board->responders[i]));
+    }
+    ap_rputs("]", r);
+}
+
+static void put_crls(request_rec *r, const staple_snapshot_t *snapshot)
+{
+    staple_snapshot_list_t it;
+    apr_uint32_t i;
+
+    ap_rputs(",\n\"crls\":[", r);
+    for (i = 0; staple_snapshot_list(&it, snapshot, i); i++) {
+        put(r, i > 0 ? ",\n" : "\n", list(&it));
     }
     ap_rputs("]", r);
 }
@@ -318,6 +402,7 @@ static void put_json(request_rec *r, const staple_snapshot_t *snapshot)
     put(r, ",\n\"refresher\":", refresher(snapshot));
     put(r, ",\n\"totals\":", totals(snapshot));
     put_responders(r, &snapshot->board);
+    put_crls(r, snapshot);
     put_servers(r, snapshot->servers);
     put_certificates(r, snapshot);
     put(r, ",\n\"software\":", text("mod_ocspstaple/" STAPLE_VERSION));

@@ -11,9 +11,11 @@
 #include "base/staple_parse.h"
 #include "base/staple_text.h"
 #include "base/staple_version.h"
+#include "ocsp/staple_verify.h"
 #include "staple_status_style.h"
 
 #define SHOWN_HOSTS 100 /* virtual hosts; JSON has them all */
+#define SHOWN_LISTS 100 /* CRLs; JSON has them all */
 #define SHOWN_SERVERS 4 /* of a certificate in the table; JSON has them all */
 #define LIFE_LOW 25     /* percent of a staple's life that is little */
 #define PAGE 200        /* certificates on one page */
@@ -99,6 +101,30 @@ static void put_server_names(request_rec *r,
     ap_rputs("</span>", r);
 }
 
+/* Where its status is from, and what CRLs say. */
+static void put_source(request_rec *r, const staple_record_t *record)
+{
+    const staple_verdict_t *crl = &record->crl;
+    const char *source = staple_record_source(record);
+    char from[STAPLE_TEXT_SIZE], until[STAPLE_TEXT_SIZE];
+
+    if (source != NULL) {
+        put_detail(r, "status from",
+                   strcmp(source, "crl") == 0 ? "CRL" : "OCSP");
+    }
+    if (crl->this_update != 0) {
+        put_detail(r, "CRL says",
+                   apr_psprintf(r->pool, "%s, since %s%s%s",
+                                crl->status == STAPLE_CERT_REVOKED ? "revoked"
+                                                                   : "good",
+                                staple_text_time(from, crl->this_update),
+                                crl->use_until != 0 ? ", until " : "",
+                                crl->use_until != 0
+                                    ? staple_text_time(until, crl->use_until)
+                                    : ""));
+    }
+}
+
 static void put_certificate(request_rec *r, const staple_snapshot_cert_t *cert)
 {
     const staple_cert_t *it = cert->base.cert;
@@ -126,6 +152,10 @@ static void put_certificate(request_rec *r, const staple_snapshot_cert_t *cert)
     for (i = 0; (url = staple_snapshot_responder(cert, i)) != NULL; i++) {
         put_detail(r, "responder", url);
     }
+    for (i = 0; (url = staple_snapshot_crl(cert, i)) != NULL; i++) {
+        put_detail(r, "CRL", url);
+    }
+    put_source(r, &cert->base.record);
     ap_rputs("</dl></details>", r);
 }
 
@@ -150,7 +180,7 @@ static apr_int64_t rank_state(const staple_snapshot_cert_t *cert)
 static void put_state(request_rec *r, const staple_snapshot_cert_t *cert)
 {
     const staple_record_t *record = &cert->base.record;
-    const char *reason = staple_snapshot_revocation(cert);
+    const staple_verdict_t *revoked = staple_snapshot_revoked(cert);
     char text[STAPLE_CONDITIONS_SIZE];
 
     ap_rprintf(r, "%s%s", state_mark(r, (staple_state_e)record->state),
@@ -160,9 +190,10 @@ static void put_state(request_rec *r, const staple_snapshot_cert_t *cert)
         ap_rprintf(r, "<span class=\"sub alarm\">significant: %s</span>",
                    staple_state_conditions_text(text, cert->conditions));
     }
-    if (reason != NULL) {
+    if (revoked != NULL) {
         ap_rprintf(r, SUB("revoked %s: %s"),
-                   when(r, record->held.revoked_at, cert->now), reason);
+                   when(r, revoked->revoked_at, cert->now),
+                   staple_verify_crl_reason(revoked->revocation_reason));
     }
     if (record->state == STAPLE_STATE_DISABLED
         && record->state_reason != STAPLE_OK) {
@@ -179,6 +210,12 @@ static void put_staple(request_rec *r, const staple_snapshot_cert_t *cert)
 {
     const staple_record_t *record = &cert->base.record;
 
+    if (record->der_len == 0 && record->crl.use_until != 0) {
+        ap_rprintf(r, "CRL" SUB("%s %s"),
+                   cert->base.is_stale ? "ran out" : "ends",
+                   when(r, record->crl.use_until, cert->now));
+        return;
+    }
     if (record->der_len == 0) {
         ap_rputs("<span class=\"none\">none held</span>", r);
         return;
@@ -201,6 +238,8 @@ static void put_next(request_rec *r, const staple_snapshot_cert_t *cert)
     const char *next = record->state == STAPLE_STATE_ISSUER_REVOKED
                            ? "stopped: the issuer is revoked"
                        : record->state == STAPLE_STATE_DISABLED
+                               || (record->next_at == 0
+                                   && record->attempted_at != 0)
                            ? "no requests are made"
                            : due(r, record->next_at, cert->now);
 
@@ -250,7 +289,7 @@ static apr_int64_t rank(const staple_snapshot_cert_t *cert, unsigned column)
     case STATE:
         return rank_state(cert);
     case STAPLE:
-        return record->der_len > 0 ? record->held.use_until : 0;
+        return staple_record_ending(record)->use_until;
     case NEXT:
         return record->next_at;
     case ERROR:
@@ -790,6 +829,87 @@ static void put_responders(request_rec *r, const staple_scoreboard_t *board)
     ap_rputs("</tbody></table>\n", r);
 }
 
+/* ---- CRLs ---- */
+
+/* Bytes and entries, where there are any: of a list or of its delta. */
+static const char *size_of(request_rec *r, const staple_list_half_t *half)
+{
+    return half->bytes == 0
+               ? NONE
+               : apr_psprintf(r->pool,
+                              "%" APR_UINT64_T_FMT " bytes, %" APR_UINT64_T_FMT
+                              " entries",
+                              half->bytes, half->entries);
+}
+
+static void put_held(request_rec *r, const staple_list_row_t *row,
+                     apr_time_t now)
+{
+    ap_rputs(size_of(r, &row->base), r);
+    if (row->base.bytes > 0) {
+        ap_rprintf(r, SUB("number %s, came %s"),
+                   row->base.number[0] != '\0' ? escaped(r, row->base.number)
+                                               : NONE,
+                   when(r, row->base.fetched_at, now));
+    }
+    if (row->delta.bytes > 0) {
+        ap_rprintf(r, SUB("delta: %s"), size_of(r, &row->delta));
+    }
+}
+
+static void put_list(request_rec *r, const staple_snapshot_list_t *list,
+                     apr_time_t now)
+{
+    const staple_list_row_t *row = &list->row;
+
+    ap_rprintf(r,
+               ROW "<span class=\"name\">%s</span></th>" CELL("Certificates")
+               "%u%s" CELL_END CELL("Held"),
+               escaped(r, list->url), row->certificates,
+               row->is_wanted ? "" : SUB("not needed now"));
+    put_held(r, row, now);
+    ap_rprintf(r,
+               CELL_END CELL("Ends") "%s" CELL_END CELL("Requests")
+               "%" APR_UINT64_T_FMT SUB("%" APR_UINT64_T_FMT " failed, %"
+               APR_UINT64_T_FMT " not modified"),
+               row->base.use_until != 0 ? when(r, row->base.use_until, now)
+               : row->base.bytes != 0   ? "ran out"
+                                        : NONE,
+               row->requests, row->failed, row->not_modified);
+    if (row->next_at != 0) {
+        ap_rprintf(r, SUB("next %s"), due(r, row->next_at, now));
+    }
+    ap_rprintf(r, CELL_END CELL("Last error") "%s",
+               row->reason != STAPLE_OK ? escaped(r, sentence(row->reason))
+                                        : NONE);
+    if (row->failures > 0) {
+        ap_rprintf(r, SUB("%u failed in a row"), row->failures);
+    }
+    ap_rputs(CELL_END "</tr>\n", r);
+}
+
+static void put_lists(request_rec *r, const staple_snapshot_t *snapshot)
+{
+    static const char *const titles[] = {"CRL", "Certificates", "Held", "Ends",
+                                         "Requests", "Last error"};
+    staple_snapshot_list_t list;
+    apr_uint32_t i;
+
+    if (!staple_snapshot_list(&list, snapshot, 0)) {
+        return;
+    }
+    ap_rputs("<h2>CRLs</h2>\n", r);
+    put_heads(r, titles, 6);
+    for (i = 0; i < SHOWN_LISTS && staple_snapshot_list(&list, snapshot, i);
+         i++) {
+        put_list(r, &list, snapshot->now);
+    }
+    ap_rputs("</tbody></table>\n", r);
+    if (staple_snapshot_list(&list, snapshot, i)) {
+        ap_rputs("<p class=\"line\">JSON has the others.</p>\n", r);
+    }
+}
+
 void staple_status_html(request_rec *r, const staple_snapshot_t *snapshot,
                         const staple_status_query_t *query)
 {
@@ -811,6 +931,7 @@ void staple_status_html(request_rec *r, const staple_snapshot_t *snapshot,
     put_certificates(r, snapshot, query);
     put_servers(r, snapshot->servers);
     put_responders(r, &snapshot->board);
+    put_lists(r, snapshot);
     ap_rprintf(r,
                "</main><footer>As of %s. Also as "
                "<a href=\"?format=json\">JSON</a> and "
