@@ -222,6 +222,20 @@ static void stop_requests(void *baton, apr_uint32_t index, int is_stopped,
     }
 }
 
+/* Is one of its CRLs asked for?  Files come by themselves. */
+static int has_list_to_ask(const staple_refresh_t *refresh,
+                           const staple_refresh_cert_t *cert)
+{
+    unsigned i;
+
+    for (i = 0; i < cert->list_count; i++) {
+        if (refresh->options.lists[cert->lists[i]].urls != NULL) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* Certificate `index` enters: what it is, and who can be asked about it. */
 static void enter(staple_refresh_t *refresh, apr_uint32_t index,
                   const staple_refresh_cert_t *cert)
@@ -242,7 +256,7 @@ static void enter(staple_refresh_t *refresh, apr_uint32_t index,
     }
     staple_chain_state_set(refresh->states, index,
                            cert->above > 0 ? cert->above - 1 : STAPLE_NONE,
-                           entry->may_ask || cert->list_count > 0);
+                           entry->may_ask || has_list_to_ask(refresh, cert));
     if (!entry->insists) {
         staple_chain_state_set_new(refresh->states, index,
                                    entry->cert->not_before + STAPLE_CERT_NEW);
