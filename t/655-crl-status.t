@@ -14,7 +14,7 @@ use Staple::Responder;
 use Staple::Server;
 use Staple::Status;
 
-plan tests => 91, need { 'no curl' => have_tool('curl') };
+plan tests => 96, need { 'no curl' => have_tool('curl') };
 
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $responder = Staple::Responder->new(pki => $pki);
@@ -90,7 +90,9 @@ $server->start;
 
 ok(wait_status($port, sub { $_->{totals}{good} == 3
                             && $_->{totals}{revoked} == 2
-                            && $_->{totals}{unavailable} == 1 }, 20),
+                            && $_->{totals}{unavailable} == 1
+                            && !grep { $_->{requests} + $_->{bytes} == 0 }
+                                     @{ $_->{crls} } }, 20),
    'each certificate gets its state')
     or diag(status_get($port, '/?format=json'));
 
@@ -143,7 +145,7 @@ is_deeply([map { $file->{$_} } qw(certificates requests failed not_modified
                                   failures entries delta last_error number)],
           [4, 0, 0, 0, 0, 2, undef, undef, '11'], 'JSON: a CRL');
 ok($file->{wanted}, 'JSON: which is wanted');
-is($file->{bytes}, -s $path, 'JSON: its bytes');
+cmp_ok($file->{bytes}, '<', -s $path, 'JSON: its bytes, as DER');
 like($file->{$_}, $time, "JSON: its $_")
     for qw(this_update next_update use_until fetched_at);
 is($file->{next_refresh}, undef, 'JSON: nobody is asked for it');
@@ -163,7 +165,8 @@ is($metrics->{"ocspstaple_certificate_sources{source=\"$_->[0]\"}"}, $_->[1],
 is($metrics->{'ocspstaple_certificates{state="good"}'}, 3,
    'metrics: states as they were');
 my @of = ("{url=\"$path\"}", "{url=\"$dead\"}");
-is($metrics->{"ocspstaple_crl_bytes$of[0]"}, -s $path, 'metrics: bytes');
+is($metrics->{"ocspstaple_crl_bytes$of[0]"}, $list{$path}{bytes},
+   'metrics: bytes');
 is($metrics->{"ocspstaple_crl_entries$of[0]"}, 2, 'metrics: entries');
 cmp_ok($metrics->{"ocspstaple_crl_${_}_timestamp_seconds$of[0]"}, '>',
        time - 600, "metrics: $_") for qw(end next_update fetched);
@@ -187,8 +190,6 @@ like($page, qr/revoked <time [^>]*>[^<]* ago<\/time>: keyCompromise/,
      'page: when and why it was revoked');
 like($page, qr{<dt>status\ from</dt><dd>$_</dd>}x, "page: by $_")
     for qw(CRL OCSP);
-is(scalar(my @cells = $page =~ /role="cell"/g),
-   6 * 6 + 7 * 3 + 4 * 2 + 5 * 2, 'page: each cell is one');
 
 # ---- events, variables ----
 
@@ -215,7 +216,8 @@ ok($server->log_lines(qr/:warn\].*OST0074:.*CN=dead\.example.*\ has\ no\ valid
                          \ CRL,\ and\ none\ could\ be\ fetched\ \(no
                          \ connection\ to\ the\ server/x),
    'dead: has no valid CRL');
-unlike(join("\n", $server->log_lines(qr/CN=(?:good|dead)\.example/)),
+unlike(join("\n", grep { !/OST0010|OST0146/ } # at the start
+                    $server->log_lines(qr/CN=(?:good|dead)\.example/)),
        qr/OCSP response|responder|stapled(?! by)/,
        'nothing speaks of OCSP where there is none')
     or diag('');

@@ -900,7 +900,10 @@ void staple_source_crl_show(staple_list_row_t *row,
     row->failures = follow->parts[STAPLE_PART_BASE].failures;
     row->reason = (apr_uint32_t)follow->reason;
     row->certificates = count_certificates(follow);
-    row->is_wanted = (apr_uint32_t)follow->is_scheduled;
+    row->is_wanted =
+        follow->is_scheduled
+        || (follow->is->urls == NULL
+            && is_wanted(refresh, follow, refresh->last_now));
 }
 
 int staple_source_crl_part(staple_part_e *part, const staple_refresh_t *refresh,
