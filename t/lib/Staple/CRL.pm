@@ -66,7 +66,8 @@ sub delta_line {
 # last, seconds from now of thisUpdate (0); number; exts, further lines of
 # openssl.cnf, which may begin sections of their own; base, the number that
 # makes it a delta of that list; only, certificates that are on it instead of
-# all; freshest, the URL of deltas; ca, who signs.
+# all; more, lines of the index for others; freshest, the URL of deltas; ca, who
+# signs.
 sub make {
     my ($self, %opt) = @_;
     my $ca = $self->{pki}->file($opt{ca} // $self->{ca});
@@ -79,7 +80,7 @@ sub make {
     $self->{number} = $opt{number} // $self->{number} + 1;
     $exts = delta_line($opt{base}) . $exts if defined $opt{base};
     $exts = "freshestCRL = URI:$opt{freshest}\n$exts" if defined $opt{freshest};
-    write_file("$base.txt", $self->lines($only));
+    write_file("$base.txt", $self->lines($only) . ($opt{more} // ''));
     write_file("$base.number", sprintf "%04X\n", $self->{number});
     write_file("$base.cnf", <<"CNF");
 [ca]
