@@ -107,7 +107,7 @@ CNF
 
 sub run {
     my ($self, @command) = @_;
-    my ($text, $status) = capture(\@command);
+    my ($text, $status) = capture(\@command, timeout => 180);
 
     $status eq '0' or die "@command: $text";
     return;
