@@ -40,11 +40,10 @@ static int is_own_kind(const staple_crl_cert_t *cert, const staple_crl_t *base)
     return 1;
 }
 
-/* Why the certificate is not in the scope of the list; STAPLE_OK: it is.  A
- * list without a name of its own has all that its issuer issued. */
-static staple_reason_e check_scope(const staple_crl_cert_t *cert,
-                                   const char *scope_url,
-                                   const staple_crl_t *base)
+/* A list without a name of its own has all that its issuer issued. */
+staple_reason_e staple_crl_check_scope(const staple_crl_cert_t *cert,
+                                       const char *scope_url,
+                                       const staple_crl_t *base)
 {
     if (base->has_relative_name) {
         return STAPLE_CRL_RELATIVE_NAME;
@@ -173,7 +172,7 @@ staple_crl_verdict(staple_crl_verdict_t *verdict, const staple_crl_cert_t *cert,
     }
     if (reason != STAPLE_OK
         || (reason = staple_crl_cert_check(cert, scope_url)) != STAPLE_OK
-        || (reason = check_scope(cert, scope_url, base)) != STAPLE_OK
+        || (reason = staple_crl_check_scope(cert, scope_url, base)) != STAPLE_OK
         || (reason = take_times(&judged, base, policy, now)) != STAPLE_OK) {
         return reason;
     }

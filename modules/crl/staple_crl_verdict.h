@@ -19,6 +19,12 @@ typedef struct staple_crl_verdict_t {
     int is_delta_used;          /* it was there, and newer than the base */
 } staple_crl_verdict_t;
 
+/* Why the certificate is not in the scope of the list (RFC 5280 6.3.3 (b)(2));
+ * STAPLE_OK: it is.  `scope_url`: as below. */
+staple_reason_e staple_crl_check_scope(const staple_crl_cert_t *cert,
+                                       const char *scope_url,
+                                       const staple_crl_t *base);
+
 /*
  * Judges one certificate by lists that staple_crl_check found right for its
  * issuer (RFC 5280 6.3.3): `base`, and on top of it `delta` unless that is

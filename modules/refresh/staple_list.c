@@ -164,6 +164,25 @@ static staple_reason_e begin(staple_list_t *list,
                : reason;
 }
 
+/* Is any of the view's certificates in the list's scope?  One that is about none
+ * of them may not be held instead of one that is; nor may its number count. */
+static staple_reason_e check_scope(const staple_list_t *list,
+                                   const staple_list_view_t *view)
+{
+    staple_reason_e reason = STAPLE_OK;
+    int i;
+
+    for (i = 0; list->part == STAPLE_PART_BASE && i < view->certs->nelts; i++) {
+        reason = staple_crl_check_scope(
+            APR_ARRAY_IDX(view->certs, i, const staple_crl_cert_t *),
+            list->is->scope_url, list->crl);
+        if (reason == STAPLE_OK) {
+            break;
+        }
+    }
+    return reason;
+}
+
 int staple_list_step(staple_reason_e *reason, staple_list_t *list,
                      apr_size_t bytes)
 {
@@ -177,7 +196,8 @@ int staple_list_step(staple_reason_e *reason, staple_list_t *list,
         }
         if (result != STAPLE_OK
             || !staple_crl_check_step(&result, list->check, bytes)) {
-            settle(list, view, result);
+            settle(list, view,
+                   result == STAPLE_OK ? check_scope(list, view) : result);
         }
     }
     *reason = list->reason;
