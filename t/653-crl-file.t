@@ -1,5 +1,6 @@
-# OCSPStapleCRLFile, in both forms, replaced and rewritten; OCSPStapleCRLURL
-# instead of what the certificate names.
+# CRLs in files, DER and PEM: renamed into place and written in place, missing,
+# wrong and old ones; and lists that are asked for elsewhere than the
+# certificates say.
 use strict;
 use warnings;
 
@@ -8,74 +9,193 @@ use Staple::Test;
 use Staple::CRL;
 use Staple::ListServer;
 use Staple::PKI;
-use Staple::Process qw(write_file);
 use Staple::Server;
 use Staple::Status;
-
-plan tests => 11;
 
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $lists = Staple::ListServer->new(dir => new_dir('lists'));
 my $ca = Staple::CRL->new(pki => $pki, dir => new_dir('ca'));
-my $other = Staple::CRL->new(pki => $pki, dir => new_dir('root'), ca => 'root');
+my $other = Staple::CRL->new(pki => $pki, dir => new_dir('other'),
+                             ca => 'other-ca');
 my $dir = new_dir('files');
-my %cert = (der => $pki->cert('der.example'), pem => $pki->cert('pem.example'),
-            wrong => $pki->cert('wrong.example'),
-            url => $pki->cert('url.example', crl => $lists->url('own.crl')));
-my %file = map { $_ => "$dir/$_.crl" } qw(der pem wrong);
 
-chmod 0755, $dir;
-write_file($file{der}, $ca->make);
-write_file($file{pem}, $ca->make(pem => 1));
-write_file($file{wrong}, $other->make);
-chmod 0644, values %file;
-$lists->put('own.crl', $other->make);
-$lists->put('named.crl', $ca->make);
+# What is in the file at first, its state, and the reason of the refusal.
+my %first = (
+    'der' => [$ca->make, 'good'],
+    'pem' => [$ca->make(pem => 1), 'good'],
+    'missing' => [undef, 'unavailable', 'file_unreadable'],
+    'html' => ["<html></html>\n", 'unavailable', 'crl_malformed'],
+    'empty' => ['', 'unavailable', 'crl_malformed'],
+    'half' => [substr($ca->make, 0, 150), 'unavailable', 'crl_malformed'],
+    'issuer' => [$other->make, 'unavailable', 'crl_wrong_issuer'],
+    'issuer-pem' => [$other->make(pem => 1), 'unavailable',
+                     'crl_wrong_issuer'],
+    'over' => [$ca->make(last => -7200, seconds => 3600), 'unavailable',
+               'crl_expired'],
+    'two' => [$ca->make, 'good'],
+);
+my @all = sort keys %first;
+my @wrong = grep { $first{$_}[2] } @all;
 
+plan tests => 2 * @all + @wrong + 31;
+
+my %cert = map { $_ => $pki->cert("$_.example",
+                                  crl => $lists->url("own-$_.crl")) }
+           @all, 'url', 'urls';
+
+sub path { return "$dir/$_[0].crl" }
+
+# In place, as an editor or cp does it.
+sub rewrite {
+    my ($path, $bytes) = @_;
+
+    open my $file, '>:raw', $path or die "$path: $!\n";
+    print {$file} $bytes or die "$path: $!\n";
+    close $file or die "$path: $!\n";
+    return;
+}
+
+for my $name (grep { defined $first{$_}[0] } @all) {
+    write_file(path($name), $first{$name}[0]);
+}
+write_file(path('second'), $other->make);
+$lists->put('a.crl', $ca->make(seconds => 3600));
+# Where the certificates themselves say that it is.
+$lists->put("own-$_.crl", $ca->make) for keys %cert;
+
+my %lines = (
+    url => 'OCSPStapleCRLURL ' . $lists->url('a.crl'),
+    urls => 'OCSPStapleCRLURL ' . $lists->url('none.crl') . ' '
+            . $lists->url('a.crl'),
+    map { $_ => "OCSPStapleResponder none\nOCSPStapleCRLFile "
+                . ($_ eq 'two' ? path('second') . ' ' : '') . path($_) } @all,
+);
 my $port = Staple::Server->another_port;
 my $server = Staple::Server->new(
     modules => [qw(authz_host status)],
     lines => "OCSPStapleIssuerCheck Off\n",
     vhosts => [status_vhost($port),
-               (map { { name => "$_.example", certs => [$cert{$_}],
-                        lines => "OCSPStaple On\nOCSPStapleResponder none\n"
-                               . "OCSPStapleCRLFile $file{$_}\n" } }
-                    sort keys %file),
-               { name => 'url.example', certs => [$cert{url}],
-                 lines => "OCSPStaple On\nOCSPStapleCRLURL "
-                        . $lists->url('named.crl') . "\n" }],
-)->start;
+               map { { name => "$_.example", certs => [$cert{$_}],
+                       lines => "OCSPStaple On\n$lines{$_}\n" } }
+                   sort keys %cert])->start;
 
-# Waits until the certificate of that name is in that state.
-sub becomes {
-    my ($name, $state) = @_;
+sub row {
+    my ($json, $name) = @_;
+    my ($row) = grep { $_->{subject} eq "CN=$name.example" }
+                @{ $json->{certificates} };
 
-    return wait_status($port, sub {
-        grep { $_->{subject} eq "CN=$name.example" && $_->{state} eq $state }
-             @{ $_->{certificates} };
-    }, 20);
+    return $row // {};
 }
 
-ok(becomes($_, 'good'), "$_: good") for qw(der pem url);
-is($lists->count('own.crl'), 0, 'url: what the certificate names is not asked');
-ok(becomes('wrong', 'unavailable'), "wrong: another CA's list says nothing");
-ok($server->wait_log(qr/OST0149: OCSPStapleCRLFile \Q$file{wrong}\E is not\ used/,
-                     10), 'wrong: told');
+# Waits for a state, with that error or without any; says what it was.
+sub has_state {
+    my ($name, $state, $error, $what) = @_;
+    my $is_so = sub {
+        my $row = row($_[0], $name);
 
-# Rewritten in place, while it may be read, and replaced.
-$ca->revoke($cert{$_}, 'superseded') for qw(der pem);
-write_file($file{der}, $ca->make);
-write_file("$dir/new", $ca->make(pem => 1));
-chmod 0644, "$dir/new";
-rename "$dir/new", $file{pem} or die "$file{pem}: $!\n";
-ok(becomes('der', 'revoked'), 'rewritten: noticed');
-ok(becomes('pem', 'revoked'), 'replaced: noticed');
+        return $row->{state} eq $state
+               && ($row->{error} // '') eq ($error // '');
+    };
+    my $json = wait_status($port, sub { $is_so->($_) }, 8)
+               // status_json($port);
+    my $row = row($json, $name);
 
-# An older list does not take that back.
-write_file($file{der}, Staple::CRL->new(pki => $pki, dir => new_dir('old'))
-                           ->make(last => -60));
-ok($server->wait_log(qr/OST0149: OCSPStapleCRLFile \Q$file{der}\E is\ not\ used/,
-                     10), 'an older one is refused');
-ok(becomes('der', 'revoked'), 'and changes nothing');
-write_file($file{wrong}, $ca->make);
-ok(becomes('wrong', 'good'), 'wrong: the right one is noticed');
+    return is(join(' ', grep { defined } @$row{qw(state error)}),
+              join(' ', grep { defined } $state, $error), "$name: $what");
+}
+
+sub is_refused {
+    my ($name) = @_;
+    my $path = path($name);
+
+    return $server->wait_log(
+        qr/:warn\].*OST0149:\ OCSPStapleCRLFile\ \Q$path\E\ is\ not\ used:/x,
+        8, since => 1);
+}
+
+# ---- at the start ----
+
+has_state($_, @{ $first{$_} }[1, 2], 'at the start') for @all;
+ok(is_refused($_), "$_: the log says why it is not used") for @wrong;
+for my $name (qw(url urls)) {
+    has_state($name, 'good', undef, 'by a list that is somewhere else');
+}
+ok($lists->count('a.crl'), 'OCSPStapleCRLURL is asked');
+ok($lists->count('none.crl'), 'each in turn');
+
+# ---- a revocation ----
+
+$ca->revoke($cert{$_}, 'superseded') for @all;
+
+# What was there is renamed into place, written in place, or changes its form.
+my %put = (der => \&write_file, pem => \&rewrite, two => \&rewrite);
+my %pem = (pem => 1, half => 1, 'issuer-pem' => 1);
+
+for my $name (@all) {
+    ($put{$name} // \&write_file)->(
+        path($name), $ca->make(pem => $pem{$name}));
+}
+has_state($_, 'revoked', undef, 'a right list is noticed') for @all;
+is(row(status_json($port), 'pem')->{revocation_reason}, 'superseded',
+   'with the reason');
+
+# ---- what follows ----
+
+# Each is put in place of a list by which the certificate is revoked.
+my %next = (der => [$first{der}[0], 'crl_older'],
+            pem => [$first{pem}[0], 'crl_older'],
+            html => ["\x30\x82", 'crl_malformed'],
+            issuer => [$other->make, 'crl_wrong_issuer'],
+            missing => [undef, 'file_unreadable']);
+
+$server->mark;
+for my $name (sort keys %next) {
+    if (defined $next{$name}[0]) {
+        write_file(path($name), $next{$name}[0]);
+    }
+    else {
+        unlink path($name) or die $!;
+    }
+}
+for my $name (sort keys %next) {
+    has_state($name, 'revoked', $next{$name}[1], 'a wrong one is not used');
+    ok(is_refused($name), "$name: the log says so");
+}
+
+# ---- the form changes, and a revocation is taken back ----
+
+$ca->unrevoke($cert{$_}) for @all;
+write_file(path('der'), $ca->make(pem => 1));
+rewrite(path('pem'), $ca->make);
+rewrite(path('issuer'), $ca->make);
+write_file(path('missing'), $ca->make);
+has_state($_, 'good', undef, 'a newer list takes the revocation back')
+    for qw(der pem issuer missing);
+has_state('half', 'revoked', undef, 'others are as they were');
+
+# ---- restarts ----
+
+for my $how (qw(graceful restart)) {
+    $server->$how;
+    has_state('der', 'good', undef, "as it was after $how");
+    has_state('half', 'revoked', undef, "as it was after $how");
+}
+my @asked = map { $_->{path} } $lists->requests;
+is(join(' ', grep { /^own/ } @asked), '',
+   'nobody asked where the certificates say');
+is($lists->count('a.crl', status => 200), 1,
+   'and once, for all, where the configuration does');
+
+# ---- without a store ----
+
+$server->stop;
+$server->reconfigure(lines => "OCSPStapleIssuerCheck Off\n"
+                              . "OCSPStapleStore none\n");
+$server->mark->start;
+has_state('der', 'good', undef, 'without a store');
+has_state('half', 'revoked', undef, 'without a store');
+ok(is_refused('html'), 'html: the log says so, once more');
+$ca->revoke($cert{der}, 'keyCompromise');
+rewrite(path('der'), $ca->make);
+has_state('der', 'revoked', undef, 'without a store, too');
+is(join("\n", $server->bad_lines), '', 'nothing bad in the log');

@@ -164,8 +164,8 @@ static staple_reason_e begin(staple_list_t *list,
                : reason;
 }
 
-/* Is any of the view's certificates in the list's scope?  One that is about none
- * of them may not be held instead of one that is; nor may its number count. */
+/* Is any of the view's certificates in the list's scope?  One that is about
+ * none of them may not be held instead of one that is, nor its number count. */
 static staple_reason_e check_scope(const staple_list_t *list,
                                    const staple_list_view_t *view)
 {
