@@ -37,7 +37,7 @@ my %first = (
 my @all = sort keys %first;
 my @wrong = grep { $first{$_}[2] } @all;
 
-plan tests => 2 * @all + @wrong + 31;
+plan tests => 2 * @all + @wrong + 34;
 
 my %cert = map { $_ => $pki->cert("$_.example",
                                   crl => $lists->url("own-$_.crl")) }
@@ -120,6 +120,11 @@ ok(is_refused($_), "$_: the log says why it is not used") for @wrong;
 for my $name (qw(url urls)) {
     has_state($name, 'good', undef, 'by a list that is somewhere else');
 }
+my ($failing) = $server->log_lines(qr/OST0077:.*html\.example/);
+like($failing, qr/gets no fresh CRL/, 'html: it is a CRL that is missing');
+unlike($failing, qr/OCSP response/, 'html: and no OCSP response');
+is(join("\n", $server->log_lines(qr/OST007[478]:.*two\.example/)), '',
+   'two: that the first list is of another CA is no failure');
 ok($lists->count('a.crl'), 'OCSPStapleCRLURL is asked');
 ok($lists->count('none.crl'), 'each in turn');
 

@@ -172,7 +172,7 @@ static staple_reason_e check_scope(const staple_list_t *list,
     staple_reason_e reason = STAPLE_OK;
     int i;
 
-    for (i = 0; list->part == STAPLE_PART_BASE && i < view->certs->nelts; i++) {
+    for (i = 0; i < view->certs->nelts; i++) {
         reason = staple_crl_check_scope(
             APR_ARRAY_IDX(view->certs, i, const staple_crl_cert_t *),
             list->is->scope_url, list->crl);

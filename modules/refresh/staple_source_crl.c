@@ -198,6 +198,24 @@ static void take_verdict(staple_record_t *record,
         .use_until = verdict->use_until > now ? verdict->use_until : 0};
 }
 
+/* Was each of its lists judged, or asked for in vain?  Until then it is too
+ * early to say that none will do. */
+static int is_each_known(const staple_refresh_t *refresh,
+                         const staple_refresh_cert_t *cert)
+{
+    unsigned i;
+
+    for (i = 0; i < cert->list_count; i++) {
+        const part_t *base =
+            &refresh->follows[cert->lists[i]].parts[STAPLE_PART_BASE];
+
+        if (base->came_at == 0 && base->failures == 0) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 /* Do all lists of the certificate fail?  One that does not is enough. */
 static int do_all_fail(const staple_refresh_t *refresh,
                        const staple_refresh_cert_t *cert)
@@ -247,6 +265,9 @@ static void note_job(staple_refresh_t *refresh, staple_record_t *record,
     }
     record->attempted_at = now;
     record->next_at = next_of_all(refresh, cert);
+    if (has_failed && !is_each_known(refresh, cert)) {
+        return;
+    }
     record->reason = STAPLE_OK;
     record->detail[0] = '\0';
     if (has_failed) {

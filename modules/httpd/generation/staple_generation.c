@@ -112,6 +112,7 @@ static void take_entry(staple_generation_cert_t *cert,
     cert->cert = entry->cert;
     cert->policy = entry->policy;
     cert->is_issuer = entry->is_issuer;
+    cert->has_crls = entry->list_count > 0;
     cert->early = staple_refresh_is_early(entry, now) ? STAPLE_EXCLUDE_UNKNOWN
                                                       : 0;
     if (record->state == STAPLE_STATE_GOOD
@@ -169,8 +170,7 @@ int staple_generation_cert(staple_generation_cert_t *cert,
 
 int staple_generation_is_by_crl(const staple_generation_cert_t *cert)
 {
-    return cert->record.der_len == 0
-           && cert->record.state != STAPLE_STATE_DISABLED
+    return cert->has_crls && cert->record.der_len == 0
            && !staple_generation_may_staple(cert->cert, cert->policy);
 }
 

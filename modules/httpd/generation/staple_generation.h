@@ -111,6 +111,7 @@ typedef struct staple_generation_cert_t {
     const apr_array_header_t *servers; /* const char *: names, each once */
     staple_record_t record;
     int is_issuer;
+    int has_crls;             /* its status rests on CRLs, too, or may */
     int is_stale;             /* a response or CRL is held, but it has run
                                  out */
     int is_must_staple_unserved;

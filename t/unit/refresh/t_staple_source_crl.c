@@ -466,6 +466,84 @@ static void test_points(void)
     is_int(sim_record(sim, 0).failures, 0, "and is no failure");
 }
 
+/* A list of the right CA that is about none of its certificates. */
+static void test_scope(void)
+{
+    make(1, no_ocsp);
+    there.crl.number = "10";
+    there.crl.next_update = MAKE_NOW + 7 * MAKE_DAY;
+    there.crl.conf = "freshestCRL=URI:" DELTA "/1";
+    there.delta.base = "10";
+    there.delta.number = "11";
+    there.delta.entries[0] = (make_entry_t){.serial = "01"};
+    sim_run(sim, SEC(1));
+    is_int(sim_record(sim, 0).state, STAPLE_STATE_REVOKED, "by the delta");
+    there.etag = "\"2\"";
+    there.crl.number = "90";
+    there.crl.conf = "issuingDistributionPoint=critical,@i\n[i]\n"
+                     "onlyCA=true\n";
+    sim_run(sim, 6 * DAY);
+    is_str(row().base.number, "10", "a list of another kind is not held");
+    is_reason((staple_reason_e)row().reason, STAPLE_CRL_WRONG_SCOPE,
+              "the row says why");
+    ok(row().failed > 1, "which counts as failure, and is tried again");
+    there.crl.conf = "issuingDistributionPoint=critical,@i\n[i]\n"
+                     "fullname=URI:" LIST "/other\n";
+    sim_run(sim, HOUR);
+    is_str(row().base.number, "10", "nor one of another point");
+    there.crl.conf = "freshestCRL=URI:" DELTA "/1";
+    there.crl.number = "12";
+    there.crl.next_update = 0;
+    sim_run(sim, HOUR);
+    is_str(row().base.number, "12", "nor does its number count");
+
+    make(1, no_ocsp);
+    there.crl.conf = "freshestCRL=URI:" DELTA "/1";
+    there.crl.next_update = MAKE_NOW + 7 * MAKE_DAY;
+    there.delta.base = "10";
+    there.delta.number = "11";
+    sim_run(sim, SEC(1));
+    there.etag = "\"2\"";
+    there.delta.number = "12";
+    there.delta.conf = "issuingDistributionPoint=critical,@i\n[i]\n"
+                       "onlyCA=true\n";
+    sim_run(sim, DAY);
+    is_str(row().delta.number, "11", "the same of a delta");
+}
+
+/* Two lists for one certificate, from elsewhere: nothing has failed before
+ * both were seen. */
+static void test_several(void)
+{
+    static const apr_uint32_t both[] = {0, 1};
+    staple_refresh_list_t lists[2];
+
+    make(1, no_ocsp);
+    lists[0] = lists[1] = sim->lists[0];
+    sim->lists = lists;
+    sim->list_count = 2;
+    sim->entries[0].lists = both;
+    sim->entries[0].list_count = 2;
+    sim->are_lists_held_back = 1;
+    sim_start(sim);
+    staple_refresh_refuse_list(sim->refresh, 0, STAPLE_CRL_WRONG_ISSUER, "",
+                               sim->now);
+    is_int(sim->events[STAPLE_EVENT_REFRESH_FAILING], 0,
+           "the first of two is refused: no failure yet");
+    is_int(sim_record(sim, 0).state, STAPLE_STATE_PENDING, "nor a state");
+    staple_refresh_start_list(sim->refresh, 1, sim->now);
+    sim_run(sim, SEC(1));
+    is_int(sim_record(sim, 0).state, STAPLE_STATE_GOOD, "the second is good");
+    is_int(sim->events[STAPLE_EVENT_REFRESH_FAILING], 0, "nothing was failing");
+
+    sim_start(sim);
+    staple_refresh_refuse_list(sim->refresh, 0, STAPLE_CRL_WRONG_ISSUER, "",
+                               sim->now);
+    staple_refresh_refuse_list(sim->refresh, 1, STAPLE_CRL_MALFORMED, "",
+                               sim->now);
+    is_int(sim->events[STAPLE_EVENT_REFRESH_FAILING], 1, "both refused: told");
+}
+
 /* ---- what was stored ---- */
 
 static staple_reason_e offer(const make_crl_t *knobs, apr_interval_time_t age)
@@ -583,6 +661,8 @@ int main(void)
     test_health();
     test_many();
     test_points();
+    test_scope();
+    test_several();
     test_stored();
     test_stranger();
     sim_end();
