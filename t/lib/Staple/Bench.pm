@@ -6,6 +6,7 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use List::Util qw(max sum0);
 use POSIX ();
 use Time::HiRes qw(time);
 
@@ -14,8 +15,8 @@ use Staple::Process qw(capture spawn reap wait_until find_program read_file
 use Staple::Server ();
 use Staple::Test ();
 
-our @EXPORT_OK = qw(median spread cpu_seconds proportional_memory started_at
-                    tell);
+our @EXPORT_OK = qw(median spread cpu_seconds busiest_thread
+                    proportional_memory started_at tell);
 
 # Says how far it is, on standard error: the table is all of the output.
 my $began = time;
@@ -49,18 +50,33 @@ sub processes {
     return ($pid, Staple::Server::child_pids_of($pid));
 }
 
-# Processor time of all its threads; those that ended are not in it.
-sub cpu_seconds {
+# Processor time of each of its threads; those that ended are not in it.
+sub thread_seconds {
     my ($server) = @_;
-    my $ns = 0;
+    my %seconds;
 
     for my $pid (processes($server)) {
         for my $file (glob "/proc/$pid/task/*/schedstat") {
             my ($on_cpu) = split ' ', read_file($file) // '0';
-            $ns += $on_cpu;
+            $seconds{$file} = ($on_cpu // 0) / 1e9;
         }
     }
-    return $ns / 1e9;
+    return \%seconds;
+}
+
+# Of all of them.
+sub cpu_seconds { return sum0(values %{ thread_seconds($_[0]) }) }
+
+# How much of a processor the busiest thread used while sub ran.
+sub busiest_thread {
+    my ($server, $sub) = @_;
+    my ($before, $since) = (thread_seconds($server), time);
+
+    $sub->();
+    my ($after, $took) = (thread_seconds($server), time - $since);
+
+    return max(map { $after->{$_} - ($before->{$_} // 0) } keys %$after)
+           / $took;
 }
 
 # Bytes; what processes share counts once.
