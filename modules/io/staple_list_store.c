@@ -130,7 +130,7 @@ apr_status_t staple_list_store_read(staple_spool_t **spool,
     apr_status_t status = APR_ENOMEM;
 
     if (path != NULL && facts != NULL) {
-        status = staple_spool_read(spool, path, max, 1);
+        status = staple_spool_read(spool, path, max);
     }
     if (status == APR_SUCCESS) {
         status = staple_spool_map(&came->der, &came->der_len, *spool);

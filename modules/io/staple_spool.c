@@ -26,6 +26,8 @@ struct staple_spool_t {
     char *name;           /* to be removed; NULL: has none, or keeps it */
     unsigned char *bytes; /* where it is mapped; NULL: it is not, or empty */
     apr_size_t len;       /* of these */
+    int source;           /* what is copied into it; -1: nothing is */
+    apr_size_t room;      /* for how much of that */
 };
 
 static staple_spool_t *make(int file)
@@ -34,6 +36,7 @@ static staple_spool_t *make(int file)
 
     if (spool != NULL) {
         spool->file = file;
+        spool->source = -1;
     }
     return spool;
 }
@@ -51,6 +54,9 @@ void staple_spool_drop(staple_spool_t *spool)
     }
     if (spool->file >= 0) {
         close(spool->file);
+    }
+    if (spool->source >= 0) {
+        close(spool->source);
     }
     free(spool->name);
     free(spool);
@@ -153,32 +159,12 @@ static int open_regular(const char *path, apr_size_t max, int flags)
     return file;
 }
 
-/* Appends what `file` holds, at most `max` bytes. */
-static apr_status_t copy(staple_spool_t *spool, int file, apr_size_t max)
-{
-    unsigned char *buf = malloc(COPY_BUFFER);
-    apr_status_t status = buf != NULL ? APR_SUCCESS : ENOMEM;
-    apr_size_t len = COPY_BUFFER;
-
-    while (status == APR_SUCCESS && len == COPY_BUFFER) {
-        status = staple_files_get(buf, &len, file, COPY_BUFFER);
-        if (status == APR_SUCCESS && len > max) {
-            status = EFBIG;
-        }
-        if (status == APR_SUCCESS) {
-            status = staple_spool_put(spool, buf, len);
-            max -= len;
-        }
-    }
-    free(buf);
-    return status;
-}
-
-static apr_status_t read_ours(staple_spool_t **spool, const char *path,
-                              apr_size_t max)
+apr_status_t staple_spool_read(staple_spool_t **spool, const char *path,
+                               apr_size_t max)
 {
     int file = open_regular(path, max, O_NOFOLLOW);
 
+    *spool = NULL;
     if (file < 0) {
         return errno;
     }
@@ -190,32 +176,58 @@ static apr_status_t read_ours(staple_spool_t **spool, const char *path,
     return APR_SUCCESS;
 }
 
-static apr_status_t read_copy(staple_spool_t **spool, const char *path,
-                              apr_size_t max)
+apr_status_t staple_spool_begin_copy(staple_spool_t **spool, const char *path,
+                                     apr_size_t max)
 {
-    int file = open_regular(path, max, 0);
+    int source = open_regular(path, max, 0);
     apr_status_t status;
 
-    if (file < 0) {
+    *spool = NULL;
+    if (source < 0) {
         return errno;
     }
     status = staple_spool_open(spool, NULL);
-    if (status == APR_SUCCESS) {
-        status = copy(*spool, file, max);
-    }
-    close(file);
     if (status != APR_SUCCESS) {
-        staple_spool_drop(*spool);
-        *spool = NULL;
+        close(source);
+        return status;
     }
-    return status;
+    (*spool)->source = source;
+    (*spool)->room = max;
+    return APR_SUCCESS;
 }
 
-apr_status_t staple_spool_read(staple_spool_t **spool, const char *path,
-                               apr_size_t max, int is_ours)
+/* Copies one buffer full; *is_all: that was the end of it. */
+static apr_status_t copy_some(int *is_all, staple_spool_t *spool,
+                              unsigned char *buf)
 {
-    *spool = NULL;
-    return is_ours ? read_ours(spool, path, max) : read_copy(spool, path, max);
+    apr_size_t len;
+    apr_status_t status =
+        staple_files_get(buf, &len, spool->source, COPY_BUFFER);
+
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    if (len > spool->room) {
+        return EFBIG;
+    }
+    spool->room -= len;
+    *is_all = len < COPY_BUFFER;
+    return staple_spool_put(spool, buf, len);
+}
+
+apr_status_t staple_spool_copy(staple_spool_t *spool, apr_size_t bytes)
+{
+    unsigned char *buf = malloc(COPY_BUFFER);
+    apr_status_t status = buf != NULL ? APR_SUCCESS : ENOMEM;
+    apr_size_t done = 0;
+    int is_all = 0;
+
+    while (status == APR_SUCCESS && !is_all && done < bytes) {
+        status = copy_some(&is_all, spool, buf);
+        done += COPY_BUFFER;
+    }
+    free(buf);
+    return status == APR_SUCCESS && !is_all ? EAGAIN : status;
 }
 
 /* Maps a file that is not empty. */

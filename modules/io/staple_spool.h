@@ -29,17 +29,26 @@ typedef struct staple_spool_t staple_spool_t;
 apr_status_t staple_spool_open(staple_spool_t **spool, const char *dir);
 
 /*
- * A file that is there already, of at most `max` bytes.  One of our own
- * (`is_ours`: in the store, where files are replaced and never changed) is
- * mapped as it is, and no link is followed to it.  Any other is copied first,
- * as by staple_spool_open() without a directory: who owns it may cut it off at
- * any time, and reading what was mapped would then kill the process.
- *
- * EFBIG: longer than `max`, also where it grew meanwhile.  EINVAL: not a
- * regular file; nobody waits for a fifo.
+ * A file of our own that is there already (in the store, where files are
+ * replaced and never changed), of at most `max` bytes: it is mapped as it is,
+ * and no link is followed to it.  EFBIG: it is longer.  EINVAL: not a regular
+ * file; nobody waits for a fifo.
  */
 apr_status_t staple_spool_read(staple_spool_t **spool, const char *path,
-                               apr_size_t max, int is_ours);
+                               apr_size_t max);
+
+/*
+ * Anybody else's file is copied first, as by staple_spool_open() without a
+ * directory: who owns it may cut it off at any time, and reading what was
+ * mapped would then kill the process.  Begins that; links are followed.
+ * Errors as above.
+ */
+apr_status_t staple_spool_begin_copy(staple_spool_t **spool, const char *path,
+                                     apr_size_t max);
+
+/* Copies about `bytes` more.  EAGAIN: that was not all.  EFBIG: it has grown
+ * beyond its maximum meanwhile. */
+apr_status_t staple_spool_copy(staple_spool_t *spool, apr_size_t bytes);
 
 /* Appends `len` bytes.  Not after staple_spool_map(), nor to what was read.
  * After a failure, ENOSPC or any other, some of them may be there. */

@@ -51,6 +51,7 @@ struct staple_lists_t {
     apr_uint32_t list;
     staple_stored_list_t came;
     staple_spool_t *spool;
+    int is_copying;     /* a file is read; then it is judged */
     unsigned char *der; /* of PEM; NULL: it was DER */
     waiting_t answer;
     char url[STAPLE_MAX_URL + 1]; /* of what was stored */
@@ -65,6 +66,7 @@ static void forget(staple_lists_t *lists)
     lists->spool = NULL;
     lists->der = NULL;
     lists->from = FROM_NOWHERE;
+    lists->is_copying = 0;
 }
 
 static apr_status_t lists_cleanup(void *data)
@@ -263,37 +265,62 @@ static void refuse_file(staple_lists_t *lists, staple_reason_e reason,
                                now);
 }
 
-/* Reads it, PEM or DER.  Returns 1 where there is something to judge. */
+/* A file cannot be read, or is too long. */
+static void give_file_up(staple_lists_t *lists, apr_status_t status,
+                         apr_time_t now)
+{
+    refuse_file(lists,
+                status == EFBIG ? STAPLE_TOO_LARGE : STAPLE_FILE_UNREADABLE,
+                status, now);
+    forget(lists);
+}
+
+/* Begins to read it where it changed.  Returns 1 where there is something to
+ * go on with. */
 static int begin_file(staple_lists_t *lists, apr_time_t now)
 {
     const char *path = lists->lists[lists->list].file;
     apr_status_t status;
 
-    lists->came = (staple_stored_list_t){.came_at = now};
     if (!has_changed(&status, &lists->seen[lists->list], path)) {
         return 0;
     }
     if (status == APR_SUCCESS) {
-        status = staple_spool_read(&lists->spool, path, lists->max_len, 0);
+        status =
+            staple_spool_begin_copy(&lists->spool, path, lists->max_len);
     }
+    if (status != APR_SUCCESS) {
+        give_file_up(lists, status, now);
+        return 0;
+    }
+    lists->from = FROM_FILE;
+    lists->is_copying = 1;
+    return 1;
+}
+
+/* Reads on; when all of it is there, it can be judged, PEM or DER. */
+static void copy_file(staple_lists_t *lists, apr_time_t now)
+{
+    apr_status_t status = staple_spool_copy(lists->spool, SLICE);
+
+    if (status == EAGAIN) {
+        return;
+    }
+    lists->is_copying = 0;
+    lists->came = (staple_stored_list_t){.came_at = now};
     if (status == APR_SUCCESS) {
-        lists->from = FROM_FILE;
         status = staple_spool_map(&lists->came.der, &lists->came.der_len,
                                   lists->spool);
     }
     if (status != APR_SUCCESS) {
-        refuse_file(lists,
-                    status == EFBIG ? STAPLE_TOO_LARGE : STAPLE_FILE_UNREADABLE,
-                    status, now);
-        forget(lists);
-        return 0;
+        give_file_up(lists, status, now);
+        return;
     }
     lists->der = staple_crl_from_pem(&lists->came.der_len, lists->came.der,
                                      lists->came.der_len);
     if (lists->der != NULL) {
         lists->came.der = lists->der;
     }
-    return 1;
 }
 
 /* The next file of this look that changed. */
@@ -342,6 +369,10 @@ int staple_lists_step(staple_lists_t *lists, apr_time_t now)
 
     if (lists->from == FROM_NOWHERE && !begin_next(lists, now)) {
         return 0;
+    }
+    if (lists->is_copying) {
+        copy_file(lists, now);
+        return 1;
     }
     if (staple_refresh_judge(&reason, lists->refresh, lists->list, &lists->came,
                              SLICE, now)) {

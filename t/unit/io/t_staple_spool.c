@@ -120,7 +120,7 @@ static void test_empty(void)
     is_int(staple_spool_keep(spool, in_dir("empty")), APR_SUCCESS,
            "empty: can be kept");
     staple_spool_drop(spool);
-    is_int(staple_spool_read(&spool, in_dir("empty"), 0, 1), APR_SUCCESS,
+    is_int(staple_spool_read(&spool, in_dir("empty"), 0), APR_SUCCESS,
            "empty: read");
     ok(has(spool, ""), "empty: no bytes again");
     staple_spool_drop(spool);
@@ -132,7 +132,7 @@ static void test_kept(void)
     staple_spool_t *spool = filled(dir, "the list"), *old;
 
     put_file(in_dir("kept"), "what was there");
-    MUST(staple_spool_read(&old, in_dir("kept"), 100, 1) == APR_SUCCESS);
+    MUST(staple_spool_read(&old, in_dir("kept"), 100) == APR_SUCCESS);
     ok(has(old, "what was there"), "kept: there was one");
     ok(has(spool, "the list"), "kept: mapped before");
     is_int(staple_spool_keep(spool, in_dir("none/kept")), ENOENT,
@@ -144,14 +144,14 @@ static void test_kept(void)
     staple_spool_drop(spool);
     staple_spool_drop(old);
     is_int(files_in(dir), 1, "kept: and nothing else");
-    is_int(staple_spool_read(&spool, in_dir("kept"), 8, 1), APR_SUCCESS,
+    is_int(staple_spool_read(&spool, in_dir("kept"), 8), APR_SUCCESS,
            "kept: read, as long as may be");
     ok(has(spool, "the list"), "kept: the same bytes");
     is_int(staple_spool_keep(spool, in_dir("other")), EINVAL,
            "kept: what was read is kept already");
     staple_spool_drop(spool);
     is_int(files_in(dir), 1, "kept: reading takes nothing away");
-    is_int(staple_spool_read(&spool, in_dir("kept"), 7, 1), EFBIG,
+    is_int(staple_spool_read(&spool, in_dir("kept"), 7), EFBIG,
            "kept: one byte too long");
     ok(spool == NULL, "kept: no spool");
     unlink(in_dir("kept"));
@@ -167,11 +167,19 @@ static void test_foreign(void)
     memset(text, 'x', 200000);
     text[200000] = '\0';
     put_file(path, text);
-    is_int(staple_spool_read(&spool, path, 199999, 0), EFBIG,
+    is_int(staple_spool_begin_copy(&spool, path, 199999), EFBIG,
            "foreign: one byte too long");
     ok(spool == NULL, "foreign: no spool");
-    is_int(staple_spool_read(&spool, path, 200000, 0), APR_SUCCESS,
-           "foreign: read");
+    is_int(staple_spool_begin_copy(&spool, path, 200000), APR_SUCCESS,
+           "foreign: begun");
+    is_int(staple_spool_copy(spool, 100000), EAGAIN, "foreign: a part of it");
+    MUST(truncate(path, 200001) == 0);
+    is_int(staple_spool_copy(spool, 200000), EFBIG,
+           "foreign: it has grown by a byte too much");
+    staple_spool_drop(spool);
+    MUST(truncate(path, 200000) == 0);
+    MUST(staple_spool_begin_copy(&spool, path, 200000) == APR_SUCCESS);
+    is_int(staple_spool_copy(spool, 300000), APR_SUCCESS, "foreign: all of it");
     MUST(truncate(path, 0) == 0);
     ok(has(spool, text), "foreign: cut off afterwards, does no harm");
     is_int(staple_spool_keep(spool, in_dir("other")), EINVAL,
@@ -181,28 +189,33 @@ static void test_foreign(void)
     unlink(path);
 }
 
+/* Nothing but a regular file will do, whoever it belongs to. */
+static void test_refused_by(apr_status_t (*open_it)(staple_spool_t **,
+                                                    const char *, apr_size_t),
+                            const char *what)
+{
+    staple_spool_t *spool;
+
+    is_int(open_it(&spool, in_dir("fifo"), 100), EINVAL, "%s: a fifo", what);
+    is_int(open_it(&spool, dir, 100), EINVAL, "%s: a directory", what);
+    is_int(open_it(&spool, "/dev/zero", 100), EINVAL, "%s: a device", what);
+    is_int(open_it(&spool, in_dir("none"), 100), ENOENT, "%s: none", what);
+}
+
 static void test_refused(void)
 {
     const char *fifo = in_dir("fifo"), *link = in_dir("link");
     staple_spool_t *spool;
-    int is_ours;
 
     MUST(mkfifo(fifo, 0600) == 0 && symlink("target", link) == 0);
     put_file(in_dir("target"), "target");
-    for (is_ours = 0; is_ours < 2; is_ours++) {
-        is_int(staple_spool_read(&spool, fifo, 100, is_ours), EINVAL,
-               "refused %d: a fifo", is_ours);
-        is_int(staple_spool_read(&spool, dir, 100, is_ours), EINVAL,
-               "refused %d: a directory", is_ours);
-        is_int(staple_spool_read(&spool, "/dev/zero", 100, is_ours), EINVAL,
-               "refused %d: a device", is_ours);
-        is_int(staple_spool_read(&spool, in_dir("none"), 100, is_ours), ENOENT,
-               "refused %d: none", is_ours);
-    }
-    is_int(staple_spool_read(&spool, link, 100, 1), ELOOP,
+    test_refused_by(staple_spool_read, "our own");
+    test_refused_by(staple_spool_begin_copy, "foreign");
+    is_int(staple_spool_read(&spool, link, 100), ELOOP,
            "refused: a link where our own file should be");
-    is_int(staple_spool_read(&spool, link, 100, 0), APR_SUCCESS,
+    is_int(staple_spool_begin_copy(&spool, link, 100), APR_SUCCESS,
            "an administrator may use links");
+    MUST(staple_spool_copy(spool, 100) == APR_SUCCESS);
     ok(has(spool, "target"), "and they are followed");
     staple_spool_drop(spool);
     unlink(fifo);
