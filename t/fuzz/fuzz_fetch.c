@@ -1,4 +1,5 @@
-/* A whole HTTP answer, as a socket delivers it -> body or reason. */
+/* A whole HTTP answer, to a request for a response or a list, as a socket
+ * delivers it -> body or reason. */
 #include <apr_general.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -9,6 +10,9 @@
 
 #include "fuzz.h"
 #include "io/staple_fetch.h"
+#include "io/staple_spool.h"
+
+#define MAX_LIST 4096 /* bytes: some answers are longer */
 
 /* The answer of the server below, which closes the connection after it. */
 static const uint8_t *answer_bytes;
@@ -80,16 +84,37 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
-static void check(const staple_answer_t *answer)
+/* What a list may have beyond a response. */
+static void check_list(const staple_exchange_t *exchange,
+                       const staple_answer_t *answer)
+{
+    FUZZ_CHECK(answer->der_len <= MAX_LIST);
+    FUZZ_CHECK(strlen(answer->validators.etag)
+               < sizeof(answer->validators.etag));
+    if (answer->is_not_modified) {
+        FUZZ_CHECK(answer->reason == STAPLE_OK);
+        FUZZ_CHECK(answer->http_status == 304 && answer->der_len == 0);
+        FUZZ_CHECK(exchange->held.etag[0] != '\0');
+    }
+}
+
+static void check(const staple_exchange_t *exchange,
+                  const staple_answer_t *answer)
 {
     const char *text;
 
     FUZZ_CHECK(answer->der_len <= STAPLE_MAX_RESPONSE);
+    if (exchange->transport == STAPLE_TRANSPORT_LIST) {
+        check_list(exchange, answer);
+    }
+    else {
+        FUZZ_CHECK(answer->spool == NULL && !answer->is_not_modified);
+    }
     FUZZ_CHECK(answer->fresh_for >= 0 && answer->retry_after >= 0);
     for (text = answer->detail; *text != '\0'; text++) {
         FUZZ_CHECK(*text >= ' ' && *text <= '~');
     }
-    if (answer->reason == STAPLE_OK) {
+    if (answer->reason == STAPLE_OK && !answer->is_not_modified) {
         FUZZ_CHECK(answer->http_status == 200);
         FUZZ_CHECK(answer->der_len > 0);
         /* The body was sent, and as one piece unless in chunks. */
@@ -100,7 +125,9 @@ static void check(const staple_answer_t *answer)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const unsigned before = __atomic_load_n(&served, __ATOMIC_ACQUIRE);
-    staple_fetch_options_t options = {1, "fuzz", NULL};
+    const staple_fetch_options_t options = {.concurrency = 1,
+                                            .user_agent = "fuzz"};
+    unsigned kind = fuzz_byte(&data, &size);
     staple_exchange_t exchange;
     staple_exchange_t *ended;
     staple_answer_t answer;
@@ -108,7 +135,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     apr_pool_t *p;
 
     memset(&exchange, 0, sizeof(exchange));
-    exchange.by_get = (int)(fuzz_byte(&data, &size) & 1);
+    exchange.by_get = (kind & 1) != 0;
+    if (kind & 2) {
+        exchange.transport = STAPLE_TRANSPORT_LIST;
+        exchange.by_get = 1;
+        exchange.idle_timeout = apr_time_from_sec(5);
+        exchange.max_len = MAX_LIST;
+        strcpy(exchange.held.etag, kind & 4 ? "\"1\"" : "");
+    }
     answer_size = size;
     __atomic_store_n(&answer_bytes, data, __ATOMIC_RELEASE);
     exchange.timeout = apr_time_from_sec(5);
@@ -122,7 +156,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         staple_fetch_run(fetch, apr_time_from_sec(1));
     }
     FUZZ_CHECK(ended == &exchange);
-    check(&answer);
+    check(&exchange, &answer);
+    staple_spool_drop(answer.spool);
     apr_pool_destroy(p);
     /* Until then the server reads what is the caller's to free. */
     while (__atomic_load_n(&served, __ATOMIC_ACQUIRE) == before) {

@@ -315,14 +315,22 @@ static void seed_fetch(void)
         "Content-Length: 99999999\r\n\r\nhello",
         "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b",
         "hello, not HTTP",
+        "HTTP/1.1 200 OK\r\nETag: \"2\"\r\nLast-Modified: Mon, 02 Nov 2026 "
+        "00:00:00 GMT\r\nExpires: Tue, 03 Nov 2026 00:00:00 GMT\r\n"
+        "Content-Length: 5\r\n\r\nhello",
+        "HTTP/1.1 304 Not Modified\r\nETag: \"1\"\r\n"
+        "Cache-Control: max-age=60\r\n\r\n",
     };
+    /* POST, GET, a list, a list that is held already */
+    static const char kinds[] = {0, 1, 2, 6};
     char name[16];
-    unsigned i;
+    unsigned i, k;
 
     for (i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
-        snprintf(name, sizeof(name), "%u", i);
-        seed("fuzz_fetch", name, i % 2 == 0 ? "\0" : "\1", 1,
-             text(answers[i]));
+        for (k = 0; k < sizeof(kinds); k++) {
+            snprintf(name, sizeof(name), "%u-%u", i, k);
+            seed("fuzz_fetch", name, &kinds[k], 1, text(answers[i]));
+        }
     }
 }
 
