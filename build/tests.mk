@@ -30,6 +30,7 @@ unit_tests = \
 	t/unit/ocsp/t_processor_time \
 	t/unit/refresh/t_staple_adopt \
 	t/unit/cache/t_staple_list_board \
+	t/unit/cache/t_staple_record \
 	t/unit/cache/t_staple_scoreboard \
 	t/unit/cache/t_staple_cache \
 	t/unit/ocsp/t_staple_cert \
