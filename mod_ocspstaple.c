@@ -10,6 +10,7 @@
 #include "httpd/staple_lifecycle.h"
 #include "httpd/generation/staple_register.h"
 #include "httpd/staple_serve.h"
+#include "httpd/staple_start_wait.h"
 #include "httpd/status/staple_status.h"
 #include "httpd/staple_watchdog.h"
 
@@ -52,6 +53,8 @@ static void register_hooks(apr_pool_t *p)
                        APR_HOOK_FIRST);
     ap_hook_child_init(staple_watchdog_child_init, watchdog, NULL,
                        APR_HOOK_LAST);
+    ap_hook_child_init(staple_start_wait_child_init, NULL, NULL,
+                       APR_HOOK_REALLY_LAST);
 }
 
 module AP_MODULE_DECLARE_DATA ocspstaple_module = {

@@ -40,6 +40,8 @@ my @rows = (
       '9999999999999999999999999M', 'none'],
      'give 65536 to 1073741824 bytes, as a whole number, or as one with the '
      . 'unit K, M or G'],
+    ['OCSPStapleStartWait', ['0', '601', '11mi', 'all', 'On', '1.5'],
+     "give none, must-staple or 1 to 600 seconds, $times"],
     ['OCSPStapleCRLURL',
      ['ldap://a.example/x', 'a.example/ca.crl', 'http://u:p@a.example/ca.crl',
       'http://a.example/' . 'x' x 2040], $urls],
@@ -68,6 +70,7 @@ my @alone = qw(OCSPStapleResponder OCSPStapleResponseFile OCSPStapleChainFile
                OCSPStapleCRLURL OCSPStapleCRLFile);
 my @server_only = (['OCSPStapleConcurrency', 5],
                    ['OCSPStapleCRLMaxSize', '1M'],
+                   ['OCSPStapleStartWait', '10s'],
                    ['OCSPStapleProxy', 'http://127.0.0.1:3128/'],
                    ['OCSPStapleEventLog', 'log'],
                    ['OCSPStapleEventCommand', '/bin/true'],
@@ -76,7 +79,7 @@ my @server_only = (['OCSPStapleConcurrency', 5],
 my $bad = 0;
 $bad += @{ $_->[1] } for @rows;
 
-plan tests => 2 * $bad + 2 * @alone + @server_only + 29;
+plan tests => 2 * $bad + 2 * @alone + @server_only + 33;
 
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $cert = $pki->cert('a.example', url => 'http://127.0.0.1:9/');
@@ -206,6 +209,7 @@ is_deeply(\%main, {
     OCSPStapleMaxAge => 604800, OCSPStapleIssuerCheck => 'On',
     OCSPStapleRevokedScore => '0.0', OCSPStapleConcurrency => 7,
     OCSPStapleMaxSize => 20000, OCSPStapleCRL => 'fallback',
+    OCSPStapleStartWait => 'must-staple',
     OCSPStapleCRLMaxSize => 2097152, OCSPStapleCRLFile => 'none',
     OCSPStapleCRLURL => 'http://127.0.0.1:5/a.crl',
     OCSPStapleResponder => 'http://127.0.0.1:1/ http://127.0.0.1:2/',
@@ -250,6 +254,13 @@ for my $row (['90', 90], ['90s', 90], ['2mi', 120], ['3h', 10800],
     ($text) = $server->configtest('-D', 'DUMP_OCSPSTAPLE');
     like($text, qr/^  OCSPStapleInterval $row->[1]$/m,
          "OCSPStapleInterval $row->[0] is $row->[1] s");
+}
+for my $row (['none', 'none'], ['Must-Staple', 'must-staple'], ['1', 1],
+             ['10mi', 600]) {
+    configtest("OCSPStapleStartWait $row->[0]\n", '');
+    ($text) = $server->configtest('-D', 'DUMP_OCSPSTAPLE');
+    like($text, qr/^  OCSPStapleStartWait $row->[1]$/m,
+         "OCSPStapleStartWait $row->[0] is $row->[1]");
 }
 for my $row (['65536', 65536], ['64K', 65536], ['32M', 33554432],
              ['1G', 1073741824]) {

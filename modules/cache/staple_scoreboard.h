@@ -81,9 +81,23 @@ int staple_scoreboard_claim_still(staple_scoreboard_block_t *block,
 int staple_scoreboard_end_still(staple_scoreboard_block_t *block);
 
 /* Takes the responders over from the board of an earlier generation, if it is
- * of this version, and that its refresher stood still. */
+ * of this version, and what it says of the refresher and of waiting. */
 void staple_scoreboard_adopt(staple_scoreboard_block_t *block,
                              const staple_scoreboard_block_t *older);
+
+/* ---- OCSPStapleStartWait ---- */
+
+/* Returns since when the processes of this generation wait, on a monotonic
+ * clock: since `now`, where none did before.  Any process. */
+apr_time_t staple_scoreboard_wait(staple_scoreboard_block_t *block,
+                                  apr_time_t now);
+
+/* Had the generation before this one waited to the end, or for nothing?  0 also
+ * where there was none. */
+int staple_scoreboard_was_wait_over(const staple_scoreboard_block_t *block);
+
+/* Returns 1 in one process only: that one says how the wait ended. */
+int staple_scoreboard_claim_wait(staple_scoreboard_block_t *block);
 
 /* Counts one handshake of certificate `index`.  Any process, handshake: one
  * addition in shared memory. */

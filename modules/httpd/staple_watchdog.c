@@ -3,7 +3,6 @@
 
 #include <ap_mpm.h>
 #include <apr_strings.h>
-#include <time.h>
 #include <unistd.h>
 #include <mod_watchdog.h>
 #include <scoreboard.h>
@@ -14,6 +13,7 @@
 #include "io/staple_fetch.h"
 #include "io/staple_files.h"
 #include "io/staple_spool.h"
+#include "io/staple_steady.h"
 #include "httpd/config/staple_config.h"
 #include "httpd/stores/staple_store_reader.h"
 #include "httpd/stores/staple_shared.h"
@@ -364,22 +364,13 @@ static void work(staple_watchdog_t *w, apr_pool_t *p)
     }
 }
 
-/* By a monotonic clock, which all processes share. */
-static apr_time_t steady_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000;
-}
-
 /* Another child refreshes, or should.  Where it stands still, one of those that
  * look says so. */
 static void watch_leader(staple_watchdog_t *w, apr_pool_t *p)
 {
     apr_uint64_t beat = staple_scoreboard_beat(w->generation->scoreboard);
     apr_interval_time_t still_for =
-        staple_scoreboard_watch(&w->lookout, beat, steady_now());
+        staple_scoreboard_watch(&w->lookout, beat, staple_steady_now());
     staple_scoreboard_t *board;
 
     if (still_for < STAPLE_SCOREBOARD_STILL

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "staple_fetch_list.h"
 #include "staple_http_cache.h"
+#include "staple_steady.h"
 #include "staple_tls.h"
 
 #define FIRST_BUFFER 2048   /* a response with its delegate's certificate */
@@ -253,15 +253,6 @@ staple_fetch_t *staple_fetch_make(apr_pool_t *p,
 
 /* ---- an exchange ---- */
 
-/* A monotonic clock. */
-static apr_time_t get_clock(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000;
-}
-
 static void put_stillborn(staple_fetch_t *fetch, transfer_t *transfer,
                           CURLcode why)
 {
@@ -364,7 +355,8 @@ void staple_fetch_start(staple_fetch_t *fetch, staple_exchange_t *exchange)
 
     fetch->free = transfer->next_free;
     clear(transfer, exchange);
-    transfer->lookup_until = get_clock() + connect_timeout(exchange) - MARGIN;
+    transfer->lookup_until =
+        staple_steady_now() + connect_timeout(exchange) - MARGIN;
     transfer->failed_start = begin(fetch, transfer);
     transfer->is_under_way = transfer->failed_start == CURLE_OK;
     fetch->under_way++;
@@ -449,7 +441,7 @@ static void be_found(staple_fetch_t *fetch, transfer_t *transfer)
 
 static void watch_names(staple_fetch_t *fetch)
 {
-    apr_time_t now = get_clock();
+    apr_time_t now = staple_steady_now();
     unsigned i;
 
     for (i = 0; i < fetch->count; i++) {

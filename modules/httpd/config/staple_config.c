@@ -19,7 +19,8 @@ typedef struct row_t {
     kind_e kind;
     apr_int64_t min, max;     /* NUMBER; SIZE in bytes; DURATION in seconds */
     apr_int64_t initial;      /* the same, ONOFF, WORD */
-    const char *const *words; /* WORD: its values; NUMBER, DURATION: for 0 */
+    const char *const *words; /* WORD: its values from 0; NUMBER, DURATION: what
+                                 is less than a value may be, the same */
     int server_only;
 } row_t;
 
@@ -28,6 +29,9 @@ static const char *const method_words[] = {"post-get", "get-post", "post",
                                            "get", NULL};
 static const char *const retry_words[] = {"auto", NULL};
 static const char *const tries_words[] = {"none", NULL};
+static const char *const wait_words[] = {
+    [STAPLE_WAIT_NONE] = "none", [STAPLE_WAIT_MUST_STAPLE] = "must-staple",
+    NULL};
 static const char *const crl_words[] = {"off", "fallback", "always", NULL};
 
 /* X(setting, directive, kind, min, max, default, words, server only, help), in
@@ -68,7 +72,11 @@ static const char *const crl_words[] = {"off", "fallback", "always", NULL};
       STAPLE_MAX_RESPONSE, STAPLE_USUAL_MAX_SIZE, NULL, 1,                     \
       "bytes of the longest response that is stapled")                         \
     X(CRL_MAX_SIZE, "OCSPStapleCRLMaxSize", SIZE, 65536, 1073741824, 33554432, \
-      NULL, 1, "bytes of the longest CRL that is taken")
+      NULL, 1, "bytes of the longest CRL that is taken")                       \
+    X(START_WAIT, "OCSPStapleStartWait", DURATION, 1, 600,                     \
+      STAPLE_WAIT_MUST_STAPLE, wait_words, 1,                                  \
+      "how long the first connections wait for staples that were never "       \
+      "fetched")
 
 /* The exclusion flags, by name. */
 static const struct {
@@ -98,6 +106,16 @@ staple_config_t *staple_config_get(const server_rec *s)
     return ap_get_module_config(s->module_config, &ocspstaple_module);
 }
 
+static int count_words(const row_t *row)
+{
+    int count = 0;
+
+    while (row->words != NULL && row->words[count] != NULL) {
+        count++;
+    }
+    return count;
+}
+
 apr_int64_t staple_config_value(const server_rec *s, staple_setting_e setting)
 {
     apr_int64_t value = staple_config_get(s)->values[setting];
@@ -106,8 +124,9 @@ apr_int64_t staple_config_value(const server_rec *s, staple_setting_e setting)
     if (value != UNSET) {
         return value;
     }
-    return row->kind == DURATION ? apr_time_from_sec(row->initial)
-                                 : row->initial;
+    return row->kind == DURATION && row->initial >= count_words(row)
+               ? apr_time_from_sec(row->initial)
+               : row->initial;
 }
 
 int staple_config_enabled(const server_rec *s)
@@ -269,7 +288,7 @@ static int read_value(apr_int64_t *value, const row_t *row, const char *text)
     int word = find_word(row->words, text);
 
     if (word >= 0) {
-        *value = row->kind == WORD ? word : 0;
+        *value = word;
         return 1;
     }
     switch (row->kind) {
@@ -634,14 +653,13 @@ static const char *value_text(apr_pool_t *p, staple_setting_e setting,
 {
     const row_t *row = &rows[setting];
 
-    if (value == 0 && row->kind != WORD && row->words != NULL) {
-        return row->words[0];
+    if (value < count_words(row)) {
+        return row->words[value];
     }
     switch (row->kind) {
     case ONOFF:
         return value ? "On" : "Off";
-    case WORD:
-        return row->words[value];
+    case WORD: /* is one of its words */
     case NUMBER:
     case SIZE:
         return apr_psprintf(p, "%" APR_INT64_T_FMT, value);
@@ -690,6 +708,7 @@ static const char *const *list_of(apr_pool_t *p,
     case STAPLE_SET_CONCURRENCY:                                               \
     case STAPLE_SET_MAX_SIZE:                                                  \
     case STAPLE_SET_CRL_MAX_SIZE:                                              \
+    case STAPLE_SET_START_WAIT:                                                \
     case STAPLE_SET_COUNT
 
 static void set_member(staple_policy_t *policy, staple_setting_e setting,

@@ -26,8 +26,12 @@ typedef enum {
     STAPLE_SET_CONCURRENCY,
     STAPLE_SET_MAX_SIZE, /* of a staple, in bytes */
     STAPLE_SET_CRL_MAX_SIZE, /* of a CRL, in bytes */
+    STAPLE_SET_START_WAIT,   /* a time, or STAPLE_WAIT_... */
     STAPLE_SET_COUNT
 } staple_setting_e;
+
+/* OCSPStapleStartWait where it is no time, which is longer than any of them. */
+enum { STAPLE_WAIT_NONE, STAPLE_WAIT_MUST_STAPLE };
 
 /* What one server (or virtual host) says. */
 typedef struct staple_config_t {
