@@ -49,9 +49,8 @@ static apr_status_t free_stack(void *stack)
     return APR_SUCCESS;
 }
 
-/* All certificates of a file, at least one. */
-static int read_file(STACK_OF(X509) **stack, const cli_command_t *command,
-                     apr_pool_t *p, const char *path)
+int cli_certs_read_all(STACK_OF(X509) **stack, const cli_command_t *command,
+                       apr_pool_t *p, const char *path)
 {
     unsigned char *text = NULL;
     apr_size_t len = 0;
@@ -107,10 +106,10 @@ int cli_certs_find(cli_found_t *found, const cli_command_t *command,
     int status = check_options(command, files);
 
     if (status == CLI_GO_ON) {
-        status = read_file(&certs, command, p, path);
+        status = cli_certs_read_all(&certs, command, p, path);
     }
     if (status == CLI_GO_ON && files->issuer != NULL) {
-        status = read_file(&issuers, command, p, files->issuer);
+        status = cli_certs_read_all(&issuers, command, p, files->issuer);
     }
     if (status != CLI_GO_ON) {
         return status;

@@ -8,13 +8,11 @@
 #include "base/staple_types.h"
 #include "base/staple_version.h"
 #include "cli_options.h"
+#include "cli_plugin.h"
 
 #define MAX_DOCUMENT (64 * 1024 * 1024) /* 10,000 certificates have 10 MB */
 #define TIMEOUT 20                      /* seconds for all of it */
 #define MAX_AGE apr_time_from_sec(300)
-
-/* The exit statuses: those of monitoring plugins. */
-enum { OK, WARNING, CRITICAL, UNKNOWN };
 
 /* What is wrong, or one line of what is not. */
 typedef struct opinion_t {
@@ -24,23 +22,11 @@ typedef struct opinion_t {
 
 /* ---- the document: read, checked, judged ---- */
 
-/* Text from the document, with everything but printable ASCII as '?', from p;
- * "-" for what is no text. */
+/* Text from the document, fit for a line, from p; "-" for what is no text. */
 static const char *printable(apr_pool_t *p, const json_t *text)
 {
-    char *copy;
-    char *c;
-
-    if (!json_is_string(text)) {
-        return "-";
-    }
-    copy = apr_pstrdup(p, json_string_value(text));
-    for (c = copy; *c != '\0'; c++) {
-        if (*c < ' ' || *c > '~') {
-            *c = '?';
-        }
-    }
-    return copy;
+    return json_is_string(text) ? cli_plugin_text(p, json_string_value(text))
+                                : "-";
 }
 
 static opinion_t say(int status, const char *why)
@@ -115,11 +101,11 @@ static int judge_conditions(const json_t *conditions)
         for (k = 0; k < 3; k++) {
             if (json_is_string(condition)
                 && strcmp(json_string_value(condition), critical[k]) == 0) {
-                return CRITICAL;
+                return CLI_PLUGIN_CRITICAL;
             }
         }
     }
-    return json_array_size(conditions) > 0 ? WARNING : OK;
+    return json_array_size(conditions) > 0 ? CLI_PLUGIN_WARNING : CLI_PLUGIN_OK;
 }
 
 /* The worst certificate, and how many are troubled. */
@@ -128,14 +114,14 @@ static opinion_t judge_certificates(apr_pool_t *p,
 {
     const json_t *entry;
     const json_t *first = NULL;
-    int worst = OK;
+    int worst = CLI_PLUGIN_OK;
     unsigned troubled = 0;
     size_t i;
 
     json_array_foreach(certificates, i, entry) {
         int status = judge_conditions(json_object_get(entry, "conditions"));
 
-        troubled += status != OK;
+        troubled += status != CLI_PLUGIN_OK;
         if (status > worst) {
             worst = status;
             first = entry;
@@ -151,7 +137,7 @@ static opinion_t judge_certificates(apr_pool_t *p,
                          printable(p, json_object_get(first, "subject")),
                          printable(p, json_object_get(first, "serial")),
                          printable(p, json_object_get(first, "state")),
-                         worst == CRITICAL
+                         worst == CLI_PLUGIN_CRITICAL
                                  && json_is_null(
                                      json_object_get(first, "staple"))
                              ? ", without staple"
@@ -196,35 +182,36 @@ static opinion_t judge_document(apr_pool_t *p,
     size_t i;
 
     verdict = judge_certificates(p, certificates);
-    if (verdict.exit == CRITICAL) {
+    if (verdict.exit == CLI_PLUGIN_CRITICAL) {
         return verdict;
     }
     if (count_state(certificates, "disabled")
         == json_array_size(certificates)) {
-        return say(WARNING, json_array_size(certificates) == 0
-                                           ? "there are no certificates"
-                                           : "no certificate can be stapled");
+        return say(CLI_PLUGIN_WARNING,
+                   json_array_size(certificates) == 0
+                       ? "there are no certificates"
+                       : "no certificate can be stapled");
     }
     if (!json_is_true(json_object_get(refresher, "running"))) {
         return json_is_null(json_object_get(refresher, "pid"))
-                   ? say(WARNING,
+                   ? say(CLI_PLUGIN_WARNING,
                          "the refresher has not started yet")
-                   : say(CRITICAL,
+                   : say(CLI_PLUGIN_CRITICAL,
                          apr_psprintf(
                              p, "the refresher hangs or does not run, its last "
                                 "look was at %s: staples will run out",
                              printable(p, json_object_get(
                                                     refresher, "last_round"))));
     }
-    if (verdict.exit != OK) {
+    if (verdict.exit != CLI_PLUGIN_OK) {
         return verdict;
     }
     json_array_foreach(json_object_get(document, "responders"), i, entry) {
         if (json_is_false(json_object_get(entry, "healthy"))) {
-            return say(WARNING, what_ails(p, entry));
+            return say(CLI_PLUGIN_WARNING, what_ails(p, entry));
         }
     }
-    return say(OK,
+    return say(CLI_PLUGIN_OK,
                apr_psprintf(p, "%" APR_SIZE_T_FMT " of %" APR_SIZE_T_FMT
                             " certificates are good, nothing significant",
                             count_state(certificates, "good"),
@@ -249,22 +236,22 @@ static opinion_t judge(json_t **document, apr_pool_t *p,
 
     *document = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &error);
     if (*document == NULL) {
-        return say(UNKNOWN,
+        return say(CLI_PLUGIN_UNKNOWN,
                    apr_psprintf(p, "not JSON: line %d, column %d", error.line,
                                 error.column));
     }
     missing = what_is_missing(*document);
     if (missing != NULL) {
-        return say(UNKNOWN,
+        return say(CLI_PLUGIN_UNKNOWN,
                    apr_psprintf(p, "not a status of mod_ocspstaple: it has no "
                                 "%s", missing));
     }
     if (!read_time(&at, json_string_value(
                             json_object_get(*document, "generated_at")))) {
-        return say(UNKNOWN, "generated_at is no time");
+        return say(CLI_PLUGIN_UNKNOWN, "generated_at is no time");
     }
     if (at > now + max_age || at < now - max_age) {
-        return say(UNKNOWN,
+        return say(CLI_PLUGIN_UNKNOWN,
                    apr_psprintf(p, "the status is of %s, not of now",
                                 printable(p, json_object_get(
                                                        *document,
@@ -373,14 +360,12 @@ static void print_table(apr_pool_t *p, const json_t *document)
 static int report(apr_pool_t *p, const document_t *got, int is_quiet,
                   apr_interval_time_t max_age)
 {
-    static const char *const words[] = {"OK", "WARNING", "CRITICAL",
-                                        "UNKNOWN"};
     json_t *document;
     opinion_t verdict = judge(&document, p, (const char *)got->bytes, got->len,
                               max_age, apr_time_now());
 
-    printf("OCSP %s: %s\n", words[verdict.exit], verdict.why);
-    if (!is_quiet && verdict.exit != UNKNOWN) {
+    printf("OCSP %s: %s\n", cli_plugin_word(verdict.exit), verdict.why);
+    if (!is_quiet && verdict.exit != CLI_PLUGIN_UNKNOWN) {
         print_table(p, document);
     }
     json_decref(document);
@@ -409,16 +394,16 @@ int cli_status_run(const cli_command_t *command, apr_pool_t *p,
     }
     status = cli_options_read(command, p, options, args);
     if (status != CLI_GO_ON) {
-        return status == 0 ? 0 : UNKNOWN;
+        return status == 0 ? 0 : CLI_PLUGIN_UNKNOWN;
     }
     if (source == NULL) {
         cli_complain(command, "which status? give a URL or a file");
-        return UNKNOWN;
+        return CLI_PLUGIN_UNKNOWN;
     }
     why = get_source(&got, command, p, source);
     if (why != NULL) {
         printf("OCSP UNKNOWN: %s\n", why);
-        status = UNKNOWN;
+        status = CLI_PLUGIN_UNKNOWN;
     }
     else {
         status = report(p, &got, is_quiet, max_age);

@@ -29,6 +29,12 @@ static const cli_command_t commands[] = {
      "revoked, 11 unknown, 1 nothing that could be verified, 2 wrong usage or\n"
      "a file that cannot be read or written.",
      cli_fetch_run},
+    {"check", "what servers staple, seen from outside",
+     "Connects to servers as clients do, and judges the OCSP responses that\n"
+     "they staple as mod_ocspstaple does.  Prints one line for each that says\n"
+     "what is wrong, and performance data; exits 0 ok, 1 warning, 2 critical,\n"
+     "3 cannot tell, as monitoring plugins do.",
+     cli_check_run},
     {"status", "a server's status as a table and as a monitoring check",
      "Reads what SetHandler ocspstaple-status shows as ?format=json, from a\n"
      "URL or a file given before the options.  Prints one line that says what\n"
