@@ -44,7 +44,7 @@ static int read_options(wish_t *wish, const cli_command_t *command,
                         apr_pool_t *p, const char *const *args)
 {
     cli_option_t options[] = {
-        {.name = "", .value = "HOST[:PORT]", .kind = CLI_OPTION_ARGUMENTS,
+        {.name = "", .value = "HOST[:PORT]...", .kind = CLI_OPTION_ARGUMENTS,
          .help = "a name or an address; an IPv6 address with a port in\n"
                  "brackets (default port: 443, or that of --starttls)",
          .to = &wish->hosts},
@@ -99,24 +99,31 @@ static int read_options(wish_t *wish, const cli_command_t *command,
 /* The context with --ca, the file of --issuer; checks --connect. */
 static int prepare(wish_t *wish, const cli_command_t *command, apr_pool_t *p)
 {
+    STACK_OF(X509) *trusted = NULL;
     const char *why = NULL;
     cli_target_t at;
     int status = CLI_GO_ON;
 
-    wish->how.ctx = cli_connect_context(&why, p, wish->ca);
-    if (wish->how.ctx == NULL) {
-        return cli_complain(command, "%s", why);
+    if (wish->ca != NULL) {
+        status = cli_certs_read_all(&trusted, command, p, wish->ca);
     }
-    if (wish->issuer != NULL) {
+    if (status == CLI_GO_ON && wish->issuer != NULL) {
         status = cli_certs_read_all(&wish->how.issuers, command, p,
                                     wish->issuer);
     }
-    if (status == CLI_GO_ON && wish->connect != NULL) {
+    if (status != CLI_GO_ON) {
+        return status;
+    }
+    wish->how.ctx = cli_connect_context(p, trusted);
+    if (wish->how.ctx == NULL) {
+        return cli_complain(command, "no memory for TLS");
+    }
+    if (wish->connect != NULL) {
         why = cli_target_parse(&at, p, wish->connect, "443");
     }
     return why != NULL ? cli_complain(command, "--connect: \"%s\": %s",
                                       wish->connect, why)
-                       : status;
+                       : CLI_GO_ON;
 }
 
 /* ---- looks ---- */

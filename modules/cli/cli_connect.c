@@ -24,29 +24,28 @@ static apr_status_t free_context(void *ctx)
     return APR_SUCCESS;
 }
 
-SSL_CTX *cli_connect_context(const char **why, apr_pool_t *p, const char *ca)
+SSL_CTX *cli_connect_context(apr_pool_t *p, STACK_OF(X509) *trusted)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    int i;
 
     if (ctx == NULL) {
-        *why = "OpenSSL does not start";
         return NULL;
     }
     apr_pool_cleanup_register(p, ctx, free_context, apr_pool_cleanup_null);
     SSL_CTX_set_max_cert_list(ctx, MAX_CHAIN);
-    /* Whoever is named by --ca is trusted, also one below a root. */
-    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx),
-                                X509_V_FLAG_PARTIAL_CHAIN);
-    if (ca == NULL) {
+    if (trusted == NULL) {
         SSL_CTX_set_default_verify_paths(ctx);
         return ctx;
     }
-    if (SSL_CTX_load_verify_file(ctx, ca) != 1) {
-        *why = apr_psprintf(p,
-                            "--ca: %s holds no certificate in PEM that can "
-                            "be read",
-                            ca);
-        return NULL;
+    /* Whoever is named is trusted, also one below a root. */
+    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx),
+                                X509_V_FLAG_PARTIAL_CHAIN);
+    for (i = 0; i < sk_X509_num(trusted); i++) {
+        if (X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx),
+                                sk_X509_value(trusted, i)) != 1) {
+            return NULL;
+        }
     }
     return ctx;
 }

@@ -28,12 +28,9 @@ typedef struct cli_peer_t {
     apr_size_t staple_len;
 } cli_peer_t;
 
-/*
- * A context that trusts the certificates in the file `ca`, or, if that is
- * NULL, those that the system's clients trust.  NULL where the file cannot be
- * used, or without memory; *why then says so.
- */
-SSL_CTX *cli_connect_context(const char **why, apr_pool_t *p, const char *ca);
+/* A context that trusts the certificates `trusted` or, if that is NULL, those
+ * that the system's clients trust.  NULL without memory. */
+SSL_CTX *cli_connect_context(apr_pool_t *p, STACK_OF(X509) *trusted);
 
 /*
  * Connects, talks STARTTLS, and shakes hands with TLS of `version` (an

@@ -34,13 +34,21 @@ static void print_help(const cli_command_t *command,
                        const cli_option_t *options)
 {
     const cli_option_t *option = options;
+    const cli_option_t help = {.name = "help", .kind = CLI_OPTION_FLAG,
+                               .help = "print this"};
     int has_arguments = *option->name == '\0';
+    int has_times = 0;
 
     printf("Usage: ocspstaple %s %s%sOPTION...\n%s\n\n", command->name,
-           has_arguments ? option->value : "", has_arguments ? "... " : "",
+           has_arguments ? option->value : "", has_arguments ? " " : "",
            command->about);
-    for (option = options; option->name != NULL; option++) {
+    for (; option->name != NULL; option++) {
         print_option(option);
+        has_times |= option->kind == CLI_OPTION_DURATION;
+    }
+    print_option(&help);
+    if (has_times) {
+        puts("\nSECONDS: a whole number, alone or with a unit: s, mi, h or d.");
     }
 }
 
@@ -89,9 +97,10 @@ static int set_number(const cli_command_t *command, const cli_option_t *option,
     }
     return cli_complain(command,
                         "--%s: \"%s\" is not a whole number%s from "
-                        "%" APR_INT64_T_FMT " to %" APR_INT64_T_FMT,
+                        "%" APR_INT64_T_FMT " to %" APR_INT64_T_FMT "%s",
                         option->name, text, is_number ? "" : " of seconds",
-                        option->min, option->max);
+                        option->min, option->max,
+                        is_number ? "" : " (or with a unit: s, mi, h, d)");
 }
 
 static int set_url(const cli_command_t *command, const cli_option_t *option,
@@ -158,9 +167,10 @@ static int set_value(const cli_command_t *command, const cli_option_t *option,
 
 /* ---- arguments ---- */
 
-/* What apr_getopt_long() calls --help and -h, and the first row of a table;
- * others of it have the numbers behind. */
-#define HELP 'h'
+/* What apr_getopt_long() calls --help and -h, --version and -V, and the first
+ * row of a table; others of it have the numbers behind. */
+#define WANTS_HELP 'h'
+#define WANTS_VERSION 'V'
 #define FIRST 256
 
 /* The table as APR reads it. */
@@ -174,7 +184,7 @@ static const apr_getopt_option_t *known_options(apr_pool_t *p,
     while (options[count].name != NULL) {
         count++;
     }
-    known = apr_pcalloc(p, ((apr_size_t)count + 2) * sizeof(*known));
+    known = apr_pcalloc(p, ((apr_size_t)count + 3) * sizeof(*known));
     for (i = 0; i < count; i++) {
         if (*options[i].name != '\0') {
             known[i].name = options[i].name;
@@ -183,7 +193,9 @@ static const apr_getopt_option_t *known_options(apr_pool_t *p,
         known[i].has_arg = options[i].kind != CLI_OPTION_FLAG;
     }
     known[count].name = "help";
-    known[count].optch = HELP;
+    known[count].optch = WANTS_HELP;
+    known[count + 1].name = "version";
+    known[count + 1].optch = WANTS_VERSION;
     return known;
 }
 
@@ -280,8 +292,12 @@ static int read_options(const cli_command_t *command, apr_pool_t *p,
         if (found == APR_BADCH) {
             return complain_of_option(command, begin[reader->ind - 2]);
         }
-        if (number == HELP) {
+        if (number == WANTS_HELP) {
             print_help(command, options);
+            return 0;
+        }
+        if (number == WANTS_VERSION) {
+            cli_print_version();
             return 0;
         }
         if (value != NULL && value == begin[reader->ind - 2]

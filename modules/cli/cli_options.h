@@ -81,9 +81,9 @@ typedef struct cli_option_t {
 /*
  * Reads all arguments, "--name value" or "--name=value" and, where the table
  * has a row for them, others; `args` begins behind the command's name.
- * CLI_GO_ON, or the exit status: after --help or -h, or after a complaint about
- * an option that is unknown, given twice, without its value or with a wrong
- * one.
+ * CLI_GO_ON, or the exit status: after --help, -h, --version or -V, or after a
+ * complaint about an option that is unknown, given twice, without its value or
+ * with a wrong one.
  */
 int cli_options_read(const cli_command_t *command, apr_pool_t *p,
                      cli_option_t *options, const char *const *args);
