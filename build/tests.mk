@@ -113,6 +113,7 @@ source_checks = \
 	build/check-faults \
 	build/check-filelist \
 	build/check-hardening \
+	build/check-kit \
 	build/check-layers \
 	build/check-log-tags \
 	build/check-security \
