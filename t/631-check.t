@@ -72,7 +72,7 @@ sub server {
             '--ca', $pki->ca_file);
 }
 
-plan tests => 209, need { 'no faketime' => have_tool('faketime') };
+plan tests => 211, need { 'no faketime' => have_tool('faketime') };
 
 # ---- staples ----
 
@@ -150,6 +150,9 @@ says('the intermediate is trusted', 0, qr/^OCSP OK/, @look[0 .. 2], '--ca',
      $pki->issuer_file);
 says('given the issuer', 0, qr/^OCSP OK/, @look, '--issuer',
      $pki->issuer_file);
+write_file("$dir/issuers", join '', map { read_file($pki->issuer_file($_)) }
+           'other-ca', 'ca');
+says('given two', 0, qr/^OCSP OK/, @look, '--issuer', "$dir/issuers");
 says('given another', 3, qr/^OCSP UNKNOWN: .* give --issuer \|/, @look,
      '--issuer', $pki->issuer_file('other-ca'));
 

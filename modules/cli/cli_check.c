@@ -131,10 +131,11 @@ static int prepare(wish_t *wish, const cli_command_t *command, apr_pool_t *p)
 /* What is printed when a look does not end, though its time is over: a server
  * may send what takes OpenSSL long to read. */
 static char last_words[512];
+static int last_words_to;
 
 static void give_up(int number)
 {
-    ssize_t ignored = write(STDOUT_FILENO, last_words, strlen(last_words));
+    ssize_t ignored = write(last_words_to, last_words, strlen(last_words));
 
     (void)number;
     (void)ignored;
@@ -143,12 +144,10 @@ static void give_up(int number)
 
 static void set_alarm(const wish_t *wish, const char *label)
 {
-    *last_words = '\0';
-    if (!wish->json) {
-        apr_snprintf(last_words, sizeof(last_words),
-                     "OCSP CRITICAL: %s: the check did not end in time\n",
-                     label);
-    }
+    /* Half a JSON object is none. */
+    last_words_to = wish->json ? STDERR_FILENO : STDOUT_FILENO;
+    apr_snprintf(last_words, sizeof(last_words),
+                 "OCSP CRITICAL: %s: the check did not end in time\n", label);
     apr_signal(SIGALRM, give_up);
     alarm((unsigned)apr_time_sec(wish->how.timeout) + GRACE);
 }

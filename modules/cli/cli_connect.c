@@ -216,7 +216,7 @@ static X509 *keep(apr_pool_t *p, X509 *x509)
     return x509;
 }
 
-static X509 *issuer_among(STACK_OF(X509) * certs, X509 *leaf)
+static X509 *issuer_among(STACK_OF(X509) *certs, X509 *leaf)
 {
     int i;
 

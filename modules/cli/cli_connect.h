@@ -11,7 +11,7 @@ typedef struct cli_connect_options_t {
     SSL_CTX *ctx;             /* of cli_connect_context() */
     const cli_target_t *at;   /* instead of the host's own address, or NULL */
     const char *servername;   /* instead of the host's name, or NULL */
-    STACK_OF(X509) * issuers; /* one of which is the certificate's; or NULL: it
+    STACK_OF(X509) *issuers; /* one of which is the certificate's; or NULL: it
                                  is looked for in what there is */
     int starttls;             /* cli_starttls.h; -1: TLS from the beginning */
     apr_interval_time_t timeout; /* of all that one connection takes */
