@@ -20,6 +20,7 @@ my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $responder = Staple::Responder->new(pki => $pki);
 my $cert = $pki->cert('www.example.org', url => $responder->url);
 my $other = $pki->cert('dead.example', url => $responder->url('/dead'));
+my $listed = $pki->cert('listed.example', crl => $responder->url('/dead.crl'));
 
 # ---- what is asked of the metrics ----
 
@@ -70,7 +71,7 @@ $responder->set('*', 'http=500', path => '/dead');
 my $server = Staple::Server->new(
     modules => [qw(authz_host status)],
     vhosts => [status_vhost($port),
-               Staple::Server->stapled($cert, $other)])->start;
+               Staple::Server->stapled($cert, $other, $listed)])->start;
 ok(wait_all_stapled($server, ['www.example.org']), 'it staples');
 ok(wait_status($port, sub { $_->{totals}{failures} > 0
                             && @{ $_->{responders} } }), 'a responder failed');
@@ -103,7 +104,7 @@ is($status, 0, 'check_ocsp_staple: ok') or diag($text);
 ($text, $status) = run_command('check_ocsp_status',
                                ARG1 => "http://127.0.0.1:$port/");
 is($status, 1, 'check_ocsp_status: a responder is of no use') or diag($text);
-like($text, qr/\AOCSP WARNING: .*dead .* \| certificates=2;;;0 .*\n\z/,
+like($text, qr/\AOCSP WARNING: .*dead .* \| certificates=3;;;0 .*\n\z/,
      'check_ocsp_status: one line');
 
 # ---- the unit of systemd ----
