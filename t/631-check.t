@@ -24,6 +24,7 @@ my %cert = (
     short => $pki->cert('s.example', url => $responder->url,
                         not_before => time - 3600,
                         not_after => time - 3600 + 6 * 86400),
+    ldap => $pki->cert('d.example', url => 'ldap://ocsp.example/'),
     alone => $pki->cert('o.example', self_signed => 1),
     listed => $pki->cert('l.example', crl => ['ldap://127.0.0.1/ca', $crl]),
 );
@@ -72,7 +73,7 @@ sub server {
             '--ca', $pki->ca_file);
 }
 
-plan tests => 211, need { 'no faketime' => have_tool('faketime') };
+plan tests => 215, need { 'no faketime' => have_tool('faketime') };
 
 # ---- staples ----
 
@@ -124,13 +125,15 @@ sub later { # says(), with the clock ahead
 
     is($is, $status, "$name: exit status $status") or diag($out);
     like($out, $pattern, "$name: says so");
+    return $out;
 }
 later('a quarter is left', '+100m', 1, qr/^OCSP WARNING: .* ends in 19 min/,
       @look);
 later('an eighth is left', '+110m', 2, qr/^OCSP CRITICAL: .* ends in \d min/,
       @look);
-later('a minute too late', '+121m', 2,
-      qr/^OCSP CRITICAL: .*run out: clients refuse it \| left=0s;/, @look);
+like(later('a minute too late', '+121m', 2,
+           qr/^OCSP CRITICAL: .*run out: clients refuse it \| left=0s;/, @look),
+     qr/^ran out:     \S+Z$/m, '... and when');
 later('the clock is ahead', '+1d', 2,
       qr/^OCSP CRITICAL: .* clients refuse the staple: expired: /, @look);
 later('the clock is behind', '-1d', 2,
@@ -199,6 +202,7 @@ for my $row (
     [plain => 1, qr/^OCSP WARNING: .* the server sent none/],
     [must => 2, qr/^OCSP CRITICAL: .* must-staple: clients refuse it/],
     [mute => 0, qr/^OCSP OK: .*: no OCSP responder in the certificate \|/],
+    [ldap => 0, qr/^OCSP OK: .*: no OCSP responder in the certificate that can/],
     [listed => 0, qr/^OCSP OK: .*\Q; its CRL is at $crl: `$asks` asks it |/],
     [short => 0, qr/^OCSP OK: .* none is needed: .* lives 6 d/],
 ) {

@@ -170,14 +170,17 @@ static void look(cli_finding_t *finding, apr_pool_t *p, const wish_t *wish)
 
 /* ---- who is looked at ---- */
 
-static void add(apr_array_header_t *findings, const cli_target_t *target,
-                const char *label, int version)
+/* `word` tells it from another look at the same target; NULL: there is none. */
+static void add(apr_array_header_t *findings, apr_pool_t *p,
+                const cli_target_t *target, const char *word, int version)
 {
     cli_finding_t *finding = apr_array_push(findings);
 
     memset(finding, 0, sizeof(*finding));
     finding->target = target;
-    finding->label = label;
+    finding->label = word != NULL
+                         ? apr_pstrcat(p, target->text, " ", word, NULL)
+                         : target->text;
     finding->version = version;
 }
 
@@ -200,19 +203,15 @@ static int read_hosts(apr_array_header_t *findings, apr_pool_t *p,
                                 why);
         }
         if (wish->tls12) {
-            add(findings, target,
-                is_both ? apr_pstrcat(p, target->text, " TLSv1.2", NULL)
-                        : target->text,
+            add(findings, p, target, is_both ? "TLSv1.2" : NULL,
                 TLS1_2_VERSION);
         }
         if (wish->tls13) {
-            add(findings, target,
-                is_both ? apr_pstrcat(p, target->text, " TLSv1.3", NULL)
-                        : target->text,
+            add(findings, p, target, is_both ? "TLSv1.3" : NULL,
                 TLS1_3_VERSION);
         }
         if (!wish->tls12 && !wish->tls13) {
-            add(findings, target, target->text, 0);
+            add(findings, p, target, NULL, 0);
         }
     }
     return CLI_GO_ON;

@@ -60,15 +60,6 @@ static void read_cert(cli_finding_t *finding, apr_pool_t *p)
     verdict->cert = cert;
 }
 
-static int names_responder(X509 *leaf)
-{
-    STACK_OF(OPENSSL_STRING) *urls = X509_get1_ocsp(leaf);
-    int count = sk_OPENSSL_STRING_num(urls);
-
-    X509_email_free(urls);
-    return count > 0;
-}
-
 /* The first URL of a CRL that the certificate names and that can be followed,
  * or NULL. */
 static const char *names_crl(apr_pool_t *p, const cli_peer_t *peer)
@@ -102,21 +93,22 @@ static apr_interval_time_t life_of(X509 *leaf)
 
 /* ---- no staple ---- */
 
-static const char *why_no_responder(apr_pool_t *p, const cli_peer_t *peer)
+static const char *why_no_responder(apr_pool_t *p,
+                                    const cli_finding_t *finding)
 {
-    const char *crl = names_crl(p, peer);
+    const staple_cert_t *cert = finding->verdict.cert;
+    const char *crl = names_crl(p, &finding->peer);
 
-    if (crl == NULL) {
-        return "no staple: no OCSP responder in the certificate";
-    }
-    return apr_psprintf(p,
-                        "no staple: no OCSP responder in the certificate; its "
-                        "CRL is at %s: `ocspstaple fetch --crl` asks it",
-                        crl);
+    return apr_pstrcat(
+        p, "no staple: no OCSP responder in the certificate",
+        cert != NULL && cert->refused_url_count > 0 ? " that can be asked" : "",
+        crl != NULL ? "; its CRL is at " : "", crl != NULL ? crl : "",
+        crl != NULL ? ": `ocspstaple fetch --crl` asks it" : "", NULL);
 }
 
 static void judge_none(cli_finding_t *finding, apr_pool_t *p)
 {
+    const staple_cert_t *cert = finding->verdict.cert;
     X509 *leaf = finding->peer.leaf;
     apr_interval_time_t life = life_of(leaf);
 
@@ -129,8 +121,8 @@ static void judge_none(cli_finding_t *finding, apr_pool_t *p)
         say(finding, CLI_PLUGIN_OK,
             "no staple: the certificate is self-signed, so there is none");
     }
-    else if (!names_responder(leaf)) {
-        say(finding, CLI_PLUGIN_OK, why_no_responder(p, &finding->peer));
+    else if (cert == NULL || cert->url_count == 0) {
+        say(finding, CLI_PLUGIN_OK, why_no_responder(p, finding));
     }
     else if (life > 0 && life <= SHORT_LIVED) {
         say(finding, CLI_PLUGIN_OK,

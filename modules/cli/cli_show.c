@@ -113,7 +113,7 @@ static void print_cert(FILE *out, apr_pool_t *p, const cli_finding_t *finding)
 static void print_staple(FILE *out, apr_pool_t *p, const cli_finding_t *finding)
 {
     const staple_verdict_t *said = &finding->verdict.said;
-    char left[STAPLE_TEXT_SIZE];
+    char span[STAPLE_TEXT_SIZE];
 
     if (!cli_finding_is_verified(finding)) {
         return;
@@ -125,9 +125,14 @@ static void print_staple(FILE *out, apr_pool_t *p, const cli_finding_t *finding)
     fprintf(out, "next update: %s\n",
             said->next_update != 0 ? cli_verdict_time(p, said->next_update)
                                    : "not given");
-    fprintf(out, "ends:        %s, in %s\n",
-            cli_verdict_time(p, said->use_until),
-            staple_text_span(left, left_of(finding)));
+    if (left_of(finding) <= 0) {
+        fprintf(out, "ran out:     %s\n", cli_verdict_time(p, said->use_until));
+    }
+    else {
+        fprintf(out, "ends:        %s, in %s\n",
+                cli_verdict_time(p, said->use_until),
+                staple_text_span(span, left_of(finding)));
+    }
     if (finding->signer != NULL) {
         fprintf(out, "signed by:   %s%s\n",
                 finding->is_delegate ? "the issuer's delegate "
@@ -194,20 +199,17 @@ static void put(json_t *object, const char *key, const char *text)
 /* What was judged as verify does, or that there was nothing to judge. */
 static json_t *verdict_json(apr_pool_t *p, const cli_finding_t *finding)
 {
+    cli_verdict_t none = finding->verdict;
     json_t *object;
 
     if (finding->is_judged) {
         return cli_verdict_json(p, &finding->verdict);
     }
-    else {
-        cli_verdict_t none = finding->verdict;
-
-        none.reason = STAPLE_NOT_FOUND;
-        object = cli_verdict_json(p, &none);
-        put(object, "status", finding->peer.protocol != NULL ? "none" : NULL);
-        put(object, "reason", NULL);
-        put(object, "sentence", NULL);
-    }
+    none.reason = STAPLE_NOT_FOUND;
+    object = cli_verdict_json(p, &none);
+    put(object, "status", finding->peer.protocol != NULL ? "none" : NULL);
+    put(object, "reason", NULL);
+    put(object, "sentence", NULL);
     return object;
 }
 
