@@ -46,6 +46,7 @@ unit_tests = \
 	t/unit/base/t_staple_parse \
 	t/unit/refresh/t_responder_queue \
 	t/unit/base/t_staple_reason \
+	t/unit/refresh/t_staple_problem \
 	t/unit/refresh/t_staple_refresh \
 	t/unit/ocsp/t_staple_request \
 	t/unit/refresh/t_staple_responder \
