@@ -11,8 +11,8 @@ build_packages='build-essential autoconf automake libtool pkg-config|pkgconf
     libcurl4-openssl-dev libjansson-dev openssl ca-certificates'
 test_packages='clang libclang-rt-14-dev|libclang-rt-dev libapache2-mod-perl2
     golang-cfssl gnutls-bin curl tshark redis-server memcached tinyproxy
-    faketime valgrind shellcheck cppcheck pmccabe libperl-critic-perl procps
-    iproute2'
+    faketime prometheus valgrind shellcheck cppcheck pmccabe
+    libperl-critic-perl procps iproute2'
 # Clients that take much room, for build/test --all: Java, Go, NSS.  Browsers
 # would come here.
 large_packages='default-jdk-headless golang-go libnss3-tools'

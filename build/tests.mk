@@ -47,6 +47,7 @@ unit_tests = \
 	t/unit/base/t_staple_parse \
 	t/unit/refresh/t_responder_queue \
 	t/unit/base/t_staple_reason \
+	t/unit/refresh/t_staple_problem \
 	t/unit/refresh/t_staple_refresh \
 	t/unit/ocsp/t_staple_request \
 	t/unit/refresh/t_staple_responder \
@@ -114,6 +115,7 @@ source_checks = \
 	build/check-faults \
 	build/check-filelist \
 	build/check-hardening \
+	build/check-kit \
 	build/check-layers \
 	build/check-log-tags \
 	build/check-security \

@@ -64,19 +64,21 @@ sub has_members {
 }
 
 has_members($json, 'the document', qw(version generated_at refresher totals
-    responders servers certificates));
+    health significant_health responders servers certificates));
 has_members($json->{refresher}, 'refresher',
             qw(pid running last_round next_due in_flight));
 has_members($json->{totals}, 'totals', qw(good revoked unknown issuer-revoked
     unavailable pending disabled requests failures bytes));
 has_members($json->{responders}[0], 'a responder',
-            qw(url healthy state failures last_error latency_ms));
+            qw(url healthy state failures last_error latency_ms failing_since
+               waiting));
 has_members($json->{servers}[0], 'a server', qw(name score fault));
 has_members($_, $_->{subject}, qw(subject serial sha256 sha1 issuer servers
     must_staple is_issuer state state_since state_reason stale score responders staple
     revocation_time revocation_reason
     next_refresh last_attempt last_success failures error error_detail served
-    unserved significant conditions)) for @{ $json->{certificates} };
+    unserved significant conditions health problems not_after key_type
+    revoked_issuer source)) for @{ $json->{certificates} };
 
 is($json->{version}, 1, 'JSON: version');
 like($json->{generated_at}, $time, 'JSON: generated_at');
@@ -181,10 +183,11 @@ like($page, qr/<meter [^>]*value="\d+"/, 'page: validity as a bar');
 like($page, qr/HTTP status other than 200/, 'page: last error in words');
 like($page, qr/revoked <time [^>]*>[^<]* ago<\/time>: keyCompromise/,
      'page: when and why it was revoked');
-like($page, qr/1 certificate needs attention/, 'page: the verdict');
+like($page, qr/>1 certificate is revoked: replace it \(revoked\.example\)</,
+     'page: the verdict');
 
 like($page, qr/<html lang="en">/, 'page: its language');
-like($page, qr/<title>OCSP stapling<\/title>/, 'page: its title');
+like($page, qr/<title>critical: OCSP stapling, [^<]+<\/title>/, 'page: its title');
 unlike($page, qr/<th(?! scope="(?:col|row)")[ >]/,
        'page: each head of a table says of what');
 is(scalar(my @sorted = $page =~ / aria-sort="/g), 1,
@@ -222,7 +225,7 @@ sub order_of {
 is(order_of('sort=subject'), 'failing good revoked', 'page: by subject');
 is(order_of('sort=subject&order=desc'), 'revoked good failing',
    'page: in reverse');
-is(order_of('sort=state'), 'failing revoked good', 'page: by state');
+is(order_of('sort=state'), 'revoked failing good', 'page: by state');
 is((split ' ', order_of('sort=score'))[0], 'revoked', 'page: by score');
 is(order_of('state=good'), 'good', 'page: of one state');
 is(order_of('find=REVOKED.ex'), 'revoked', 'page: found by name');

@@ -82,7 +82,7 @@ my @rows = (
     [3, qr/is no time/, generated_at => 'today'],
 );
 
-plan tests => 2 * @rows + 14;
+plan tests => 2 * @rows + 36;
 
 for my $row (@rows) {
     my ($want, $why, %change) = @$row;
@@ -107,6 +107,62 @@ is((check(document(generated_at => '2020-01-01T00:00:00Z'),
           '--max-age', '31536000'))[0], 3, '--max-age has its limit');
 is(split(/\n/, (check(document(), '--quiet'))[1]), 1, '--quiet: one line');
 
+# ---- order, ends, servers, data ----
+
+my @mixed = (
+    certificate(subject => 'CN=good', servers => ['a.example'],
+                staple => { use_until => '2031-01-02T00:00:00Z' }),
+    certificate(subject => 'CN=sooner', servers => [map {"s$_.example"} 1 .. 5],
+                staple => { use_until => '2031-01-01T00:00:00Z' }),
+    certificate(subject => 'CN=off', state => 'disabled'),
+    certificate(subject => 'CN=ran|out', state => 'unavailable', score => 1,
+                stale => JSON::PP::true, error => 'timeout',
+                staple => { use_until => '2020-01-01T00:00:00Z' }),
+    certificate(subject => 'CN=hushed', state => 'revoked', score => 0),
+    certificate(subject => 'CN=warned', state => 'unknown',
+                conditions => ['unknown']),
+    certificate(subject => 'CN=worst', state => 'issuer-revoked', score => 0,
+                conditions => ['issuer-revoked']),
+);
+my ($mixed, $table) = check(document(certificates => \@mixed));
+is($mixed, 2, 'mixed: exit status 2');
+my ($first, $head, @lines) = split /\n/, $table;
+is_deeply([map { /CN=(\S+?):?(?: |$)/ } @lines],
+          [qw(worst warned hushed ran?out sooner good off)],
+          'the worst first, then what ends first');
+like($head, qr/^STATE +STAPLE ENDS +NEXT REFRESH +SCORE +SERVERS +CERTIFICATE$/,
+     'what the columns are');
+like($lines[3], qr/^unavailable +ran out +- +1\.0 +- +CN=ran\?out: timeout$/,
+     'what ran out');
+like($lines[4], qr/^good +2031-01-01T00:00:00Z .* s1\.example,s2\.example,s3\.example,\+2 +CN=sooner$/,
+     'ends and servers');
+my $count = qr/=(\d+);;;0/;
+like($first, qr/^OCSP CRITICAL: .* \| certificates$count revoked$count issuer-revoked$count unavailable$count unknown$count pending$count good$count disabled$count stale$count significant$count left=\d+s;;;0$/,
+     'performance data');
+is_deeply([$first =~ /$count/g], [7, 1, 1, 1, 1, 0, 2, 1, 1, 2],
+          'they count right');
+unlike((check(document()))[1], qr/ left=/, 'no staple: nothing is left');
+
+sub object {
+    my @arguments = @_;
+    my ($status, $out) = check(@arguments, '--json');
+    # A complaint on standard error may come before it.
+    my $object = eval { JSON::PP->new->decode((split /\n/, $out)[-1]) } || {};
+
+    is($object->{exit}, $status, "JSON: exit status $status");
+    return $object;
+}
+my $is = object(document(certificates => \@mixed));
+is($is->{result}, 'CRITICAL', 'JSON: result');
+like($is->{why}, qr/2 of 7 certificates/, 'JSON: why');
+is_deeply([map { $_->{subject} } @{ $is->{certificates} }[0, -1]],
+          ['CN=worst', 'CN=off'], 'JSON: sorted');
+is_deeply(object(document(certificates => \@mixed), '--quiet')->{certificates},
+          [], 'JSON, quiet: no certificates');
+is(object("$dir/junk")->{result}, 'UNKNOWN', 'JSON: cannot tell');
+is_deeply([@{ object("$dir/none") }{qw(result totals)}], ['UNKNOWN', undef],
+          'JSON: no file');
+
 # ---- a server ----
 
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
@@ -122,7 +178,10 @@ wait_status($port, sub { $_->{totals}{good} == 1 && $_->{refresher}{running} });
 (my $status, $text) = check("http://127.0.0.1:$port/?format=json");
 is($status, 0, 'a server: ok') or diag($text);
 like($text, qr/^good .*CN=a\.example/m, 'a server: a table');
-is((check("http://127.0.0.1:$port/"))[0], 3, 'a page is no JSON');
+is((check("http://127.0.0.1:$port$_"))[0], 0, "a server: $_")
+    for '/', '/?', '/?sort=state', '/#top';
+is((check("http://127.0.0.1:$port/?format=prometheus"))[0], 3,
+   'metrics are no JSON');
 $server->stop;
 is((check("http://127.0.0.1:$port/?format=json"))[0], 3,
    'no server: cannot tell');

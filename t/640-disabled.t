@@ -33,7 +33,7 @@ my %reason = (nourl => 'certificate_without_url',
 my %lines = (none => "OCSPStapleResponder none\n",
              nourl => "SSLStaplingForceURL $url\n");
 
-plan tests => 8 * keys(%reason) + 45;
+plan tests => 8 * keys(%reason) + 46;
 
 # Files without the issuer, and with another CA instead.
 $cert{noissuer}{chain} = $cert{noissuer}{leaf};
@@ -124,7 +124,10 @@ for my $why ('names no OCSP responder', 'is self-signed',
 }
 is(scalar(my @rows = $page =~ /<tr[^>]*><th scope="row"[^>]*><span class="name">CN=\w+\.example/g),
    keys %reason, 'page: each of them');
-like($page, qr/1 certificate needs attention/, 'page: the verdict');
+like($page, qr/>1 must-staple certificate has no staple: clients refuse it \(must\.example\)</,
+     'page: the worst');
+like($page, qr/>2 certificates cannot be stapled: issuer missing[^<]*wrong\.example/,
+     'page: what names a responder, and why not');
 (undef, undef, $page) = status_get($port, '/?find=another.ex&sort=next');
 like($page, qr/CN=nourl\.example.*no requests are made/s,
      'page: found by a server name');
@@ -170,8 +173,8 @@ is($json->{totals}{disabled}, keys %reason, 'none else: they are shown');
 is($server->log_lines(qr/OST0021/, since => 1), 1, 'none else: that is told');
 is($server->log_lines(qr/OST0044/, since => 1), 0, 'none else: nothing to sum up');
 (undef, undef, $page) = status_get($port, '/');
-like($page, qr/No certificate can be stapled/, 'none else: the page says so');
-unlike($page, qr/All is well|does not run/, 'none else: and no more');
+like($page, qr/>no certificate can be stapled</, 'none else: the page says so');
+unlike($page, qr/all is well|does not run/, 'none else: and no more');
 my ($text, $status) = capture([top_builddir() . '/ocspstaple', 'status',
                                "http://127.0.0.1:$port/?format=json"]);
 is($status > 255 ? $status >> 8 : $status, 2, 'ocspstaple status: must-staple is critical') or diag $text;

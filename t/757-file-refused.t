@@ -95,8 +95,8 @@ like($page, qr/state disabled">disabled<.{0,200}signature of the response is/s,
      'page: the state says why');
 like($page, qr/OCSPStapleResponseFile \Q$bad\E/, 'page: which file');
 unlike($page, qr/0 failed in a row/, 'page: no failures where nobody is asked');
-# Of the one that is significant, and, without it, of the other.
-like($page, qr/1 certificate needs attention/, 'page: the verdict');
+# Of the one whose clients insist; the other is another line.
+like($page, qr/>1 must-staple certificate has no staple: /, 'page: the worst');
 (undef, undef, my $metrics) = status_get($port, '/?format=prometheus');
 is(status_metrics($metrics)->{'ocspstaple_failing{reason="bad_signature"}'}, 1,
    'metrics: it counts');
@@ -121,7 +121,7 @@ is(wait_staple($server, 'must.example')->{cert_status}, 'good',
 $must = wait_status($port, sub { shown('must', $_)->{state} eq 'good' });
 ok($must, 'its state');
 (undef, undef, $page) = status_get($port, '/');
-like($page, qr/Nothing significant, but 1 certificate is/,
+like($page, qr/>1 certificate cannot be stapled: [^<]*\(plain\.example\)</,
      'page: the other one is left');
 $must = shown('must', $must);
 is_deeply([@$must{qw(state_reason error error_detail)}, @{ $must->{conditions} }],

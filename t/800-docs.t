@@ -15,7 +15,7 @@ my $top = $ENV{top_srcdir};
 my @files = Staple::Docs::files($top);
 my @blocks = map { Staple::Docs::blocks($top, $_, 'apache') } @files;
 my @scripts = map { Staple::Docs::blocks($top, $_, 'sh') } @files;
-plan tests => @blocks + @scripts + 12;
+plan tests => @blocks + @scripts + 13;
 
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $responder = Staple::Responder->new(pki => $pki);
@@ -91,17 +91,26 @@ my $tool = top_builddir() . '/ocspstaple';
 is($status, 0, 'ocspstaple fetch ends well');
 like($text, qr/^good$/m, 'and says good');
 
-# The check of docs/operations.md.
-my ($check) = grep { $_->{text} =~ /^# check_staple/m } @scripts;
-my $program = write_file($server->root . '/check_staple',
-    $check->{text} =~ s/-connect "\$host:/-connect "127.0.0.1:/r);
-($text, $status) = capture(['sh', $program, 'www.example.org', $port],
-                           timeout => 20);
-like($text, qr/^STAPLE WARNING: .* only until/, 'an hour before the end');
+# The check from outside, of README and docs/operations.md.
+sub checked {
+    my ($file) = @_;
+    my ($check) = grep { $_->{file} eq $file
+                         && $_->{text} =~ /^ocspstaple check/m } @scripts;
+    my ($command) = ($check ? $check->{text} : '')
+        =~ /^ocspstaple (check .*?)(?: +#.*)?$/m or return;
+
+    return capture([$tool, split(/ /, $command), '--connect',
+                    "127.0.0.1:$port", '--ca', $pki->ca_file], timeout => 20);
+}
+
+like(checked('docs/operations.md') // '',
+     qr/^OCSP WARNING: www\.example\.org:443: good, but the staple ends in /,
+     'within hours of the end');
 $responder->set('*', 'good', next => 86400);
 $server->stop;
 system 'rm', '-rf', $server->root . '/store';
 $server->start;
 ok(wait_all_stapled($server, ['www.example.org']), 'with a longer response');
-like(capture(['sh', $program, 'www.example.org', $port], timeout => 20),
-     qr/^STAPLE OK: www\.example\.org: good until/, 'all is well');
+like(checked($_) // '', qr/^OCSP OK: www\.example\.org:443: good/,
+     "all is well, as $_ looks")
+    for qw(docs/operations.md README.md);

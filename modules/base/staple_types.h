@@ -148,6 +148,8 @@ typedef struct staple_validators_t {
 typedef struct staple_verdict_t {
     staple_status_e status; /* the worst that it says of the certificate */
     int revocation_reason;  /* CRLReason, or -1 */
+    apr_uint32_t by_delegate; /* who signed is not the issuer itself */
+    apr_uint32_t reserved;
     apr_time_t revoked_at;
     apr_time_t produced_at;
     apr_time_t this_update;

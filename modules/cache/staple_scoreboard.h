@@ -22,6 +22,9 @@ typedef struct staple_scoreboard_responder_t {
     apr_uint64_t failures;
     apr_interval_time_t latency; /* of the last answer */
     apr_time_t probe_at;         /* when it is asked next, if it is down */
+    apr_time_t failing_since;    /* the first of its requests in a row that
+                                    brought nothing of use; 0: the last one
+                                    did, or there was none */
     apr_uint32_t health;         /* staple_scoreboard_health_e */
     apr_uint32_t is_healthy; /* not down, and not one that only ever failed */
     apr_uint32_t last_error; /* staple_reason_e; STAPLE_OK: none yet */

@@ -29,10 +29,17 @@ typedef struct cli_command_t {
 int cli_complain(const cli_command_t *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Prints the version, and of which libraries. */
+void cli_print_version(void);
+
+/* What a file is called in messages: "-" is standard input. */
+const char *cli_file_name(const char *path);
+
 /*
- * Reads a file, a pipe or whatever `path` is, to its end or to `limit` bytes;
- * *len is limit + 1 where there are more.  CLI_GO_ON and *bytes, from p, or
- * after a complaint the exit status.
+ * Reads a file, a pipe or whatever `path` is, "-" being standard input, which
+ * can be read once; to its end or to `limit` bytes, and *len is limit + 1 where
+ * there are more.  CLI_GO_ON and *bytes, from p, or after a complaint the exit
+ * status.
  */
 int cli_read_file(unsigned char **bytes, apr_size_t *len,
                   const cli_command_t *command, apr_pool_t *p,
@@ -41,6 +48,8 @@ int cli_read_file(unsigned char **bytes, apr_size_t *len,
 int cli_verify_run(const cli_command_t *command, apr_pool_t *p,
                    const char *const *args);
 int cli_fetch_run(const cli_command_t *command, apr_pool_t *p,
+                  const char *const *args);
+int cli_check_run(const cli_command_t *command, apr_pool_t *p,
                   const char *const *args);
 int cli_status_run(const cli_command_t *command, apr_pool_t *p,
                    const char *const *args);

@@ -49,9 +49,8 @@ static apr_status_t free_stack(void *stack)
     return APR_SUCCESS;
 }
 
-/* All certificates of a file, at least one. */
-static int read_file(STACK_OF(X509) **stack, const cli_command_t *command,
-                     apr_pool_t *p, const char *path)
+int cli_certs_read_all(STACK_OF(X509) **stack, const cli_command_t *command,
+                       apr_pool_t *p, const char *path)
 {
     unsigned char *text = NULL;
     apr_size_t len = 0;
@@ -64,8 +63,8 @@ static int read_file(STACK_OF(X509) **stack, const cli_command_t *command,
         return status;
     }
     if (len > MAX_FILE) {
-        return cli_complain(command, "%s is larger than %d bytes", path,
-                            MAX_FILE);
+        return cli_complain(command, "%s is larger than %d bytes",
+                            cli_file_name(path), MAX_FILE);
     }
     bio = BIO_new_mem_buf(text, (int)len);
     *stack = sk_X509_new_null();
@@ -76,11 +75,12 @@ static int read_file(STACK_OF(X509) **stack, const cli_command_t *command,
         why = ERR_reason_error_string(ERR_peek_error());
         return cli_complain(command,
                             "certificate %d in %s cannot be read: %s",
-                            sk_X509_num(*stack) + 1, path,
+                            sk_X509_num(*stack) + 1, cli_file_name(path),
                             why != NULL ? why : "no memory");
     }
     if (sk_X509_num(*stack) == 0) {
-        return cli_complain(command, "%s holds no certificate in PEM", path);
+        return cli_complain(command, "%s holds no certificate in PEM",
+                            cli_file_name(path));
     }
     return CLI_GO_ON;
 }
@@ -107,10 +107,10 @@ int cli_certs_find(cli_found_t *found, const cli_command_t *command,
     int status = check_options(command, files);
 
     if (status == CLI_GO_ON) {
-        status = read_file(&certs, command, p, path);
+        status = cli_certs_read_all(&certs, command, p, path);
     }
     if (status == CLI_GO_ON && files->issuer != NULL) {
-        status = read_file(&issuers, command, p, files->issuer);
+        status = cli_certs_read_all(&issuers, command, p, files->issuer);
     }
     if (status != CLI_GO_ON) {
         return status;
@@ -128,7 +128,7 @@ int cli_certs_find(cli_found_t *found, const cli_command_t *command,
         return cli_complain(command,
                             "%s holds one certificate only: its issuer's must "
                             "follow it, or give --cert and --issuer",
-                            path);
+                            cli_file_name(path));
     }
     return CLI_GO_ON;
 }

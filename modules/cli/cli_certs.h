@@ -30,4 +30,9 @@ int cli_certs_read(staple_cert_t **cert, staple_reason_e *reason,
                    const cli_command_t *command, apr_pool_t *p,
                    const cli_certs_t *files, int url_needed);
 
+/* Reads all certificates of a file in PEM, at least one; they go with p.
+ * CLI_GO_ON, or after a complaint the exit status. */
+int cli_certs_read_all(STACK_OF(X509) **stack, const cli_command_t *command,
+                       apr_pool_t *p, const char *path);
+
 #endif

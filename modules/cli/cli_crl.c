@@ -49,7 +49,8 @@ static int read_lists(list_t *lists, const cli_command_t *command,
         }
         if (lists[i].len > MAX_FILE) {
             return cli_complain(command, "%s is larger than %lu bytes",
-                                files->urls[i], (unsigned long)MAX_FILE);
+                                cli_file_name(files->urls[i]),
+                                (unsigned long)MAX_FILE);
         }
         lists[i].path = files->urls[i];
         take_pem(&lists[i], p);

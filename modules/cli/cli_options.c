@@ -14,8 +14,10 @@
 static void print_option(const cli_option_t *option)
 {
     const char *line = option->help;
-    int column = printf("  --%s%s%s", option->name,
-                        option->value != NULL ? " " : "",
+    int column = printf("  %s%s%s%s", *option->name != '\0' ? "--" : "",
+                        option->name,
+                        *option->name != '\0' && option->value != NULL ? " "
+                                                                       : "",
                         option->value != NULL ? option->value : "");
 
     while (line != NULL) {
@@ -31,12 +33,22 @@ static void print_option(const cli_option_t *option)
 static void print_help(const cli_command_t *command,
                        const cli_option_t *options)
 {
-    const cli_option_t *option;
+    const cli_option_t *option = options;
+    const cli_option_t help = {.name = "help", .kind = CLI_OPTION_FLAG,
+                               .help = "print this"};
+    int has_arguments = *option->name == '\0';
+    int has_times = 0;
 
-    printf("Usage: ocspstaple %s OPTION...\n%s\n\n", command->name,
+    printf("Usage: ocspstaple %s %s%sOPTION...\n%s\n\n", command->name,
+           has_arguments ? option->value : "", has_arguments ? " " : "",
            command->about);
-    for (option = options; option->name != NULL; option++) {
+    for (; option->name != NULL; option++) {
         print_option(option);
+        has_times |= option->kind == CLI_OPTION_DURATION;
+    }
+    print_option(&help);
+    if (has_times) {
+        puts("\nSECONDS: a whole number, alone or with a unit: s, mi, h or d.");
     }
 }
 
@@ -85,9 +97,10 @@ static int set_number(const cli_command_t *command, const cli_option_t *option,
     }
     return cli_complain(command,
                         "--%s: \"%s\" is not a whole number%s from "
-                        "%" APR_INT64_T_FMT " to %" APR_INT64_T_FMT,
+                        "%" APR_INT64_T_FMT " to %" APR_INT64_T_FMT "%s",
                         option->name, text, is_number ? "" : " of seconds",
-                        option->min, option->max);
+                        option->min, option->max,
+                        is_number ? "" : " (or with a unit: s, mi, h, d)");
 }
 
 static int set_url(const cli_command_t *command, const cli_option_t *option,
@@ -132,7 +145,8 @@ static int set_value(const cli_command_t *command, const cli_option_t *option,
     const char **to = option->to;
 
     switch (option->kind) {
-    case CLI_OPTION_FLAG: /* has no value: not called */
+    case CLI_OPTION_FLAG:      /* has no value: not called */
+    case CLI_OPTION_ARGUMENTS: /* are no values */
         break;
     case CLI_OPTION_TEXT:
         *to = text;
@@ -153,10 +167,11 @@ static int set_value(const cli_command_t *command, const cli_option_t *option,
 
 /* ---- arguments ---- */
 
-/* What apr_getopt_long() calls --help, and the first row of a table; others of
- * it have the numbers behind. */
-#define HELP 256
-#define FIRST 257
+/* What apr_getopt_long() calls --help and -h, --version and -V, and the first
+ * row of a table; others of it have the numbers behind. */
+#define WANTS_HELP 'h'
+#define WANTS_VERSION 'V'
+#define FIRST 256
 
 /* The table as APR reads it. */
 static const apr_getopt_option_t *known_options(apr_pool_t *p,
@@ -169,27 +184,56 @@ static const apr_getopt_option_t *known_options(apr_pool_t *p,
     while (options[count].name != NULL) {
         count++;
     }
-    known = apr_pcalloc(p, ((apr_size_t)count + 2) * sizeof(*known));
+    known = apr_pcalloc(p, ((apr_size_t)count + 3) * sizeof(*known));
     for (i = 0; i < count; i++) {
-        known[i].name = options[i].name;
+        if (*options[i].name != '\0') {
+            known[i].name = options[i].name;
+        }
         known[i].optch = FIRST + i;
         known[i].has_arg = options[i].kind != CLI_OPTION_FLAG;
     }
     known[count].name = "help";
-    known[count].optch = HELP;
+    known[count].optch = WANTS_HELP;
+    known[count + 1].name = "version";
+    known[count + 1].optch = WANTS_VERSION;
     return known;
 }
 
-static int complain_of_argument(const cli_command_t *command,
-                                const char *argument)
+/* Is it an option, or meant as one?  "-" is not. */
+static int is_option(const char *argument)
 {
-    if (strncmp(argument, "--", 2) != 0) {
-        return cli_complain(command, "\"%s\" is not an option", argument);
-    }
+    return argument[0] == '-' && argument[1] != '\0';
+}
+
+static int complain_of_option(const cli_command_t *command,
+                              const char *argument)
+{
     return cli_complain(command,
                         "there is no option \"%.*s\"; ocspstaple %s --help "
                         "lists what there is",
                         (int)strcspn(argument, "="), argument, command->name);
+}
+
+/* Adds what is no option, where the command takes such. */
+static int take_argument(const cli_command_t *command, cli_option_t *options,
+                         const char *text)
+{
+    cli_option_t *row = options;
+    cli_arguments_t *arguments;
+
+    while (row->name != NULL && *row->name != '\0') {
+        row++;
+    }
+    if (row->name == NULL) {
+        return cli_complain(command, "\"%s\" is not an option", text);
+    }
+    arguments = row->to;
+    if (arguments->count == CLI_OPTIONS_MAX_ARGUMENTS) {
+        return cli_complain(command, "more than %d are given: %s",
+                            CLI_OPTIONS_MAX_ARGUMENTS, row->value);
+    }
+    arguments->list[arguments->count++] = text;
+    return CLI_GO_ON;
 }
 
 /* Sets an option; `found` is what APR says of its value. */
@@ -215,19 +259,22 @@ static int take_option(const cli_command_t *command, cli_option_t *option,
     return set_value(command, option, value);
 }
 
-int cli_options_read(const cli_command_t *command, apr_pool_t *p,
-                     cli_option_t *options, const char *const *args)
+/* Reads options up to the first argument that is none, or to the end, and
+ * leaves *args there. */
+static int read_options(const cli_command_t *command, apr_pool_t *p,
+                        cli_option_t *options, const char *const **args)
 {
     const apr_getopt_option_t *known = known_options(p, options);
+    const char *const *begin = *args;
     apr_getopt_t *reader;
     int status = CLI_GO_ON;
     int count = 0;
 
-    while (args[count] != NULL) {
+    while (begin[count] != NULL) {
         count++;
     }
     /* It skips a program's name, and complains in its own words. */
-    apr_getopt_init(&reader, p, count + 1, args - 1);
+    apr_getopt_init(&reader, p, count + 1, begin - 1);
     reader->errfn = NULL;
     while (status == CLI_GO_ON) {
         const char *value = NULL;
@@ -235,23 +282,49 @@ int cli_options_read(const cli_command_t *command, apr_pool_t *p,
         apr_status_t found =
             apr_getopt_long(reader, known, &number, &value);
 
+        if (found == APR_BADCH && !is_option(begin[reader->ind - 2])) {
+            reader->ind--;
+            break;
+        }
         if (found == APR_EOF) {
             break;
         }
         if (found == APR_BADCH) {
-            return complain_of_argument(command, args[reader->ind - 2]);
+            return complain_of_option(command, begin[reader->ind - 2]);
         }
-        if (number == HELP) {
+        if (number == WANTS_HELP) {
             print_help(command, options);
             return 0;
         }
-        if (value != NULL && value == args[reader->ind - 2]
+        if (number == WANTS_VERSION) {
+            cli_print_version();
+            return 0;
+        }
+        if (value != NULL && value == begin[reader->ind - 2]
             && strncmp(value, "--", 2) == 0) {
             found = APR_BADARG; /* the next option is no value */
         }
         status = take_option(command, &options[number - FIRST], found, value);
     }
-    return status == CLI_GO_ON && reader->ind <= count
-               ? complain_of_argument(command, args[reader->ind - 1])
-               : status;
+    *args = begin + reader->ind - 1;
+    return status;
+}
+
+int cli_options_read(const cli_command_t *command, apr_pool_t *p,
+                     cli_option_t *options, const char *const *args)
+{
+    int status = CLI_GO_ON;
+    int is_over = 0; /* behind "--" there are no options */
+
+    while (status == CLI_GO_ON && *args != NULL) {
+        const char *const *begin = args;
+
+        if (is_over || !is_option(*args)) {
+            status = take_argument(command, options, *args++);
+            continue;
+        }
+        status = read_options(command, p, options, &args);
+        is_over = args > begin && strcmp(args[-1], "--") == 0;
+    }
+    return status;
 }

@@ -8,6 +8,9 @@
 /* How often an option with a list of URLs may be given. */
 #define CLI_OPTIONS_MAX_URLS 16
 
+/* How many arguments that are no options a command takes. */
+#define CLI_OPTIONS_MAX_ARGUMENTS 1000
+
 typedef enum {
     CLI_OPTION_FLAG,     /* no value; int: 1 */
     CLI_OPTION_TEXT,     /* const char *: anything but nothing */
@@ -16,7 +19,8 @@ typedef enum {
     CLI_OPTION_DURATION, /* apr_interval_time_t: from min to max seconds */
     CLI_OPTION_WORD,     /* int: the word's place in `words` */
     CLI_OPTION_URL,      /* const char * */
-    CLI_OPTION_URLS      /* cli_urls_t: may be given several times */
+    CLI_OPTION_URLS,     /* cli_urls_t: may be given several times */
+    CLI_OPTION_ARGUMENTS /* cli_arguments_t: what is no option; name is "" */
 } cli_option_kind_e;
 
 /* A list of URLs, or of other texts, that ends in NULL. */
@@ -24,6 +28,12 @@ typedef struct cli_urls_t {
     unsigned count;
     const char *urls[CLI_OPTIONS_MAX_URLS + 1];
 } cli_urls_t;
+
+/* What is given beside options, in its order. */
+typedef struct cli_arguments_t {
+    unsigned count;
+    const char *list[CLI_OPTIONS_MAX_ARGUMENTS];
+} cli_arguments_t;
 
 /* One option; a table of them ends in a NULL name. */
 typedef struct cli_option_t {
@@ -69,8 +79,9 @@ typedef struct cli_option_t {
     }
 
 /*
- * Reads all arguments, "--name value" or "--name=value"; `args` begins behind
- * the command's name.  CLI_GO_ON, or the exit status: after --help, or after a
+ * Reads all arguments, "--name value" or "--name=value" and, where the table
+ * has a row for them, others; `args` begins behind the command's name.
+ * CLI_GO_ON, or the exit status: after --help, -h, --version or -V, or after a
  * complaint about an option that is unknown, given twice, without its value or
  * with a wrong one.
  */

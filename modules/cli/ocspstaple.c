@@ -4,6 +4,7 @@
 #include <apr_version.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,11 +30,17 @@ static const cli_command_t commands[] = {
      "revoked, 11 unknown, 1 nothing that could be verified, 2 wrong usage or\n"
      "a file that cannot be read or written.",
      cli_fetch_run},
+    {"check", "what servers staple, seen from outside",
+     "Connects to servers as clients do, and judges the OCSP responses that\n"
+     "they staple as mod_ocspstaple does.  Prints a line for each that says\n"
+     "what is wrong, and performance data; exits 0 ok, 1 warning, 2\n"
+     "critical, 3 cannot tell, as monitoring plugins do.",
+     cli_check_run},
     {"status", "a server's status as a table and as a monitoring check",
-     "Reads what SetHandler ocspstaple-status shows as ?format=json, from a\n"
-     "URL or a file given before the options.  Prints one line that says what\n"
-     "is wrong, and a table; exits 0 ok, 1 warning, 2 critical, 3 cannot\n"
-     "tell, as monitoring plugins do.",
+     "Reads what SetHandler ocspstaple-status shows as JSON, from its URL\n"
+     "or a file.  Prints one line that says what is wrong, with\n"
+     "performance data, and a table, the worst first; exits 0 ok, 1\n"
+     "warning, 2 critical, 3 cannot tell, as monitoring plugins do.",
      cli_status_run},
 };
 
@@ -53,21 +60,39 @@ int cli_complain(const cli_command_t *command, const char *format, ...)
     return CLI_EXIT_USAGE;
 }
 
+static int is_stdin(const char *path)
+{
+    return strcmp(path, "-") == 0;
+}
+
+const char *cli_file_name(const char *path)
+{
+    return is_stdin(path) ? "standard input" : path;
+}
+
 int cli_read_file(unsigned char **bytes, apr_size_t *len,
                   const cli_command_t *command, apr_pool_t *p,
                   const char *path, apr_size_t limit)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    static int stdin_was_read;
+    int file = is_stdin(path) ? STDIN_FILENO
+                              : open(path, O_RDONLY | O_CLOEXEC);
     apr_status_t error = file < 0 ? errno : APR_SUCCESS;
 
+    if (is_stdin(path) && stdin_was_read++) {
+        return cli_complain(command, "\"-\" is given twice: standard input "
+                                     "can be read once");
+    }
     if (file >= 0) {
         *bytes = apr_palloc(p, limit);
         error = staple_files_read(*bytes, len, file, limit);
+    }
+    if (file >= 0 && !is_stdin(path)) {
         close(file);
     }
     if (error != APR_SUCCESS) {
-        return cli_complain(command, "%s cannot be read: %s", path,
-                            strerror(error));
+        return cli_complain(command, "%s cannot be read: %s",
+                            cli_file_name(path), strerror(error));
     }
     return CLI_GO_ON;
 }
@@ -84,12 +109,14 @@ static void print_help(FILE *out)
         fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
     }
     fputs("\n"
-          "  ocspstaple COMMAND --help   the options of a command\n"
-          "  ocspstaple --version        the version, and of which libraries\n",
+          "  ocspstaple help COMMAND   the options of a command\n"
+          "  ocspstaple --version      the version, and of which libraries\n"
+          "\n"
+          "A file named \"-\" is standard input; -h is --help, -V --version.\n",
           out);
 }
 
-static void print_version(void)
+void cli_print_version(void)
 {
     printf("ocspstaple %s\n%s\nAPR %s\n", STAPLE_VERSION,
            OpenSSL_version(OPENSSL_VERSION), apr_version_string());
@@ -107,6 +134,29 @@ static const cli_command_t *find_command(const char *name)
     return NULL;
 }
 
+static int complain_of(const char *name)
+{
+    return cli_complain(NULL,
+                        "there is no %s \"%s\"; ocspstaple --help lists what "
+                        "there is",
+                        name[0] == '-' ? "option" : "command", name);
+}
+
+/* help COMMAND is COMMAND --help. */
+static int help(apr_pool_t *p, const char *name)
+{
+    static const char *const args[] = {"--help", NULL};
+    const cli_command_t *command;
+
+    if (name == NULL) {
+        print_help(stdout);
+        return 0;
+    }
+    command = find_command(name);
+    return command != NULL ? command->run(command, p, args)
+                           : complain_of(name);
+}
+
 static int run(apr_pool_t *p, const char *const *args)
 {
     const cli_command_t *command;
@@ -115,22 +165,27 @@ static int run(apr_pool_t *p, const char *const *args)
         print_help(stderr);
         return CLI_EXIT_USAGE;
     }
-    if (strcmp(args[0], "--help") == 0) {
-        print_help(stdout);
-        return 0;
+    if (strcmp(args[0], "--help") == 0 || strcmp(args[0], "-h") == 0) {
+        return help(p, NULL);
     }
-    if (strcmp(args[0], "--version") == 0) {
-        print_version();
+    if (strcmp(args[0], "help") == 0) {
+        return help(p, args[1]);
+    }
+    if (strcmp(args[0], "--version") == 0 || strcmp(args[0], "-V") == 0) {
+        cli_print_version();
         return 0;
     }
     command = find_command(args[0]);
-    if (command == NULL) {
-        return cli_complain(NULL,
-                            "there is no %s \"%s\"; ocspstaple --help lists "
-                            "what there is",
-                            args[0][0] == '-' ? "option" : "command", args[0]);
-    }
-    return command->run(command, p, args + 1);
+    return command != NULL ? command->run(command, p, args + 1)
+                           : complain_of(args[0]);
+}
+
+/* Has who reads standard output gone, as head does when it has seen enough? */
+static int reader_is_gone(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+    return poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP)) != 0;
 }
 
 int main(int argc, const char *const *argv)
@@ -142,10 +197,10 @@ int main(int argc, const char *const *argv)
         || apr_pool_create(&p, NULL) != APR_SUCCESS) {
         return cli_complain(NULL, "APR does not start");
     }
-    /* A reader that goes away is an error of writing, nothing more. */
+    /* A reader that goes away is no signal, and nothing to complain of. */
     apr_signal(SIGPIPE, SIG_IGN);
     status = run(p, argc > 0 ? argv + 1 : argv);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
+    if ((fflush(stdout) != 0 || ferror(stdout)) && !reader_is_gone()) {
         status = cli_complain(NULL, "standard output cannot be written");
     }
     apr_pool_destroy(p);

@@ -14,10 +14,16 @@
 /* ---- a certificate without its public key, which costs the most ---- */
 
 /*
- * What OpenSSL's X509 has (RFC 5280 4.1), but the public key stays undecoded:
+ * SubjectPublicKeyInfo of RFC 5280 4.1, and what else OpenSSL's X509 has; but
+ * the public key stays undecoded:
  * OpenSSL 3.0 takes five times as long for it as for all else, and of ten
  * thousand certificates that httpd starts with no key is needed here.
  */
+typedef struct bare_key_t {
+    X509_ALGOR *algorithm;
+    ASN1_BIT_STRING *bits;
+} bare_key_t;
+
 typedef struct bare_t {
     ASN1_INTEGER *version;
     ASN1_INTEGER *serial;
@@ -25,7 +31,7 @@ typedef struct bare_t {
     X509_NAME *issuer;
     X509_VAL *validity;
     X509_NAME *subject;
-    ASN1_TYPE *key;
+    bare_key_t *key;
     ASN1_BIT_STRING *issuer_id;
     ASN1_BIT_STRING *subject_id;
     STACK_OF(X509_EXTENSION) * extensions; /* NULL: none */
@@ -38,6 +44,11 @@ typedef struct whole_t {
     ASN1_BIT_STRING *signature;
 } whole_t;
 
+ASN1_SEQUENCE(bare_key_t) = {
+    ASN1_SIMPLE(bare_key_t, algorithm, X509_ALGOR),
+    ASN1_SIMPLE(bare_key_t, bits, ASN1_BIT_STRING),
+} static_ASN1_SEQUENCE_END(bare_key_t)
+
 ASN1_SEQUENCE(bare_t) = {
     ASN1_EXP_OPT(bare_t, version, ASN1_INTEGER, 0),
     ASN1_SIMPLE(bare_t, serial, ASN1_INTEGER),
@@ -45,7 +56,7 @@ ASN1_SEQUENCE(bare_t) = {
     ASN1_SIMPLE(bare_t, issuer, X509_NAME),
     ASN1_SIMPLE(bare_t, validity, X509_VAL),
     ASN1_SIMPLE(bare_t, subject, X509_NAME),
-    ASN1_SIMPLE(bare_t, key, ASN1_ANY),
+    ASN1_SIMPLE(bare_t, key, bare_key_t),
     ASN1_IMP_OPT(bare_t, issuer_id, ASN1_BIT_STRING, 1),
     ASN1_IMP_OPT(bare_t, subject_id, ASN1_BIT_STRING, 2),
     ASN1_EXP_SEQUENCE_OF_OPT(bare_t, extensions, X509_EXTENSION, 3),
@@ -268,6 +279,27 @@ static const char *serial_text(apr_pool_t *p, const ASN1_INTEGER *serial)
     return text;
 }
 
+/* What tells the certificates of one server apart. */
+static const char *key_type(apr_pool_t *p, const X509_ALGOR *algorithm)
+{
+    char text[64] = "";
+
+    switch (OBJ_obj2nid(algorithm->algorithm)) {
+    case NID_rsaEncryption:
+        return "RSA";
+    case NID_rsassaPss:
+        return "RSA-PSS";
+    case NID_X9_62_id_ecPublicKey:
+        return "ECDSA";
+    case NID_ED25519:
+        return "Ed25519";
+    case NID_ED448:
+        return "Ed448";
+    }
+    OBJ_obj2txt(text, sizeof(text), algorithm->algorithm, 0);
+    return apr_pstrdup(p, text);
+}
+
 /* What the certificate says of itself. */
 static staple_reason_e identify(staple_cert_t *cert, apr_pool_t *p,
                                 const bare_t *leaf,
@@ -280,6 +312,7 @@ static staple_reason_e identify(staple_cert_t *cert, apr_pool_t *p,
     cert->must_staple = must_staple(leaf->extensions) != 0;
     cert->subject = staple_cert_name(p, leaf->subject);
     cert->serial = serial_text(p, leaf->serial);
+    cert->key_type = key_type(p, leaf->key->algorithm);
     return staple_cert_time(&cert->not_before, leaf->validity->notBefore)
                    && staple_cert_time(&cert->not_after,
                                        leaf->validity->notAfter)
@@ -406,6 +439,7 @@ staple_reason_e staple_cert_describe(staple_cert_t **cert, apr_pool_t *p,
         bare = parse_bare(der, (apr_size_t)len);
     }
     if (bare != NULL) {
+        take_urls(made, p, bare);
         reason = identify(made, p, bare, der, (apr_size_t)len);
         issuer->subject = staple_cert_name(p, bare->issuer);
         made->issuer = issuer;

@@ -43,6 +43,7 @@ typedef struct staple_cert_t {
     const char *const *urls;          /* OCSP URLs in the order of the AIA */
     const char *subject;              /* RFC 2253, printable ASCII only */
     const char *serial;               /* hexadecimal, '-' before negative */
+    const char *key_type;             /* "RSA", "ECDSA", "Ed25519" ... */
     apr_time_t not_before, not_after;
 } staple_cert_t;
 
@@ -101,8 +102,7 @@ staple_reason_e staple_cert_from_x509(staple_cert_t **cert, apr_pool_t *p,
 
 /*
  * What a certificate says of itself that is never refreshed, for the status
- * page.  It has no CertID and no URLs, and its issuer
- * is a name without certificate.
+ * page.  It has no CertID, and its issuer is a name without certificate.
  */
 staple_reason_e staple_cert_describe(staple_cert_t **cert, apr_pool_t *p,
                                      X509 *x509);

@@ -363,6 +363,7 @@ static staple_reason_e check_delegates(work_t *work)
         if (reason == STAPLE_OK) {
             reason = check_signer(work, work->delegate.x509);
         }
+        work->verdict.by_delegate = reason == STAPLE_OK;
         if (reason == STAPLE_OK || reason == STAPLE_NO_MEMORY) {
             return reason;
         }

@@ -438,6 +438,7 @@ static void show_responder(staple_scoreboard_responder_t *shown,
     shown->failures = r->failures;
     shown->latency = r->latency;
     shown->probe_at = down->is_down ? down->probe_at : 0;
+    shown->failing_since = r->failing_since;
     shown->health = (apr_uint32_t)health;
     shown->is_healthy = health != STAPLE_SCOREBOARD_DOWN
                         && (health != STAPLE_SCOREBOARD_FAILING || r->was_good);

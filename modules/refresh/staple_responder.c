@@ -323,6 +323,12 @@ staple_responder_ended(staple_responder_t *r, apr_uint32_t index,
     r->is_good = reason == STAPLE_OK || reason == STAPLE_OLDER
                  || reason == STAPLE_UNKNOWN;
     r->was_good |= r->is_good;
+    if (r->is_good) {
+        r->failing_since = 0;
+    }
+    else if (r->failing_since == 0) {
+        r->failing_since = now;
+    }
     if (reason != STAPLE_OK) {
         r->failures++;
         r->last_error = reason;

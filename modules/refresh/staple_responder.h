@@ -129,6 +129,7 @@ typedef struct staple_responder_t {
     /* figures for people */
     int is_good;  /* its last answer was of use */
     int was_good; /* any ever was, as far as is known */
+    apr_time_t failing_since; /* the first answer since that was not; 0: none */
     apr_uint64_t requests;
     apr_uint64_t failures;
     staple_reason_e last_error;

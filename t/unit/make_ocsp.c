@@ -62,6 +62,17 @@ EVP_PKEY *make_rsa_key_of(apr_pool_t *p, unsigned bits)
     return keep_key(p, EVP_RSA_gen(bits));
 }
 
+EVP_PKEY *make_other_key(apr_pool_t *p, int type)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_id(type, NULL);
+    EVP_PKEY *key = NULL;
+
+    MUST(ctx != NULL && EVP_PKEY_keygen_init(ctx) > 0
+         && EVP_PKEY_keygen(ctx, &key) > 0);
+    EVP_PKEY_CTX_free(ctx);
+    return keep_key(p, key);
+}
+
 static void add_extension(X509 *x509, int nid, const char *value)
 {
     X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, nid, value);

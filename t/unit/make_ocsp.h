@@ -108,6 +108,7 @@ void make_end(apr_pool_t *p);
 EVP_PKEY *make_key(apr_pool_t *p);
 EVP_PKEY *make_rsa_key(apr_pool_t *p);
 EVP_PKEY *make_rsa_key_of(apr_pool_t *p, unsigned bits);
+EVP_PKEY *make_other_key(apr_pool_t *p, int type); /* EVP_PKEY_... */
 
 make_identity_t make_cert(apr_pool_t *p, const make_cert_t *knobs);
 

@@ -338,29 +338,6 @@ static const char *subject_of(apr_pool_t *p,
                         cert->servers->nelts > 1 ? " and others" : "");
 }
 
-/* The nearest certificate above one that is itself revoked.  Returns 0 where
- * there is none. */
-static int find_revoked_issuer(staple_generation_cert_t *issuer,
-                               const staple_generation_t *generation,
-                               apr_uint32_t index, apr_time_t now)
-{
-    int depth;
-
-    for (depth = 0; depth < generation->certs->nelts; depth++) {
-        apr_uint32_t above = staple_generation_entry(generation, index)->above;
-
-        if (above == 0
-            || !staple_generation_cert(issuer, generation, above - 1, now)) {
-            return 0;
-        }
-        if (staple_record_is_revoked(&issuer->record)) {
-            return 1;
-        }
-        index = above - 1;
-    }
-    return 0;
-}
-
 /* What is in use while nothing fresh comes. */
 static const char *meanwhile_of(const staple_eventlog_entry_t *entry)
 {
@@ -437,8 +414,8 @@ static void event_happened(staple_reporter_t *reporter,
         cert.record = *report->record; /* as it is about to be published */
         entry.cert = &cert;
         if (report->event == STAPLE_EVENT_ISSUER_REVOKED
-            && find_revoked_issuer(&issuer, reporter->generation, report->index,
-                                   report->at)) {
+            && staple_generation_revoked_issuer(&issuer, reporter->generation,
+                                                report->index, report->at)) {
             entry.revoked_issuer = &issuer;
         }
         entry.is_significant = staple_event_is_significant(

@@ -168,6 +168,28 @@ int staple_generation_cert(staple_generation_cert_t *cert,
     return 1;
 }
 
+int staple_generation_revoked_issuer(staple_generation_cert_t *issuer,
+                                     const staple_generation_t *generation,
+                                     apr_uint32_t index, apr_time_t now)
+{
+    apr_uint32_t count = (apr_uint32_t)generation->certs->nelts;
+    apr_uint32_t depth;
+
+    for (depth = 0; depth < count && index < count; depth++) {
+        apr_uint32_t above = staple_generation_entry(generation, index)->above;
+
+        if (above == 0
+            || !staple_generation_cert(issuer, generation, above - 1, now)) {
+            return 0;
+        }
+        if (staple_record_is_revoked(&issuer->record)) {
+            return 1;
+        }
+        index = above - 1;
+    }
+    return 0;
+}
+
 int staple_generation_is_by_crl(const staple_generation_cert_t *cert)
 {
     return cert->has_crls && cert->record.der_len == 0

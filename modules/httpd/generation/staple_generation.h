@@ -125,6 +125,12 @@ int staple_generation_cert(staple_generation_cert_t *cert,
                            const staple_generation_t *generation,
                            apr_uint32_t index, apr_time_t now);
 
+/* The nearest certificate above that of this index which is itself revoked.
+ * Returns 1, or 0: there is none. */
+int staple_generation_revoked_issuer(staple_generation_cert_t *issuer,
+                                     const staple_generation_t *generation,
+                                     apr_uint32_t index, apr_time_t now);
+
 /* Is its CRL all that there is: is no response held, nor to be had? */
 int staple_generation_is_by_crl(const staple_generation_cert_t *cert);
 

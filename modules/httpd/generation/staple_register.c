@@ -8,6 +8,7 @@
 #include <openssl/pem.h>
 
 #include "httpd/config/staple_config.h"
+#include "refresh/staple_problem.h"
 #include "staple_register_crl.h"
 
 #define MAX_DEPTH 10 /* certificates in a chain that are looked at */
@@ -73,10 +74,7 @@ static int is_rehearsal(void)
 static void tell_why_not(server_rec *s, staple_reason_e reason,
                          const char *subject)
 {
-    int level = reason == STAPLE_CERT_NO_URL || reason == STAPLE_CERT_NO_SOURCE
-                        || reason == STAPLE_CERT_SELF_SIGNED
-                    ? APLOG_INFO
-                    : APLOG_WARNING;
+    int level = staple_problem_is_mistake(reason) ? APLOG_WARNING : APLOG_INFO;
 
     ap_log_error(APLOG_MARK, level, 0, s,
                  STAPLE_LOGNO(0010)

@@ -23,6 +23,7 @@ int staple_snapshot_cert(staple_snapshot_cert_t *cert,
     cert->entry = (int)index < snapshot->generation->certs->nelts
                       ? staple_generation_entry(snapshot->generation, index)
                       : NULL;
+    cert->index = index;
     cert->now = snapshot->now;
     cert->tally =
         staple_scoreboard_tally(snapshot->generation->scoreboard, index);
@@ -30,6 +31,9 @@ int staple_snapshot_cert(staple_snapshot_cert_t *cert,
         (staple_state_e)record->state, cert->base.is_stale,
         cert->base.policy->exclude | cert->base.early,
         cert->base.is_must_staple_unserved);
+    cert->problems =
+        staple_problem_of(cert->base.cert, record, cert->base.is_stale,
+                          cert->base.is_must_staple_unserved, cert->base.early);
     life = record->held.use_until - record->held.this_update;
     cert->life = record->der_len == 0 || record->held.use_until <= snapshot->now
                          || life <= 0
@@ -82,6 +86,15 @@ staple_snapshot_revoked(const staple_snapshot_cert_t *cert)
         staple_record_verdict(&cert->base.record);
 
     return verdict->status == STAPLE_CERT_REVOKED ? verdict : NULL;
+}
+
+staple_reason_e staple_snapshot_why_not(const staple_snapshot_cert_t *cert)
+{
+    const staple_record_t *record = &cert->base.record;
+
+    return (staple_reason_e)(record->reason != STAPLE_OK
+                                 ? record->reason
+                                 : record->state_reason);
 }
 
 int staple_snapshot_list(staple_snapshot_list_t *list,
@@ -139,8 +152,6 @@ static void count_cert(staple_snapshot_t *snapshot,
     count_source(snapshot, record);
     snapshot->issuers += cert->base.is_issuer != 0;
     snapshot->stale += cert->base.is_stale != 0;
-    snapshot->refused += record->state == STAPLE_STATE_DISABLED
-                         && record->reason != STAPLE_OK;
     snapshot->served += cert->tally.served;
     snapshot->unserved += cert->tally.unserved;
     snapshot->staple_bytes += record->der_len;
@@ -152,7 +163,126 @@ static void count_cert(staple_snapshot_t *snapshot,
     if (cert->base.score < snapshot->score) {
         snapshot->score = cert->base.score;
     }
+    if (!cert->base.is_issuer
+        && (snapshot->first_not_after == 0
+            || cert->base.cert->not_after < snapshot->first_not_after)) {
+        snapshot->first_not_after = cert->base.cert->not_after;
+    }
 }
+
+/* ---- problems ---- */
+
+static void add_troubled(staple_snapshot_troubled_t *troubled,
+                         const staple_snapshot_cert_t *cert)
+{
+    if (troubled->count < STAPLE_SNAPSHOT_NAMES) {
+        troubled->names[troubled->count] =
+            cert->base.is_issuer || cert->base.servers->nelts == 0
+                ? cert->base.cert->subject
+                : staple_generation_server(&cert->base, 0);
+    }
+    troubled->count++;
+}
+
+static void count_problems(staple_snapshot_health_t *health,
+                           const staple_snapshot_cert_t *cert,
+                           unsigned problems)
+{
+    unsigned i;
+
+    for (i = 0; i < STAPLE_PROBLEM_COUNT; i++) {
+        if (problems & (1U << i)) {
+            add_troubled(&health->problems[i], cert);
+        }
+    }
+    if (problems & (1U << STAPLE_PROBLEM_NOT_STAPLED)) {
+        add_troubled(
+            &health->not_stapled[staple_snapshot_why_not(cert)
+                                 % STAPLE_REASON_COUNT],
+            cert);
+    }
+}
+
+/* The responders that are not healthy: URL, as far as the board has it, -> how
+ * many wait for it. */
+static apr_hash_t *find_unhealthy(apr_pool_t *p, staple_snapshot_t *snapshot)
+{
+    const staple_scoreboard_t *board = &snapshot->board;
+    apr_hash_t *unhealthy = apr_hash_make(p);
+    apr_uint32_t i;
+
+    for (i = 0;
+         i < board->responder_count && i < STAPLE_SCOREBOARD_RESPONDERS; i++) {
+        if (!board->responders[i].is_healthy) {
+            apr_hash_set(unhealthy, board->responders[i].url,
+                         APR_HASH_KEY_STRING, &snapshot->waiting[i]);
+        }
+    }
+    return unhealthy;
+}
+
+static void count_waiting_for(apr_hash_t *unhealthy, const char *url)
+{
+    apr_size_t len = strlen(url);
+    apr_uint32_t *waiting = apr_hash_get(
+        unhealthy, url,
+        (apr_ssize_t)(len < STAPLE_SCOREBOARD_URL ? len
+                                                  : STAPLE_SCOREBOARD_URL - 1));
+
+    if (waiting != NULL) {
+        ++*waiting;
+    }
+}
+
+/* For whom it waits. */
+static void count_waiting(apr_hash_t *unhealthy,
+                          const staple_snapshot_cert_t *cert)
+{
+    const char *url;
+    unsigned i;
+
+    if (cert->base.record.failures == 0 || apr_hash_count(unhealthy) == 0) {
+        return;
+    }
+    for (i = 0; (url = staple_snapshot_responder(cert, i)) != NULL; i++) {
+        count_waiting_for(unhealthy, url);
+    }
+    for (i = 0; (url = staple_snapshot_crl(cert, i)) != NULL; i++) {
+        count_waiting_for(unhealthy, url);
+    }
+}
+
+/* What concerns all of it, and then how bad all is. */
+static void judge(staple_snapshot_health_t *health,
+                  const staple_snapshot_t *snapshot, int unhealthy)
+{
+    unsigned bits = 0, i;
+
+    if (snapshot->states[STAPLE_STATE_DISABLED] == snapshot->count) {
+        health->problems[STAPLE_PROBLEM_NOTHING].count = 1;
+    }
+    else if (!snapshot->is_running) {
+        health->problems[snapshot->board.pid != 0 ? STAPLE_PROBLEM_REFRESHER
+                                                  : STAPLE_PROBLEM_STARTING]
+            .count = 1;
+    }
+    health->problems[STAPLE_PROBLEM_RESPONDER].count = (apr_uint32_t)unhealthy;
+    for (i = 0; i < STAPLE_PROBLEM_COUNT; i++) {
+        bits |= (health->problems[i].count > 0 ? 1U : 0U) << i;
+    }
+    health->grade = staple_problem_worst(bits);
+}
+
+/* Without what OCSPStapleLogExclude of its server excludes. */
+static unsigned significant_problems(const staple_snapshot_cert_t *cert)
+{
+    return staple_problem_of(cert->base.cert, &cert->base.record,
+                             cert->base.is_stale,
+                             cert->base.is_must_staple_unserved,
+                             cert->base.policy->exclude | cert->base.early);
+}
+
+/* ---- servers ---- */
 
 static staple_snapshot_server_t *find_server(apr_hash_t *by_name,
                                              const char *name)
@@ -234,12 +364,30 @@ static int is_running(const staple_scoreboard_t *board, apr_time_t now)
            && board->last_round_at < now + STAPLE_SNAPSHOT_SILENT;
 }
 
+/* Looks at each certificate once. */
+static void count_all(staple_snapshot_t *snapshot, apr_hash_t *by_name,
+                      apr_hash_t *unhealthy)
+{
+    staple_snapshot_cert_t cert;
+    apr_uint32_t i;
+
+    for (i = 0; i < snapshot->count; i++) {
+        if (staple_snapshot_cert(&cert, snapshot, i)) {
+            count_cert(snapshot, &cert);
+            count_problems(&snapshot->health, &cert, cert.problems);
+            count_problems(&snapshot->significant_health, &cert,
+                           significant_problems(&cert));
+            count_waiting(unhealthy, &cert);
+            count_servers(by_name, &cert);
+        }
+    }
+}
+
 const staple_snapshot_t *staple_snapshot_take(apr_pool_t *p)
 {
     staple_snapshot_t *snapshot = apr_pcalloc(p, sizeof(*snapshot));
     apr_hash_t *by_name = apr_hash_make(p);
-    staple_snapshot_cert_t cert;
-    apr_uint32_t i;
+    apr_hash_t *unhealthy;
 
     snapshot->generation = staple_generation_get();
     snapshot->now = apr_time_now();
@@ -249,13 +397,12 @@ const staple_snapshot_t *staple_snapshot_take(apr_pool_t *p)
         staple_scoreboard_get(&snapshot->board,
                               snapshot->generation->scoreboard);
         snapshot->is_running = is_running(&snapshot->board, snapshot->now);
-        for (i = 0; i < snapshot->count; i++) {
-            if (staple_snapshot_cert(&cert, snapshot, i)) {
-                count_cert(snapshot, &cert);
-                count_servers(by_name, &cert);
-            }
-        }
     }
+    unhealthy = find_unhealthy(p, snapshot);
+    count_all(snapshot, by_name, unhealthy);
+    judge(&snapshot->health, snapshot, (int)apr_hash_count(unhealthy));
+    judge(&snapshot->significant_health, snapshot,
+          (int)apr_hash_count(unhealthy));
     snapshot->servers = list_servers(p, by_name);
     return snapshot;
 }
@@ -332,6 +479,25 @@ static void add_certificates(apr_array_header_t *list,
             "Certificates whose OCSP response has run out, or, where there is "
             "none, their CRL.");
     add_sources(list, snapshot);
+}
+
+static void add_health(apr_array_header_t *list,
+                       const staple_snapshot_t *snapshot)
+{
+    int i;
+
+    add_one(list, "health", GAUGE, NULL, snapshot->health.grade,
+            "0: ok, 1: warning, 2: critical.");
+    for (i = 0; i < STAPLE_PROBLEM_COUNT; i++) {
+        add(list, "problems", GAUGE, "problem",
+            staple_problem_name((staple_problem_e)i), NULL,
+            snapshot->health.problems[i].count,
+            "Certificates, or responders, with each problem.");
+    }
+    add_one(list, "certificate_first_not_after_timestamp_seconds", GAUGE, NULL,
+            (double)apr_time_sec(snapshot->first_not_after),
+            "When the first of the servers' certificates expires, 0 without "
+            "any.");
 }
 
 static void add_servers(apr_array_header_t *list,
@@ -520,6 +686,7 @@ const apr_array_header_t *staple_snapshot_figures(apr_pool_t *p,
 
     add(list, "build_info", GAUGE, "version", STAPLE_VERSION, NULL, 1,
         "The module's version.");
+    add_health(list, snapshot);
     add_certificates(list, snapshot);
     add_servers(list, snapshot);
     add_refresher(list, snapshot);

@@ -2,6 +2,7 @@
 #ifndef STAPLE_SNAPSHOT_H
 #define STAPLE_SNAPSHOT_H
 
+#include "refresh/staple_problem.h"
 #include "refresh/staple_state.h"
 #include "httpd/generation/staple_generation.h"
 
@@ -16,6 +17,24 @@ typedef struct staple_snapshot_server_t {
     staple_state_e fault; /* REVOKED or ISSUER_REVOKED; GOOD: none */
     unsigned certificates;
 } staple_snapshot_server_t;
+
+#define STAPLE_SNAPSHOT_NAMES 3 /* of certificates that have a problem */
+
+/* Those that have one problem. */
+typedef struct staple_snapshot_troubled_t {
+    apr_uint32_t count;
+    const char *names[STAPLE_SNAPSHOT_NAMES]; /* of the first: a server's, or
+                                                 the subject */
+} staple_snapshot_troubled_t;
+
+/* What is wrong with all of them together. */
+typedef struct staple_snapshot_health_t {
+    staple_grade_e grade;
+    /* responders are not counted here: each is a row of the board */
+    staple_snapshot_troubled_t problems[STAPLE_PROBLEM_COUNT];
+    /* of STAPLE_PROBLEM_NOT_STAPLED: by reason */
+    staple_snapshot_troubled_t not_stapled[STAPLE_REASON_COUNT];
+} staple_snapshot_health_t;
 
 /* Everything but the certificates, which are looked at one by one: there may
  * be ten thousand. */
@@ -32,11 +51,18 @@ typedef struct staple_snapshot_t {
     /* by what their status rests on */
     apr_uint32_t by_ocsp, by_crl, by_nothing;
     apr_uint32_t stale;
-    apr_uint32_t refused; /* disabled, as response files are not used */
     apr_uint32_t significant; /* with any significant condition */
     apr_uint64_t served, unserved; /* handshakes */
     apr_uint64_t staple_bytes;     /* held */
     apr_time_t first_end;          /* of all staples; 0: there is none */
+    apr_time_t first_not_after;    /* of all servers' certificates; 0: none */
+    staple_snapshot_health_t health;
+    staple_snapshot_health_t significant_health; /* without what
+                                                    OCSPStapleLogExclude
+                                                    excludes */
+    /* of each responder of the board that is not healthy: certificates whose
+     * last job failed, and which would ask it */
+    apr_uint32_t waiting[STAPLE_SCOREBOARD_RESPONDERS];
     unsigned score;                /* the lowest, in tenths */
     const apr_array_header_t *servers; /* staple_snapshot_server_t, those with
                                           a fault first, then by name */
@@ -49,9 +75,11 @@ const staple_snapshot_t *staple_snapshot_take(apr_pool_t *p);
 typedef struct staple_snapshot_cert_t {
     staple_generation_cert_t base;
     const staple_refresh_cert_t *entry; /* NULL: it is disabled */
+    apr_uint32_t index;
     apr_time_t now; /* of the snapshot */
     staple_tally_t tally;
     unsigned conditions; /* significant: bits 1 << staple_condition_e */
+    unsigned problems;   /* bits 1 << staple_problem_e */
     int life;            /* percent of the staple's life that is left */
 } staple_snapshot_cert_t;
 
@@ -69,6 +97,9 @@ const char *staple_snapshot_responder(const staple_snapshot_cert_t *cert,
  * its first URL, or its file. */
 const char *staple_snapshot_crl(const staple_snapshot_cert_t *cert,
                                 unsigned number);
+
+/* Why it cannot be stapled, if that is a problem of it. */
+staple_reason_e staple_snapshot_why_not(const staple_snapshot_cert_t *cert);
 
 /* What says that it is revoked: a response or a CRL; NULL: nothing does. */
 const staple_verdict_t *

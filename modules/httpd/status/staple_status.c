@@ -15,6 +15,7 @@
 #include "base/staple_text.h"
 #include "base/staple_version.h"
 #include "ocsp/staple_verify.h"
+#include "staple_health.h"
 #include "staple_status_html.h"
 
 #define HANDLER "ocspstaple-status"
@@ -147,13 +148,42 @@ static json_t *totals(const staple_snapshot_t *snapshot)
     return object;
 }
 
+static json_t *health_line(const staple_health_line_t *line)
+{
+    return json_pack(
+        "{s:s, s:s, s:o, s:o}",
+        "problem", staple_problem_name(line->problem),
+        "state", staple_grade_name(staple_problem_grade(line->problem)),
+        "count", number(line->count),
+        "text", text(line->text));
+}
+
+static json_t *health(apr_pool_t *p, const staple_snapshot_t *snapshot,
+                      const staple_snapshot_health_t *of)
+{
+    const apr_array_header_t *lines = staple_health_lines(p, snapshot, of);
+    json_t *list = json_array();
+    int i;
+
+    for (i = 0; i < lines->nelts; i++) {
+        json_array_append_new(
+            list, health_line(&APR_ARRAY_IDX(lines, i, staple_health_line_t)));
+    }
+    return json_pack(
+        "{s:s, s:o, s:o}",
+        "state", staple_grade_name(of->grade),
+        "summary", text(staple_health_summary(p, snapshot, lines)),
+        "problems", list);
+}
+
 /* By staple_scoreboard_health_e. */
 static const char *const healths[] = {"pending", "answers", "failing", "down"};
 
-static json_t *responder(const staple_scoreboard_responder_t *row)
+static json_t *responder(const staple_scoreboard_responder_t *row,
+                         apr_uint32_t waiting)
 {
     return json_pack(
-        "{s:o, s:b, s:s, s:o, s:o, s:o, s:o}",
+        "{s:o, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
         "url", text(row->url),
         "healthy", (int)row->is_healthy,
         "state", healths[row->health & 3],
@@ -161,7 +191,9 @@ static json_t *responder(const staple_scoreboard_responder_t *row)
         "last_error", reason_name(row->last_error),
         "latency_ms", row->latency > 0 ? json_real((double)row->latency / 1000)
                                        : json_null(),
-        "requests", number(row->requests));
+        "requests", number(row->requests),
+        "failing_since", instant(row->failing_since),
+        "waiting", number(waiting));
 }
 
 static json_t *server(const staple_snapshot_server_t *row)
@@ -193,8 +225,9 @@ static json_t *staple(const staple_record_t *record)
         return json_null();
     }
     return json_pack(
-        "{s:o, s:o, s:o, s:o, s:o}",
+        "{s:o, s:s, s:o, s:o, s:o, s:o}",
         "bytes", number(record->der_len),
+        "signed_by", record->held.by_delegate ? "delegate" : "issuer",
         "produced_at", instant(record->held.produced_at),
         "this_update", instant(record->held.this_update),
         "next_update", instant(record->held.next_update),
@@ -284,6 +317,39 @@ static json_t *conditions(unsigned bits)
     return list;
 }
 
+static json_t *problems(unsigned bits)
+{
+    json_t *list = json_array();
+    unsigned i;
+
+    for (i = 0; i < STAPLE_PROBLEM_COUNT; i++) {
+        if (bits & (1U << i)) {
+            json_array_append_new(
+                list, text(staple_problem_name((staple_problem_e)i)));
+        }
+    }
+    return list;
+}
+
+/* The issuer because of which a certificate's state is issuer-revoked. */
+static json_t *revoked_issuer(const staple_snapshot_cert_t *cert)
+{
+    staple_generation_cert_t issuer;
+    const staple_verdict_t *revoked;
+
+    if (cert->base.record.state != STAPLE_STATE_ISSUER_REVOKED
+        || !staple_generation_revoked_issuer(&issuer, staple_generation_get(),
+                                             cert->index, cert->now)) {
+        return json_null();
+    }
+    revoked = staple_record_verdict(&issuer.record);
+    return json_pack("{s:o, s:o, s:o, s:o}",
+                     "subject", text(issuer.cert->subject),
+                     "serial", text(issuer.cert->serial),
+                     "revocation_time", revocation_time(revoked),
+                     "revocation_reason", revocation_reason(revoked));
+}
+
 static json_t *certificate(apr_pool_t *p, const staple_snapshot_cert_t *cert)
 {
     const staple_record_t *record = &cert->base.record;
@@ -293,7 +359,7 @@ static json_t *certificate(apr_pool_t *p, const staple_snapshot_cert_t *cert)
     return json_pack(
         "{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:b,"
         " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o,"
-        " s:o}",
+        " s:o, s:s, s:o, s:o, s:o, s:o}",
         "subject", text(it->subject),
         "serial", text(it->serial),
         "sha256", text(apr_pescape_hex(p, it->sha256, sizeof(it->sha256), 0)),
@@ -323,7 +389,12 @@ static json_t *certificate(apr_pool_t *p, const staple_snapshot_cert_t *cert)
         "significant", cert->conditions != 0,
         "conditions", conditions(cert->conditions),
         "source", text(staple_record_source(record)),
-        "crl", crl(&record->crl));
+        "crl", crl(&record->crl),
+        "health", staple_grade_name(staple_problem_worst(cert->problems)),
+        "problems", problems(cert->problems),
+        "not_after", instant(it->not_after),
+        "key_type", text(it->key_type),
+        "revoked_issuer", revoked_issuer(cert));
 }
 
 /* The document, of which one piece at a time is in memory. */
@@ -340,14 +411,16 @@ static void put(request_rec *r, const char *before, json_t *value)
     json_decref(value);
 }
 
-static void put_responders(request_rec *r, const staple_scoreboard_t *board)
+static void put_responders(request_rec *r, const staple_snapshot_t *snapshot)
 {
+    const staple_scoreboard_t *board = &snapshot->board;
     apr_uint32_t i;
 
     ap_rputs(",\n\"responders\":[", r);
     for (i = 0; i < board->responder_count && i < STAPLE_SCOREBOARD_RESPONDERS;
          i++) {
-        put(r, i > 0 ? ",\n" : "\n", responder(&board->responders[i]));
+        put(r, i > 0 ? ",\n" : "\n",
+            responder(&board->responders[i], snapshot->waiting[i]));
     }
     ap_rputs("]", r);
 }
@@ -400,8 +473,11 @@ static void put_json(request_rec *r, const staple_snapshot_t *snapshot)
     put(r, "{\"version\":", json_integer(JSON_VERSION));
     put(r, ",\"generated_at\":", instant(snapshot->now));
     put(r, ",\n\"refresher\":", refresher(snapshot));
+    put(r, ",\n\"health\":", health(r->pool, snapshot, &snapshot->health));
+    put(r, ",\n\"significant_health\":",
+        health(r->pool, snapshot, &snapshot->significant_health));
     put(r, ",\n\"totals\":", totals(snapshot));
-    put_responders(r, &snapshot->board);
+    put_responders(r, snapshot);
     put_crls(r, snapshot);
     put_servers(r, snapshot->servers);
     put_certificates(r, snapshot);

@@ -12,6 +12,7 @@
 #include "base/staple_text.h"
 #include "base/staple_version.h"
 #include "ocsp/staple_verify.h"
+#include "staple_health.h"
 #include "staple_status_style.h"
 
 #define SHOWN_HOSTS 100 /* virtual hosts; JSON has them all */
@@ -21,6 +22,9 @@
 #define PAGE 200        /* certificates on one page */
 #define MAX_ARGS 1024   /* characters of a query */
 #define MAX_PAGE 1000000
+#define LEAST_REFRESH 10 /* seconds between two loads of the page by itself */
+#define MOST_REFRESH 3600
+#define USUAL_REFRESH 30
 
 /* Of the table of certificates. */
 enum { SUBJECT, STATE, STAPLE, NEXT, ERROR, HANDSHAKES, SCORE, COLUMNS };
@@ -85,6 +89,14 @@ static void put_detail(request_rec *r, const char *name, const char *text)
     ap_rprintf(r, "<dt>%s</dt><dd>%s</dd>", name, escaped(r, text));
 }
 
+/* A server's name, and a link to the rows of its certificates. */
+static const char *server_link(request_rec *r, const char *name)
+{
+    return apr_psprintf(r->pool, "<a href=\"?find=%s#certificates\">%s</a>",
+                        escaped(r, ap_escape_urlencoded(r->pool, name)),
+                        escaped(r, name));
+}
+
 static void put_server_names(request_rec *r,
                              const staple_generation_cert_t *cert)
 {
@@ -93,7 +105,7 @@ static void put_server_names(request_rec *r,
     ap_rputs("<span class=\"sub\">", r);
     for (i = 0; i < cert->servers->nelts && i < SHOWN_SERVERS; i++) {
         ap_rprintf(r, "%s%s", i > 0 ? ", " : "",
-                   escaped(r, staple_generation_server(cert, i)));
+                   server_link(r, staple_generation_server(cert, i)));
     }
     if (i < cert->servers->nelts) {
         ap_rprintf(r, " and %d more", cert->servers->nelts - i);
@@ -112,6 +124,11 @@ static void put_source(request_rec *r, const staple_record_t *record)
         put_detail(r, "status from",
                    strcmp(source, "crl") == 0 ? "CRL" : "OCSP");
     }
+    if (record->der_len > 0) {
+        put_detail(r, "response signed by",
+                   record->held.by_delegate ? "a delegate of the issuer"
+                                            : "the issuer");
+    }
     if (crl->this_update != 0) {
         put_detail(r, "CRL says",
                    apr_psprintf(r->pool, "%s, since %s%s%s",
@@ -128,14 +145,22 @@ static void put_source(request_rec *r, const staple_record_t *record)
 static void put_certificate(request_rec *r, const staple_snapshot_cert_t *cert)
 {
     const staple_cert_t *it = cert->base.cert;
+    int has_key_type = it->key_type[0] != '\0';
     char instant[STAPLE_TEXT_SIZE];
     const char *url;
     unsigned i;
 
-    ap_rprintf(r, "<span class=\"name\">%s</span>%s%s", escaped(r, it->subject),
+    ap_rprintf(r, "<span class=\"name\">%s</span>%s%s%s%s%s",
+               escaped(r, it->subject),
+               has_key_type ? " <b class=\"mark\">" : "",
+               has_key_type ? escaped(r, it->key_type) : "",
+               has_key_type ? "</b>" : "",
                cert->base.is_issuer ? " <b class=\"mark\">issuer</b>" : "",
                it->must_staple ? " <b class=\"mark\">must-staple</b>" : "");
     put_server_names(r, &cert->base);
+    ap_rprintf(r, SUB("certificate %s %s"),
+               it->not_after > cert->now ? "expires" : "expired",
+               when(r, it->not_after, cert->now));
     ap_rputs("<details><summary>details</summary><dl>", r);
     put_detail(r, "serial", it->serial);
     put_detail(r, "issuer", it->issuer->subject);
@@ -174,7 +199,24 @@ static apr_int64_t rank_state(const staple_snapshot_cert_t *cert)
     if (cert->base.is_stale && rank > 4) {
         rank = 4;
     }
-    return rank - (cert->conditions != 0 ? 10 : 0);
+    return rank - 10 * (apr_int64_t)staple_problem_worst(cert->problems);
+}
+
+/* Which issuer is revoked, when and why. */
+static void put_revoked_issuer(request_rec *r,
+                               const staple_snapshot_cert_t *cert)
+{
+    staple_generation_cert_t issuer;
+    const staple_verdict_t *revoked;
+
+    if (staple_generation_revoked_issuer(&issuer, staple_generation_get(),
+                                         cert->index, cert->now)) {
+        revoked = staple_record_verdict(&issuer.record);
+        ap_rprintf(r, SUB("issuer %s revoked %s: %s"),
+                   escaped(r, issuer.cert->subject),
+                   when(r, revoked->revoked_at, cert->now),
+                   staple_verify_crl_reason(revoked->revocation_reason));
+    }
 }
 
 static void put_state(request_rec *r, const staple_snapshot_cert_t *cert)
@@ -194,6 +236,9 @@ static void put_state(request_rec *r, const staple_snapshot_cert_t *cert)
         ap_rprintf(r, SUB("revoked %s: %s"),
                    when(r, revoked->revoked_at, cert->now),
                    staple_verify_crl_reason(revoked->revocation_reason));
+    }
+    if (record->state == STAPLE_STATE_ISSUER_REVOKED) {
+        put_revoked_issuer(r, cert);
     }
     if (record->state == STAPLE_STATE_DISABLED
         && record->state_reason != STAPLE_OK) {
@@ -220,11 +265,14 @@ static void put_staple(request_rec *r, const staple_snapshot_cert_t *cert)
         ap_rputs("<span class=\"none\">none held</span>", r);
         return;
     }
-    ap_rprintf(r,
-               "<meter min=\"0\" max=\"100\" low=\"%d\" high=\"%d\" "
-               "optimum=\"100\" value=\"%d\" aria-label=\"life left\">%d "
-               "%%</meter>",
-               LIFE_LOW, LIFE_LOW, cert->life, cert->life);
+    if (record->state != STAPLE_STATE_REVOKED
+        && record->state != STAPLE_STATE_ISSUER_REVOKED) {
+        ap_rprintf(r,
+                   "<meter min=\"0\" max=\"100\" low=\"%d\" high=\"%d\" "
+                   "optimum=\"100\" value=\"%d\" aria-label=\"life left\">"
+                   "%d %%</meter>",
+                   LIFE_LOW, LIFE_LOW, cert->life, cert->life);
+    }
     ap_rprintf(r, SUB("%s %s") SUB("%u bytes"),
                cert->base.is_stale ? "ran out" : "ends",
                when(r, record->held.use_until, cert->now), record->der_len);
@@ -368,6 +416,31 @@ static const char *set_state(staple_status_query_t *query, const char *value)
            "issuer-revoked, unavailable, disabled";
 }
 
+static const char *set_problem(staple_status_query_t *query, const char *value)
+{
+    int i;
+
+    for (i = 0; i < STAPLE_PROBLEM_COUNT; i++) {
+        if (strcmp(staple_problem_name((staple_problem_e)i), value) == 0) {
+            query->problem = (staple_problem_e)i;
+            return NULL;
+        }
+    }
+    return "problem must be one of: revoked, issuer-revoked, must-staple, "
+           "unknown, unavailable, stale, ending, not-stapled";
+}
+
+static const char *set_refresh(staple_status_query_t *query, const char *value)
+{
+    apr_int64_t seconds;
+
+    if (!staple_parse_number(&seconds, value, LEAST_REFRESH, MOST_REFRESH)) {
+        return "refresh must be a whole number of seconds from 10 to 3600";
+    }
+    query->refresh = (unsigned)seconds;
+    return NULL;
+}
+
 static const char *set_format(staple_status_query_t *query, const char *value)
 {
     query->format = value;
@@ -386,6 +459,7 @@ static const struct {
 } arguments[] = {
     {"format", set_format}, {"sort", set_sort},   {"order", set_order},
     {"page", set_page},     {"state", set_state}, {"find", set_find},
+    {"problem", set_problem}, {"refresh", set_refresh},
 };
 
 #define ARGUMENTS (sizeof(arguments) / sizeof(arguments[0]))
@@ -412,15 +486,21 @@ static const char *read_argument(staple_status_query_t *query, char *text)
     return NULL;
 }
 
+/* What is shown where nothing is asked for. */
+static const staple_status_query_t no_query = {
+    .sort = STATE, /* the worst first */
+    .page = 1,
+    .state = STAPLE_STATE_COUNT,
+    .problem = STAPLE_PROBLEM_COUNT,
+    .find = ""};
+
 const char *staple_status_query(staple_status_query_t *query, apr_pool_t *p,
                                 const char *args)
 {
     const char *wrong = NULL;
     char *rest, *text;
 
-    *query = (staple_status_query_t){
-        .sort = STATE, /* the worst first */
-        .page = 1, .state = STAPLE_STATE_COUNT, .find = ""};
+    *query = no_query;
     if (args == NULL) {
         return NULL;
     }
@@ -438,16 +518,22 @@ const char *staple_status_query(staple_status_query_t *query, apr_pool_t *p,
 static const char *link_to(apr_pool_t *p, const staple_status_query_t *query)
 {
     const char *link = apr_psprintf(
-        p, "?sort=%s&order=%s%s%s%s%s", columns[query->sort].name,
+        p, "?sort=%s&order=%s%s%s%s%s%s%s", columns[query->sort].name,
         query->is_reversed ? "desc" : "asc",
         query->state != STAPLE_STATE_COUNT ? "&state=" : "",
         query->state != STAPLE_STATE_COUNT ? staple_state_name(query->state)
                                            : "",
+        query->problem != STAPLE_PROBLEM_COUNT ? "&problem=" : "",
+        query->problem != STAPLE_PROBLEM_COUNT
+            ? staple_problem_name(query->problem) : "",
         query->find[0] != '\0' ? "&find=" : "",
         query->find[0] != '\0' ? ap_escape_urlencoded(p, query->find) : "");
 
     if (query->page > 1) {
         link = apr_psprintf(p, "%s&page=%u", link, query->page);
+    }
+    if (query->refresh > 0) {
+        link = apr_psprintf(p, "%s&refresh=%u", link, query->refresh);
     }
     return ap_escape_html(p, link);
 }
@@ -466,8 +552,10 @@ static int is_asked_for(const staple_status_query_t *query,
     int found;
     int i;
 
-    if (query->state != STAPLE_STATE_COUNT
-        && (staple_state_e)cert->base.record.state != query->state) {
+    if ((query->state != STAPLE_STATE_COUNT
+         && (staple_state_e)cert->base.record.state != query->state)
+        || (query->problem != STAPLE_PROBLEM_COUNT
+            && (cert->problems >> query->problem & 1) == 0)) {
         return 0;
     }
     found = query->find[0] == '\0'
@@ -551,47 +639,64 @@ static void set_policy(request_rec *r)
 
 /* ---- the top ---- */
 
-#define VERDICT(class, text) "<p class=\"verdict " class "\">" text "</p>\n"
-
-/* What matters most, in one sentence. */
-static void put_verdict(request_rec *r, const staple_snapshot_t *snapshot)
+/* A line of the banner, and where its rows are: "?problem=revoked", or NULL. */
+static void put_line(request_rec *r, staple_grade_e grade, const char *link,
+                     const char *text)
 {
-    apr_uint32_t troubled = snapshot->count
-                            - snapshot->states[STAPLE_STATE_GOOD]
-                            - snapshot->states[STAPLE_STATE_DISABLED]
-                            + snapshot->refused;
+    static const char *const classes[] = {[STAPLE_GRADE_OK] = "ok",
+                                          [STAPLE_GRADE_WARNING] = "warn",
+                                          [STAPLE_GRADE_CRITICAL] = "alarm"};
 
-    if (snapshot->count == 0) {
-        ap_rputs(VERDICT("warn", "There is no certificate to staple."), r);
-        return;
+    ap_rprintf(r, "<li class=\"verdict %s\">", classes[grade]);
+    if (link != NULL) {
+        ap_rprintf(r, "<a href=\"%s\">%s</a></li>\n", link, escaped(r, text));
     }
-    if (snapshot->states[STAPLE_STATE_DISABLED] == snapshot->count) {
-        ap_rputs(VERDICT("warn", "No certificate can be stapled."), r);
+    else {
+        ap_rprintf(r, "%s</li>\n", escaped(r, text));
     }
-    else if (!snapshot->is_running) {
-        ap_rputs(snapshot->board.pid != 0
-                     ? VERDICT("alarm", "The refresher hangs or does not run: "
-                                        "staples will run out.")
-                     : VERDICT("warn", "The refresher has not started yet."),
-                 r);
+}
+
+static const char *link_of(request_rec *r, const staple_status_query_t *query,
+                           staple_problem_e problem)
+{
+    staple_status_query_t other = no_query;
+
+    switch ((int)problem) {
+    case STAPLE_PROBLEM_RESPONDER:
+        return "#responders";
+    case STAPLE_PROBLEM_REFRESHER:
+    case STAPLE_PROBLEM_STARTING:
+        return "#refresher";
+    case STAPLE_PROBLEM_NOTHING:
+        return NULL;
     }
-    if (snapshot->significant > 0) {
-        ap_rprintf(r, VERDICT("alarm", "%u certificate%s attention."),
-                   snapshot->significant,
-                   snapshot->significant == 1 ? " needs" : "s need");
-        return;
+    other.refresh = query->refresh;
+    other.problem = problem;
+    return apr_pstrcat(r->pool, link_to(r->pool, &other), "#certificates",
+                       NULL);
+}
+
+/* What is wrong and what to do, the worst first. */
+static void put_banner(request_rec *r, const staple_snapshot_t *snapshot,
+                       const staple_status_query_t *query)
+{
+    const apr_array_header_t *lines =
+        staple_health_lines(r->pool, snapshot, &snapshot->health);
+    int i;
+
+    ap_rputs("<ul class=\"verdicts\" aria-label=\"What is wrong\">\n", r);
+    if (lines->nelts == 0) {
+        put_line(r, STAPLE_GRADE_OK, NULL,
+                 staple_health_summary(r->pool, snapshot, lines));
     }
-    if (troubled > 0) {
-        ap_rprintf(r,
-                   VERDICT("warn", "Nothing significant, but %u certificate%s "
-                                   "revoked, with a revoked issuer, unknown or "
-                                   "without response."),
-                   troubled, troubled == 1 ? " is" : "s are");
+    for (i = 0; i < lines->nelts; i++) {
+        const staple_health_line_t *line =
+            &APR_ARRAY_IDX(lines, i, staple_health_line_t);
+
+        put_line(r, staple_problem_grade(line->problem),
+                 link_of(r, query, line->problem), line->text);
     }
-    else if (snapshot->is_running
-             && snapshot->states[STAPLE_STATE_DISABLED] < snapshot->count) {
-        ap_rputs(VERDICT("ok", "All is well."), r);
-    }
+    ap_rputs("</ul>\n", r);
 }
 
 static void put_refresher(request_rec *r, const staple_snapshot_t *snapshot)
@@ -602,8 +707,9 @@ static void put_refresher(request_rec *r, const staple_snapshot_t *snapshot)
         return;
     }
     ap_rprintf(r,
-               "<p class=\"line\">Refresher: process %" APR_INT64_T_FMT
-               ", last round %s, next due %s, %u in flight; %" APR_UINT64_T_FMT
+               "<p class=\"line\" id=\"refresher\">Refresher: process "
+               "%" APR_INT64_T_FMT ", last round %s, next due %s, %u in "
+               "flight; %" APR_UINT64_T_FMT
                " requests, %" APR_UINT64_T_FMT " failed, %" APR_UINT64_T_FMT
                " bytes received.</p>\n",
                board->pid, when(r, board->last_round_at, snapshot->now),
@@ -623,12 +729,16 @@ static void put_tiles(request_rec *r, const staple_snapshot_t *snapshot,
         apr_uint32_t count = is_all ? snapshot->count : snapshot->states[i];
 
         other.state = (staple_state_e)i;
+        other.problem = STAPLE_PROBLEM_COUNT;
         other.page = 1;
         ap_rprintf(r,
                    "<li%s><a href=\"%s\"%s><strong>%u</strong>%s</a></li>\n",
                    count == 0 ? " class=\"zero\"" : "",
                    link_to(r->pool, &other),
-                   query->state == other.state ? " aria-current=\"true\"" : "",
+                   query->state == other.state
+                           && query->problem == other.problem
+                       ? " aria-current=\"true\""
+                       : "",
                    count, is_all ? "all" : state_mark(r, other.state));
     }
     ap_rputs("</ul>\n", r);
@@ -643,9 +753,15 @@ static void put_form(request_rec *r, const staple_status_query_t *query)
                "<input type=\"search\" name=\"find\" maxlength=\"200\" "
                "aria-label=\"Part of a subject, serial or server name\" "
                "placeholder=\"subject, serial or server\" value=\"%s\">"
-               "<input type=\"hidden\" name=\"sort\" value=\"%s\">"
+               "<input type=\"hidden\" name=\"sort\" value=\"%s\">%s"
                "<button>Find</button></form>\n",
-               ap_escape_html(r->pool, query->find), columns[query->sort].name);
+               ap_escape_html(r->pool, query->find), columns[query->sort].name,
+               query->refresh > 0
+                   ? apr_psprintf(r->pool,
+                                  "<input type=\"hidden\" name=\"refresh\" "
+                                  "value=\"%u\">",
+                                  query->refresh)
+                   : "");
 }
 
 static void put_column_heads(request_rec *r, const staple_status_query_t *query)
@@ -715,10 +831,21 @@ static void put_certificates(request_rec *r, const staple_snapshot_t *snapshot,
     apr_uint32_t first = (query->page - 1) * PAGE;
     apr_uint32_t last = first + PAGE, count, i;
     const picked_t *picked = pick(&count, r->pool, query, snapshot);
+    staple_status_query_t other = *query;
     staple_snapshot_cert_t cert;
 
     ap_rputs("<h2 id=\"certificates\">Certificates</h2>\n", r);
     put_form(r, query);
+    if (query->problem != STAPLE_PROBLEM_COUNT) {
+        other.problem = STAPLE_PROBLEM_COUNT;
+        other.page = 1;
+        ap_rprintf(r,
+                   "<p class=\"line\">Those with the problem "
+                   "<b class=\"mark\">%s</b>; <a href=\"%s\">show "
+                   "all</a></p>\n",
+                   staple_problem_name(query->problem),
+                   link_to(r->pool, &other));
+    }
     last = last < count ? last : count;
     if (first >= count) {
         ap_rputs("<p class=\"line\">No certificate matches.</p>\n", r);
@@ -767,7 +894,7 @@ static void put_servers(request_rec *r, const apr_array_header_t *servers)
                    ROW "<span class=\"name\">%s</span></th>" CELL("Fault")
                    "%s" CELL_END CELL("Score") "%s" CELL_END
                    CELL("Certificates") "%u" CELL_END "</tr>\n",
-                   escaped(r, server->name),
+                   server_link(r, server->name),
                    server->fault != STAPLE_STATE_GOOD
                        ? state_mark(r, server->fault)
                        : NONE,
@@ -780,26 +907,38 @@ static void put_servers(request_rec *r, const apr_array_header_t *servers)
     }
 }
 
-/* By staple_scoreboard_health_e: the class of the style sheet, and the word. */
+/* By staple_scoreboard_health_e: the class of the style sheet, and the word.
+ * One that fails has answered before; not so the last one. */
 static const char *const health_words[][2] = {
     [STAPLE_SCOREBOARD_PENDING] = {"pending", "no answer yet"},
     [STAPLE_SCOREBOARD_ANSWERS] = {"good", "healthy"},
     [STAPLE_SCOREBOARD_FAILING] = {"stale", "failing"},
     [STAPLE_SCOREBOARD_DOWN] = {"down", "down"},
 };
+static const char *const useless_words[] = {"down", "no answer of use"};
 
 static void put_responder(request_rec *r,
-                          const staple_scoreboard_responder_t *responder)
+                          const staple_scoreboard_responder_t *responder,
+                          apr_uint32_t waiting, apr_time_t now)
 {
-    const char *const *words = health_words[responder->health & 3];
+    const char *const *words =
+        responder->health == STAPLE_SCOREBOARD_FAILING && !responder->is_healthy
+            ? useless_words
+            : health_words[responder->health & 3];
 
     ap_rprintf(r,
                ROW "<span class=\"name\">%s</span></th>" CELL("Health")
-               "<b class=\"state %s\">%s</b>" CELL_END CELL("Last answer")
+               "<b class=\"state %s\">%s</b>%s%s" CELL_END CELL("Last answer")
                "%s" CELL_END CELL("Requests") "%" APR_UINT64_T_FMT
                SUB("%" APR_UINT64_T_FMT " failed") CELL_END CELL("Last error")
                "%s" CELL_END "</tr>\n",
                escaped(r, responder->url), words[0], words[1],
+               responder->failing_since != 0
+                   ? apr_psprintf(r->pool, SUB("since %s"),
+                                  when(r, responder->failing_since, now))
+                   : "",
+               waiting > 0 ? apr_psprintf(r->pool, SUB("%u waiting"), waiting)
+                           : "",
                responder->latency > 0
                    ? apr_psprintf(r->pool, "%.0f ms",
                                   (double)responder->latency / 1000)
@@ -810,13 +949,14 @@ static void put_responder(request_rec *r,
                    : NONE);
 }
 
-static void put_responders(request_rec *r, const staple_scoreboard_t *board)
+static void put_responders(request_rec *r, const staple_snapshot_t *snapshot)
 {
+    const staple_scoreboard_t *board = &snapshot->board;
     static const char *const titles[] = {"URL", "Health", "Last answer",
                                          "Requests", "Last error"};
     apr_uint32_t i;
 
-    ap_rputs("<h2>Responders</h2>\n", r);
+    ap_rputs("<h2 id=\"responders\">Responders</h2>\n", r);
     if (board->responder_count == 0) {
         ap_rputs("<p class=\"line\">No responder has been asked yet.</p>\n", r);
         return;
@@ -824,7 +964,8 @@ static void put_responders(request_rec *r, const staple_scoreboard_t *board)
     put_heads(r, titles, 5);
     for (i = 0; i < board->responder_count && i < STAPLE_SCOREBOARD_RESPONDERS;
          i++) {
-        put_responder(r, &board->responders[i]);
+        put_responder(r, &board->responders[i], snapshot->waiting[i],
+                      snapshot->now);
     }
     ap_rputs("</tbody></table>\n", r);
 }
@@ -910,32 +1051,80 @@ static void put_lists(request_rec *r, const staple_snapshot_t *snapshot)
     }
 }
 
-void staple_status_html(request_rec *r, const staple_snapshot_t *snapshot,
-                        const staple_status_query_t *query)
+/* Which machine this is, of when, and whether the page loads itself again. */
+static void put_where(request_rec *r, const staple_snapshot_t *snapshot,
+                      const staple_status_query_t *query, const char *host)
 {
+    staple_status_query_t other = *query;
     char now[STAPLE_TEXT_SIZE];
 
-    ap_set_content_type(r, "text/html; charset=utf-8");
-    set_policy(r);
+    other.refresh = query->refresh > 0 ? 0 : USUAL_REFRESH;
+    ap_rprintf(r, "<p class=\"line\"><b class=\"name\">%s</b>, %s; ",
+               escaped(r, host), staple_text_time(now, snapshot->now));
+    if (query->refresh > 0) {
+        ap_rprintf(r, "loads again every %u s, <a href=\"%s\">stop</a></p>\n",
+                   query->refresh, link_to(r->pool, &other));
+    }
+    else {
+        ap_rprintf(r, "<a href=\"%s\">load again every %u s</a></p>\n",
+                   link_to(r->pool, &other), other.refresh);
+    }
+}
+
+static void put_top(request_rec *r, const staple_snapshot_t *snapshot,
+                    const staple_status_query_t *query)
+{
+    char host[APRMAXHOSTLEN + 1] = "";
+
+    if (apr_gethostname(host, sizeof(host), r->pool) != APR_SUCCESS) {
+        apr_cpystrn(host, r->server->server_hostname, sizeof(host));
+    }
     ap_rputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
              "<meta name=\"viewport\" content=\"width=device-width,"
-             "initial-scale=1\"><meta name=\"robots\" content=\"noindex\">"
-             "<title>OCSP stapling</title><style>", r);
+             "initial-scale=1\"><meta name=\"robots\" content=\"noindex\">", r);
+    if (query->refresh > 0) {
+        ap_rprintf(r, "<meta http-equiv=\"refresh\" content=\"%u\">",
+                   query->refresh);
+    }
+    /* The browser's tab says it, too. */
+    ap_rprintf(r, "<title>%s%sOCSP stapling, %s</title><style>",
+               snapshot->health.grade != STAPLE_GRADE_OK
+                   ? staple_grade_name(snapshot->health.grade) : "",
+               snapshot->health.grade != STAPLE_GRADE_OK ? ": " : "",
+               escaped(r, host));
     ap_rputs(staple_status_style, r);
     ap_rputs("</style></head>\n<body><a class=\"skip\" href=\"#certificates\">"
              "to the certificates</a><header><h1>OCSP stapling</h1>\n", r);
-    put_verdict(r, snapshot);
+    put_where(r, snapshot, query, host);
+    put_banner(r, snapshot, query);
     put_refresher(r, snapshot);
-    ap_rputs("</header><main>\n", r);
+    ap_rputs("</header>", r);
+}
+
+void staple_status_html(request_rec *r, const staple_snapshot_t *snapshot,
+                        const staple_status_query_t *query)
+{
+    /* What many certificates wait for comes before them. */
+    int is_first =
+        snapshot->health.problems[STAPLE_PROBLEM_RESPONDER].count > 0;
+
+    ap_set_content_type(r, "text/html; charset=utf-8");
+    set_policy(r);
+    put_top(r, snapshot, query);
+    ap_rputs("<main>\n", r);
     put_tiles(r, snapshot, query);
+    if (is_first) {
+        put_responders(r, snapshot);
+    }
     put_certificates(r, snapshot, query);
     put_servers(r, snapshot->servers);
-    put_responders(r, &snapshot->board);
+    if (!is_first) {
+        put_responders(r, snapshot);
+    }
     put_lists(r, snapshot);
     ap_rprintf(r,
-               "</main><footer>As of %s. Also as "
-               "<a href=\"?format=json\">JSON</a> and "
+               "</main><footer>Also as <a href=\"?format=json\">JSON</a> and "
                "<a href=\"?format=prometheus\">metrics</a>. "
                "mod_ocspstaple %s</footer></body></html>\n",
-               staple_text_time(now, snapshot->now), STAPLE_VERSION);
+               STAPLE_VERSION);
 }

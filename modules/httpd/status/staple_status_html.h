@@ -4,13 +4,15 @@
 
 #include "staple_snapshot.h"
 
-/* ?format=&sort=&order=&page=&state=&find= */
+/* ?format=&sort=&order=&page=&state=&problem=&find=&refresh= */
 typedef struct staple_status_query_t {
     const char *format; /* NULL: not given */
     unsigned sort; /* number of a column */
     int is_reversed;
     apr_uint32_t page;    /* from 1 */
     staple_state_e state; /* STAPLE_STATE_COUNT: any */
+    staple_problem_e problem; /* STAPLE_PROBLEM_COUNT: any, or none */
+    unsigned refresh;         /* the page loads again, in seconds; 0: never */
     const char *find;     /* in subject, serial and server names; "": any */
 } staple_status_query_t;
 

@@ -12,7 +12,8 @@ use Staple::Server;
 sub files {
     my ($top) = @_;
 
-    return map { s{^\Q$top\E/}{}r } "$top/README.md", sort glob "$top/docs/*.md";
+    return map { s{^\Q$top\E/}{}r } "$top/README.md",
+        sort +glob "$top/docs/*.md $top/docs/kit/*.md";
 }
 
 # Blocks of a document that are fenced as this language:

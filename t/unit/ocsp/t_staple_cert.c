@@ -282,6 +282,32 @@ static void test_issuers(apr_pool_t *p, const make_pki_t *pki)
        "a self-signed leaf with a root");
 }
 
+static void test_key_type(apr_pool_t *p)
+{
+    const struct {
+        EVP_PKEY *key;
+        const char *type;
+    } rows[] = {{make_key(p), "ECDSA"},
+                {make_rsa_key(p), "RSA"},
+                {make_other_key(p, EVP_PKEY_RSA_PSS), "RSA-PSS"},
+                {make_other_key(p, EVP_PKEY_ED25519), "Ed25519"},
+                {make_other_key(p, EVP_PKEY_ED448), "Ed448"},
+                {make_other_key(p, EVP_PKEY_X25519), "X25519"}};
+    make_identity_t ca = make_cert(p, &(make_cert_t){.name = "CA", .is_ca = 1});
+    staple_cert_t *cert = NULL;
+    unsigned i;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        make_identity_t leaf = make_cert(
+            p, &(make_cert_t){.name = "leaf", .issuer = &ca,
+                              .key = rows[i].key});
+
+        is_reason(staple_cert_describe(&cert, p, leaf.x509), STAPLE_OK,
+                  "%s: is read", rows[i].type);
+        is_str(cert->key_type, rows[i].type, "%s: is told", rows[i].type);
+    }
+}
+
 /* Those that nobody is asked about are still known by name. */
 static void test_describe(apr_pool_t *p, const make_pki_t *pki)
 {
@@ -303,8 +329,9 @@ static void test_describe(apr_pool_t *p, const make_pki_t *pki)
     is_str(cert->issuer->subject, whole->issuer->subject,
            "described: its issuer's name");
     ok(cert->issuer->x509 == NULL, "described: and no more of that");
-    ok(cert->certid == NULL && cert->url_count == 0,
-       "described: nothing to ask with, nobody to ask");
+    ok(cert->certid == NULL, "described: nothing to ask with");
+    is_int(cert->url_count, whole->url_count, "described: whom it names");
+    is_str(cert->key_type, "ECDSA", "described: its key's type");
     is_reason(staple_cert_describe(&cert, p, own.x509), STAPLE_OK,
               "a self-signed one");
     is_str(cert->issuer->subject, cert->subject,
@@ -440,6 +467,7 @@ int main(void)
     test_urls(p, pki);
     test_no_urls(p, pki);
     test_issuers(p, pki);
+    test_key_type(p);
     test_describe(p, pki);
     test_junk(p, pki);
     test_dedup(p, pki);

@@ -138,6 +138,11 @@ static void check_signers(const signer_row_t *rows, unsigned count)
             is_reason(judge(&verdict, &response), rows[i].want,
                       "signed by %s, named by %s", rows[i].name,
                       by_key ? "key" : "name");
+            if (rows[i].want == STAPLE_OK) {
+                is_int(verdict.by_delegate,
+                       rows[i].signer.x509 != pki->issuer.x509,
+                       "signed by %s: told", rows[i].name);
+            }
         }
     }
 }

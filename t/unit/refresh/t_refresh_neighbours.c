@@ -298,6 +298,10 @@ static void test_shown(void)
                "shown: one that %s", shown_rows[i].name);
         is_int(board.responders[k].is_healthy, shown_rows[i].is_healthy,
                "shown: one that %s: healthy?", shown_rows[i].name);
+        is_int(board.responders[k].failing_since != 0,
+               shown_rows[i].health == STAPLE_SCOREBOARD_DOWN
+                   || shown_rows[i].health == STAPLE_SCOREBOARD_FAILING,
+               "shown: one that %s: since when not?", shown_rows[i].name);
     }
     ok(board.responders[0].health == STAPLE_SCOREBOARD_DOWN,
        "shown: down first");
