@@ -153,8 +153,9 @@ static const char *const healths[] = {"pending", "answers", "failing", "down"};
 static json_t *responder(const staple_scoreboard_responder_t *row)
 {
     return json_pack(
-        "{s:o, s:b, s:s, s:o, s:o, s:o, s:o}",
+        "{s:o, s:o, s:b, s:s, s:o, s:o, s:o, s:o}",
         "url", text(row->url),
+        "proxy", row->proxy[0] != '\0' ? text(row->proxy) : json_null(),
         "healthy", (int)row->is_healthy,
         "state", healths[row->health & 3],
         "failures", number(row->failures),

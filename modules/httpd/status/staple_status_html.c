@@ -788,18 +788,29 @@ static const char *const health_words[][2] = {
     [STAPLE_SCOREBOARD_DOWN] = {"down", "down"},
 };
 
+/* How it is asked, where that is not directly. */
+static const char *way_of(request_rec *r,
+                          const staple_scoreboard_responder_t *responder)
+{
+    return responder->proxy[0] != '\0'
+               ? apr_pstrcat(r->pool, "<span class=\"sub\">through ",
+                             escaped(r, responder->proxy), "</span>", NULL)
+               : "";
+}
+
 static void put_responder(request_rec *r,
                           const staple_scoreboard_responder_t *responder)
 {
     const char *const *words = health_words[responder->health & 3];
 
     ap_rprintf(r,
-               ROW "<span class=\"name\">%s</span></th>" CELL("Health")
+               ROW "<span class=\"name\">%s</span>%s</th>" CELL("Health")
                "<b class=\"state %s\">%s</b>" CELL_END CELL("Last answer")
                "%s" CELL_END CELL("Requests") "%" APR_UINT64_T_FMT
                SUB("%" APR_UINT64_T_FMT " failed") CELL_END CELL("Last error")
                "%s" CELL_END "</tr>\n",
-               escaped(r, responder->url), words[0], words[1],
+               escaped(r, responder->url), way_of(r, responder), words[0],
+               words[1],
                responder->latency > 0
                    ? apr_psprintf(r->pool, "%.0f ms",
                                   (double)responder->latency / 1000)
