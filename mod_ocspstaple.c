@@ -9,6 +9,7 @@
 #include "httpd/events/staple_eventlog.h"
 #include "httpd/staple_lifecycle.h"
 #include "httpd/generation/staple_register.h"
+#include "httpd/staple_prime.h"
 #include "httpd/staple_serve.h"
 #include "httpd/staple_start_wait.h"
 #include "httpd/status/staple_status.h"
@@ -31,8 +32,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_check_config(staple_config_check, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(staple_config_dump, NULL, NULL, APR_HOOK_MIDDLE);
     /* Before mod_md's: OCSPStaple On is the more particular wish. */
-    ap_hook_ssl_ocsp_prime_hook(staple_register_certificate, NULL, NULL,
-                                APR_HOOK_FIRST);
+    ap_hook_ssl_ocsp_prime_hook(staple_prime, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_ssl_ocsp_get_resp_hook(staple_serve_response, NULL, NULL,
                                    APR_HOOK_FIRST);
     APR_OPTIONAL_HOOK(ssl, init_server, staple_register_check_server, NULL,

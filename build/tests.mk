@@ -71,6 +71,7 @@ unit_tests = \
 	t/unit/crl/t_staple_crl_der \
 	t/unit/crl/t_staple_crl_verdict \
 	t/unit/io/t_staple_fetch_list \
+	t/unit/httpd/t_staple_prime \
 	t/unit/httpd/t_staple_register_crl \
 	t/unit/httpd/t_staple_system_ca \
 	t/unit/io/t_staple_files \
@@ -82,6 +83,9 @@ unit_tests = \
 	t/unit/io/t_staple_tls
 
 # Of the module itself: units that need little of httpd, which the test brings.
+t_unit_httpd_t_staple_prime_SOURCES = t/unit/httpd/t_staple_prime.c \
+	modules/httpd/staple_prime.c
+t_unit_httpd_t_staple_prime_CPPFLAGS = $(AM_CPPFLAGS) $(HTTPD_CFLAGS)
 t_unit_httpd_t_staple_register_crl_SOURCES = \
 	t/unit/httpd/t_staple_register_crl.c \
 	modules/httpd/generation/staple_register_crl.c

@@ -57,9 +57,21 @@ my @rows = (
       '"http://a.example/a b"', 'file:///etc/passwd', '"http://a.example/\""',
       'http://a.example/#x', 'http://a.example/' . 'x' x 2040], $urls],
     ['OCSPStapleProxy',
-     ['https://a.example/', 'a.example:3128', 'http://u:p@a.example/',
-      'socks5://a.example/'],
-     'give an http:// URL of host and port without user and password, or none'],
+     ['a.example:3128', 'http://u:p@a.example/', 'https://u:p@a.example/',
+      'socks5://a.example/', 'http://'],
+     'give an http:// or https:// URL of host and port without user and '
+     . 'password, or none'],
+    ['OCSPStapleNoProxy',
+     ['*', 'a..example', '.', 'a.example.', '10.0.0.0/0', '10.0.0.0/33',
+      '10.0.0/8', 'fd00::/8', '[::1]', 'a.example:80', 'http://a.example/',
+      'a,b', '10.0.0.0/x'],
+     'give names of hosts or domains, IP addresses, or IPv4 networks as '
+     . '10.0.0.0/8, or none'],
+    ['OCSPStapleProxyCAFile', ['/no/such/file', '/etc/passwd', '/'],
+     'give a file of certificates in PEM, or none'],
+    ['OCSPStapleProxyCredentials', ['/no/such/file', '/etc/passwd', '/'],
+     'give a file with one line, user:password, that its owner alone may read, '
+     . 'or none'],
     ['OCSPStapleEventLog', ['"|"'], 'give a file, or "|program'],
     ['OCSPStapleEventCommand', ['/no/such/program', '/etc/passwd', '/'],
      'give its path and its arguments'],
@@ -67,11 +79,10 @@ my @rows = (
      'give any of revoked, issuer-revoked, stale, unavailable, or none'],
 );
 my @alone = qw(OCSPStapleResponder OCSPStapleResponseFile OCSPStapleChainFile
-               OCSPStapleCRLURL OCSPStapleCRLFile);
+               OCSPStapleCRLURL OCSPStapleCRLFile OCSPStapleNoProxy);
 my @server_only = (['OCSPStapleConcurrency', 5],
                    ['OCSPStapleCRLMaxSize', '1M'],
                    ['OCSPStapleStartWait', '10s'],
-                   ['OCSPStapleProxy', 'http://127.0.0.1:3128/'],
                    ['OCSPStapleEventLog', 'log'],
                    ['OCSPStapleEventCommand', '/bin/true'],
                    ['OCSPStapleShared', 'none'],
@@ -79,7 +90,7 @@ my @server_only = (['OCSPStapleConcurrency', 5],
 my $bad = 0;
 $bad += @{ $_->[1] } for @rows;
 
-plan tests => 2 * $bad + 2 * @alone + @server_only + 33;
+plan tests => 2 * $bad + 2 * @alone + @server_only + 57;
 
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $cert = $pki->cert('a.example', url => 'http://127.0.0.1:9/');
@@ -109,7 +120,8 @@ for my $row (@rows) {
     }
 }
 for my $name (@alone) {
-    my $value = $name =~ /File$/ ? 'file' : 'http://a.example/';
+    my $value = $name =~ /File$/ ? 'file'
+              : $name =~ /URL$|Responder$/ ? 'http://a.example/' : 'a.example';
 
     for my $both ("none $value", "$value none") {
         my ($text, $status) = configtest("$name $both\n", '');
@@ -133,7 +145,56 @@ ok($status && $text =~ /OCSPStapleShared:\ there\ is\ no\ provider\ "nosuch":\ g
 ok($status && $text =~ /OCSPStapleInterval takes one argument/,
    'no value at all') or diag($text);
 
+# ---- files of the proxy's ----
+
+my $secret = $server->root . '/secret';
+
+sub credentials {
+    my ($content, $mode) = @_;
+
+    write_file($secret, $content);
+    chmod oct $mode, $secret or die "$secret: $!\n";
+    return configtest("OCSPStapleProxy http://127.0.0.1:9/\n"
+                      . "OCSPStapleProxyCredentials secret\n", '');
+}
+
+for my $row (["me:word\n", '600'], ["me:word", '400'], ["me:\n", '600'],
+             ["me:a b:c\r\n", '700']) {
+    my ($content, $mode) = @$row;
+
+    ($text, $status) = credentials($content, $mode);
+    is($status, 0, 'credentials that are taken') or diag($text);
+}
+for my $row (["me:hidden\n", '640', 'group or others may read or write it'],
+             ["me:hidden\n", '604', 'group or others may read or write it'],
+             ["me:hidden\n", '620', 'group or others may read or write it'],
+             ["hidden\n", '600', 'its first line is not user:password'],
+             [":hidden\n", '600', 'its first line is not user:password'],
+             ["me:hid\tden\n", '600', 'its first line is not user:password'],
+             ['', '600', 'its first line is not user:password'],
+             ['me:hidden' x 60, '600', 'it has more than 512 bytes']) {
+    my ($content, $mode, $why) = @$row;
+
+    ($text, $status) = credentials($content, $mode);
+    ok($status && index($text, 'OCSPStapleProxyCredentials: "secret" is not '
+                               . "used: $why") >= 0,
+       "credentials, mode $mode: $why") or diag($text);
+    unlike($text, qr/hid/, 'and nothing of them is told');
+}
+($text, $status) = configtest("OCSPStapleProxy https://127.0.0.1:9/\n"
+                              . 'OCSPStapleProxyCAFile ' . $pki->ca_file . "\n",
+                              '');
+is($status, 0, 'a file of CAs') or diag($text);
+
 # ---- combinations ----
+
+($text, $status) = configtest('', "OCSPStaple On\nOCSPStapleNoProxy a.example\n");
+is($status, 0, 'no proxy, and something without it: it starts');
+like($text, qr/OST0152.*a\.example.*have no effect without OCSPStapleProxy/,
+     'no proxy, and something without it: a warning');
+($text, $status) = configtest("OCSPStapleNoProxy a.example\n",
+                              "OCSPStaple On\nOCSPStapleProxy none\n");
+unlike($text, qr/OST0152/, 'a proxy that was switched off: no warning');
 
 ($text, $status) = configtest('', "OCSPStaple On\n"
                                      . "OCSPStapleResponderAction override\n");
@@ -192,6 +253,7 @@ OCSPStapleIssuerCheck Off
 OCSPStapleCRL Always
 OCSPStapleCRLURL none
 OCSPStapleCRLFile one.crl /two.crl
+OCSPStapleNoProxy .internal.example 10.0.0.0/8 ::1
 OCSPStapleRevokedScore 1.5
 OCSPStapleLogExclude revoked stale
 VHOST
@@ -216,6 +278,8 @@ is_deeply(\%main, {
     OCSPStapleResponseFile => 'none', OCSPStapleChainFile => 'none',
     OCSPStapleLogExclude => 'all', OCSPStapleEventLog => "$root/events.log",
     OCSPStapleProxy => 'http://127.0.0.1:3128/', OCSPStapleShared => 'none',
+    OCSPStapleProxyCAFile => 'none', OCSPStapleProxyCredentials => 'none',
+    OCSPStapleNoProxy => 'none',
     OCSPStapleEventCommand => '/bin/echo one two three',
     OCSPStapleStore => "$root/store",
 }, 'the dump: the main server, complete');
@@ -228,6 +292,9 @@ is_deeply(\%vhost, {
     OCSPStapleRevokedScore => '1.5', OCSPStapleCRL => 'always',
     OCSPStapleCRLURL => 'none',
     OCSPStapleCRLFile => "$root/one.crl /two.crl",
+    OCSPStapleProxy => 'http://127.0.0.1:3128/',
+    OCSPStapleProxyCAFile => 'none', OCSPStapleProxyCredentials => 'none',
+    OCSPStapleNoProxy => '.internal.example 10.0.0.0/8 ::1',
     OCSPStapleResponder => 'http://127.0.0.1:3/x',
     OCSPStapleResponseFile => "$root/one.der /two.der",
     OCSPStapleChainFile => "$root/chain.pem",

@@ -29,6 +29,7 @@
 #define STAPLE_MAX_AIA_URLS 8     /* OCSP URLs taken from one certificate */
 #define STAPLE_MAX_GET 255        /* RFC 5019 5: encoded request in a GET */
 #define STAPLE_NONCE_LEN 32       /* RFC 9654 2.1 */
+#define STAPLE_MAX_CREDENTIALS 512 /* user and password for a proxy */
 
 /* No index: of no certificate. */
 #define STAPLE_NONE 0xffffffffU
@@ -83,8 +84,24 @@ typedef enum {
     STAPLE_LIST_CHAIN_FILE,
     STAPLE_LIST_CRL_URL,
     STAPLE_LIST_CRL_FILE,
+    STAPLE_LIST_PROXY,
+    STAPLE_LIST_PROXY_CA_FILE,
+    STAPLE_LIST_PROXY_CREDENTIALS,
+    STAPLE_LIST_NO_PROXY,
     STAPLE_LIST_COUNT
 } staple_list_e;
+
+/* How exchanges leave this machine, where that is not directly.  Two that are
+ * the same are one object. */
+typedef struct staple_route_t {
+    const char *id;    /* another one's differs; no secret */
+    const char *proxy; /* its http or https URL */
+    const char *ca;    /* PEM: whose certificates an https proxy may have; NULL:
+                          of those that the system trusts */
+    const char *user, *password; /* for the proxy; NULL: none */
+    const char *no_proxy; /* hosts and networks that are asked without it,
+                             commas between them; may be "" */
+} staple_route_t;
 
 /*
  * What the administrator said about one certificate's refresh.  Made while
@@ -108,6 +125,7 @@ typedef struct staple_policy_t {
     int no_network;         /* never ask anybody */
     unsigned exclude;       /* STAPLE_EXCLUDE_... */
     unsigned revoked_score; /* of a revoked certificate, in tenths */
+    const staple_route_t *route; /* to responders; NULL: directly */
     /* NULL-terminated lists, or NULL */
     union {
         struct {
@@ -116,6 +134,9 @@ typedef struct staple_policy_t {
             const char *const *chain_files; /* with issuers' certificates */
             const char *const *crl_urls;  /* instead of the certificates' own */
             const char *const *crl_files; /* with CRLs fetched otherwise */
+            /* what `route` is made of: URL, file, file, hosts and networks */
+            const char *const *proxy, *const *proxy_ca_file;
+            const char *const *proxy_credentials, *const *no_proxy;
         };
         const char *const *lists[STAPLE_LIST_COUNT];
     };

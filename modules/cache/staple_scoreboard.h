@@ -17,7 +17,8 @@ typedef enum {
 
 /* One responder, as all certificates that name it see it. */
 typedef struct staple_scoreboard_responder_t {
-    char url[STAPLE_SCOREBOARD_URL]; /* cut where it is longer */
+    char url[STAPLE_SCOREBOARD_URL]; /* cut where it is longer, as the next */
+    char proxy[STAPLE_SCOREBOARD_URL]; /* the way there; "": directly */
     apr_uint64_t requests;
     apr_uint64_t failures;
     apr_interval_time_t latency; /* of the last answer */

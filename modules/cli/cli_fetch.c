@@ -26,7 +26,7 @@ typedef struct wish_t {
     cli_certs_t certs;
     cli_urls_t urls;
     int method;
-    const char *proxy;
+    staple_route_t route;
     const char *out;
     int json;
     apr_int64_t max_size;
@@ -70,11 +70,16 @@ typedef struct job_t {
 
 static int check_options(const cli_command_t *command, wish_t *wish)
 {
-    if (wish->proxy != NULL && strncasecmp(wish->proxy, "http://", 7) != 0) {
-        return cli_complain(command,
-                            "--proxy: \"%s\" is not allowed: give an http:// "
-                            "URL of host and port",
-                            wish->proxy);
+    if (wish->route.proxy != NULL) {
+        if (strncasecmp(wish->route.proxy, "https:", 6) == 0
+            && !staple_fetch_can_https_proxy()) {
+            return cli_complain(command,
+                                "--proxy: this libcurl speaks no TLS with "
+                                "proxies: give an http:// URL");
+        }
+        wish->route.id = wish->route.proxy;
+        wish->route.no_proxy = "";
+        wish->policy.route = &wish->route;
     }
     wish->policy.method = (staple_method_e)wish->method;
     if (wish->urls.count > 0) {
@@ -103,9 +108,9 @@ static int read_options(wish_t *wish, const cli_command_t *command,
          .help = "for one whole exchange (default: 10)",
          .to = &wish->policy.timeout, .min = 1, .max = 300},
         {.name = "proxy", .value = "URL", .kind = CLI_OPTION_URL,
-         .help = "ask through this http proxy (default: none,\n"
-                 "whatever the environment says)",
-         .to = &wish->proxy},
+         .help = "ask through this http or https proxy (default:\n"
+                 "none, whatever the environment says)",
+         .to = &wish->route.proxy},
         {.name = "nonce", .kind = CLI_OPTION_FLAG, .help = "send a nonce",
          .to = &wish->policy.nonce},
         CLI_OPTION_SKEW(&wish->policy.clock_skew),
@@ -465,8 +470,7 @@ static int run(job_t *job, const cli_command_t *command,
 {
     const staple_fetch_options_t fetch = {
         .concurrency = 1,
-        .user_agent = "mod_ocspstaple/" STAPLE_VERSION,
-        .proxy = job->wish->proxy};
+        .user_agent = "mod_ocspstaple/" STAPLE_VERSION};
     apr_time_t now = apr_time_now();
     const staple_refresh_options_t options = {
         .concurrency = 1,

@@ -232,7 +232,6 @@ static void start(staple_watchdog_t *w)
     const staple_fetch_options_t fetch = {
         .concurrency = concurrency,
         .user_agent = "mod_ocspstaple/" STAPLE_VERSION,
-        .proxy = staple_config_get(s)->proxy,
         .spool_dir = w->generation->store};
     apr_time_t now = apr_time_now();
     staple_refresh_options_t refresh = {

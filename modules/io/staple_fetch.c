@@ -26,6 +26,7 @@ typedef struct transfer_t {
     struct transfer_t *next_free;
     CURL *easy;
     staple_exchange_t *exchange;
+    const staple_route_t *route; /* that `easy` is set for */
     int is_under_way;
     int is_left;             /* its exchange has ended: below */
     int is_late;             /* its name takes too long, and it could not be */
@@ -59,6 +60,13 @@ struct staple_fetch_t {
 int staple_fetch_global_init(void)
 {
     return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+}
+
+int staple_fetch_can_https_proxy(void)
+{
+    return (curl_version_info(CURLVERSION_NOW)->features
+            & CURL_VERSION_HTTPS_PROXY)
+           != 0;
 }
 
 /* ---- what libcurl calls ---- */
@@ -126,28 +134,86 @@ static int before_request(void *baton, char *primary_ip, char *local_ip,
 
 /* ---- making ---- */
 
-/* What libcurl needs memory to keep, and would do in its own way without. */
-static int set_texts(CURL *easy, const staple_fetch_options_t *options)
+static CURLcode set_credentials(CURL *easy, const staple_route_t *route)
 {
-    const char *proxy = options->proxy != NULL ? options->proxy : "";
+    char both[3 * STAPLE_MAX_CREDENTIALS + 2]; /* escaped, ":", NUL */
+    char *user = NULL, *password = NULL;
+    CURLcode code = CURLE_OUT_OF_MEMORY;
 
-    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https")
-                   == CURLE_OK
-           && curl_easy_setopt(easy, CURLOPT_NOPROXY, "") == CURLE_OK
-           && curl_easy_setopt(easy, CURLOPT_PROXY, proxy) == CURLE_OK
-           && curl_easy_setopt(easy, CURLOPT_USERAGENT, options->user_agent)
-                  == CURLE_OK;
+    if (route->user == NULL) {
+        return curl_easy_setopt(easy, CURLOPT_PROXYUSERPWD, NULL);
+    }
+    /* This option wants them as they would be in a URL. */
+    user = curl_easy_escape(easy, route->user, 0);
+    password = curl_easy_escape(easy, route->password, 0);
+    if (user != NULL && password != NULL) {
+        apr_snprintf(both, sizeof(both), "%s:%s", user, password);
+        code = curl_easy_setopt(easy, CURLOPT_PROXYUSERPWD, both);
+    }
+    curl_free(password);
+    curl_free(user);
+    return code;
 }
 
-/* What holds for every exchange of this handle. */
+/* Whom an https proxy's certificate may be from: `pem`, which must live on, and
+ * nobody else; NULL: whom the system trusts. */
+static CURLcode set_proxy_ca(CURL *easy, const char *pem)
+{
+    const struct curl_blob blob = {.data = (void *)(uintptr_t)pem,
+                                   .len = pem != NULL ? strlen(pem) : 0,
+                                   .flags = CURL_BLOB_NOCOPY};
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO_BLOB,
+                                     pem != NULL ? &blob : NULL);
+
+    return code == CURLE_OK && pem != NULL
+               ? curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL)
+               : code;
+}
+
+/* Without a proxy, the environment's is not to be used, either. */
+static int set_route(CURL *easy, const staple_route_t *route)
+{
+    static const staple_route_t none = {.proxy = "", .no_proxy = ""};
+    const staple_route_t *by = route != NULL ? route : &none;
+
+    return curl_easy_setopt(easy, CURLOPT_PROXY, by->proxy) == CURLE_OK
+           && curl_easy_setopt(easy, CURLOPT_NOPROXY, by->no_proxy) == CURLE_OK
+           && set_credentials(easy, by) == CURLE_OK
+           && set_proxy_ca(easy, by->ca) == CURLE_OK;
+}
+
+/* What libcurl needs memory to keep, and would do in its own way without. */
+static int set_texts(CURL *easy, const staple_fetch_options_t *options,
+                     const staple_route_t *route)
+{
+    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https")
+                   == CURLE_OK
+           && curl_easy_setopt(easy, CURLOPT_USERAGENT, options->user_agent)
+                  == CURLE_OK
+           && set_route(easy, route);
+}
+
+/* libcurl 7.88 uses a connection with an https proxy again for a handle that
+ * trusts other CAs, where the URL is http: it looks at those of responders. */
+static void keep_apart(CURL *easy, const staple_route_t *route)
+{
+    if (route != NULL && strncasecmp(route->proxy, "https:", 6) == 0) {
+        curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+        curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+    }
+}
+
+/* What holds for every exchange of this handle, which are all by one route. */
 static CURL *make_easy(const staple_fetch_t *fetch, transfer_t *transfer)
 {
     CURL *easy = curl_easy_init();
 
-    if (easy == NULL || !set_texts(easy, &fetch->options)) {
+    transfer->route = transfer->exchange->route;
+    if (easy == NULL || !set_texts(easy, &fetch->options, transfer->route)) {
         curl_easy_cleanup(easy);
         return NULL;
     }
+    keep_apart(easy, transfer->route);
     /* Giving up on a host name must not wait for the resolver's thread. */
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
@@ -311,6 +377,10 @@ static CURLcode begin(staple_fetch_t *fetch, transfer_t *transfer)
     const staple_exchange_t *exchange = transfer->exchange;
     CURL *easy = transfer->easy;
 
+    if (easy != NULL && transfer->route != exchange->route) {
+        curl_easy_cleanup(easy);
+        easy = NULL;
+    }
     if (easy == NULL) {
         easy = transfer->easy = make_easy(fetch, transfer);
     }

@@ -10,8 +10,9 @@
  * Makes the exchanges that the refresher hands out.  Every exchange has a
  * limit of time (all of it: resolving, connecting, sending, receiving) and of
  * size (STAPLE_MAX_RESPONSE, refused while it arrives).  Redirects are not
- * followed, only http and https are spoken, no credentials are sent, and the
- * environment's proxies are not used.  Connections are reused.
+ * followed, only http and https are spoken, no credentials are sent but those
+ * of the exchange's route to its proxy, and the environment's proxies are not
+ * used.  Connections are reused.
  *
  * A list (STAPLE_TRANSPORT_LIST) is received into a file, has limits of its own
  * for its size and for silence, and may be asked for only where it is another
@@ -31,7 +32,6 @@ typedef struct staple_fetch_t staple_fetch_t;
 typedef struct staple_fetch_options_t {
     unsigned concurrency; /* exchanges at once, at least 1 */
     const char *user_agent;
-    const char *proxy; /* http URL, or NULL: none */
     /* where lists are received (staple_spool_open()); lives on; NULL: where
      * temporary files are */
     const char *spool_dir;
@@ -39,6 +39,9 @@ typedef struct staple_fetch_options_t {
 
 /* Prepares libcurl: once per process, before any thread.  Returns 1, or 0. */
 int staple_fetch_global_init(void);
+
+/* Can this libcurl speak TLS with a proxy? */
+int staple_fetch_can_https_proxy(void);
 
 /* A fetcher in pool p, NULL without memory.  Destroying p ends what is in
  * flight without waiting for it. */

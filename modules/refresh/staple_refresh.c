@@ -35,6 +35,7 @@ static staple_exchange_t *hand_out(staple_refresh_t *refresh,
     }
     exchange->index = index;
     exchange->responder = r;
+    exchange->route = r->origin->route;
     exchange->source = source;
     exchange->transport = source->transport;
     exchange->attempt = entry->attempt;
@@ -434,6 +435,9 @@ static void show_responder(staple_scoreboard_responder_t *shown,
         r->origin->health.is_down ? &r->origin->health : &r->health;
 
     apr_cpystrn(shown->url, r->url, sizeof(shown->url));
+    apr_cpystrn(shown->proxy,
+                r->origin->route != NULL ? r->origin->route->proxy : "",
+                sizeof(shown->proxy));
     shown->requests = r->requests;
     shown->failures = r->failures;
     shown->latency = r->latency;
@@ -537,7 +541,8 @@ static void find_prober(staple_refresh_t *refresh, apr_uint32_t index)
                                               entry->policy, attempt))
                   != NULL) {
         entry->skipped = staple_responder_what_is_down(
-            staple_queue_responder(refresh->queue, url));
+            staple_queue_responder(refresh->queue, entry->policy->route,
+                                   url));
         attempt = staple_responder_next_url(entry->policy, attempt);
     }
     if (entry->skipped != NULL) {

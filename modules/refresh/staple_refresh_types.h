@@ -99,6 +99,7 @@ typedef struct staple_exchange_t {
     apr_size_t max_len;               /* of the list, in bytes */
     staple_validators_t held;         /* asked for only where it is another */
     staple_responder_t *responder;
+    const staple_route_t *route; /* by which; NULL: directly */
     staple_place_t place;
     apr_size_t request_len;
     unsigned char request[STAPLE_MAX_REQUEST]; /* the body of a POST */

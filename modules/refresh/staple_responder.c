@@ -126,11 +126,19 @@ apr_uint32_t staple_health_prober(staple_health_t *health, apr_time_t now)
 
 /* ---- responders ---- */
 
+/* What tells them apart: the text, and the way there. */
+static const char *key_of(apr_pool_t *p, const char *text,
+                          const staple_route_t *route)
+{
+    return route != NULL ? apr_pstrcat(p, text, "\n", route->id, NULL) : text;
+}
+
 /* An origin may have the same text as a URL of it. */
 static staple_responder_id_t id_of(apr_pool_t *p, const char *kind,
-                                   const char *text)
+                                   const char *text,
+                                   const staple_route_t *route)
 {
-    const char *name = apr_pstrcat(p, kind, text, NULL);
+    const char *name = apr_pstrcat(p, kind, key_of(p, text, route), NULL);
     unsigned char digest[SHA256_DIGEST_LENGTH];
     staple_responder_id_t id;
 
@@ -139,12 +147,14 @@ static staple_responder_id_t id_of(apr_pool_t *p, const char *kind,
     return id;
 }
 
-staple_origin_t *staple_responder_make_origin(apr_pool_t *p, const char *name)
+staple_origin_t *staple_responder_make_origin(apr_pool_t *p, const char *name,
+                                              const staple_route_t *route)
 {
     staple_origin_t *origin = apr_pcalloc(p, sizeof(*origin));
 
     origin->name = name;
-    origin->id = id_of(p, "origin ", name);
+    origin->route = route;
+    origin->id = id_of(p, "origin ", name, route);
     staple_health_begin(&origin->health);
     origin->window = STAPLE_RESPONDER_WINDOW_FIRST;
     origin->window_last = STAPLE_RESPONDER_WINDOW_LAST;
@@ -159,7 +169,7 @@ staple_responder_t *staple_responder_make(apr_pool_t *p, const char *url,
     staple_responder_t *r = apr_pcalloc(p, sizeof(*r));
 
     r->url = url;
-    r->id = id_of(p, "url ", url);
+    r->id = id_of(p, "url ", url, origin->route);
     r->origin = origin;
     staple_health_begin(&r->health);
     return r;
@@ -436,6 +446,10 @@ apr_uint32_t staple_responder_hash(const staple_cert_t *cert,
     int by_get;
     unsigned i;
 
+    if (policy->route != NULL) {
+        hash = staple_bytes_hash(hash, policy->route->id,
+                                 strlen(policy->route->id));
+    }
     for (i = 0;
          (url = staple_responder_attempt(&by_get, cert, policy, i)) != NULL;
          i++) {
@@ -451,8 +465,8 @@ apr_uint32_t staple_responder_hash(const staple_cert_t *cert,
 
 struct staple_queue_t {
     apr_pool_t *pool;
-    apr_hash_t *by_url;
-    apr_hash_t *by_name;
+    apr_hash_t *by_url;       /* by id of the route, hashes by URL ... */
+    apr_hash_t *by_name;      /* ... and by the origins' names */
     apr_hash_t *by_id;        /* responders */
     apr_hash_t *origin_by_id; /* origins */
     staple_responder_t *responders;
@@ -484,9 +498,11 @@ staple_queue_t *staple_queue_make(apr_pool_t *p, apr_uint32_t count,
 
 /* ---- who there is ---- */
 
-static staple_origin_t *add_origin(staple_queue_t *queue, const char *name)
+static staple_origin_t *add_origin(staple_queue_t *queue, const char *name,
+                                   const staple_route_t *route)
 {
-    staple_origin_t *origin = staple_responder_make_origin(queue->pool, name);
+    staple_origin_t *origin =
+        staple_responder_make_origin(queue->pool, name, route);
 
     origin->next = queue->origins;
     queue->origins = origin;
@@ -505,29 +521,46 @@ static staple_responder_t *add_responder(staple_queue_t *queue, const char *url,
     return r;
 }
 
-static staple_origin_t *origin_of(staple_queue_t *queue, const char *url)
+/* By the texts of URLs or origins, those of one route. */
+static apr_hash_t *way_of(apr_pool_t *p, apr_hash_t *ways,
+                          const staple_route_t *route)
 {
+    const char *id = route != NULL ? route->id : "";
+    apr_hash_t *way = apr_hash_get(ways, id, APR_HASH_KEY_STRING);
+
+    if (way == NULL) {
+        way = apr_hash_make(p);
+        apr_hash_set(ways, id, APR_HASH_KEY_STRING, way);
+    }
+    return way;
+}
+
+static staple_origin_t *origin_of(staple_queue_t *queue,
+                                  const staple_route_t *route, const char *url)
+{
+    apr_hash_t *by_name = way_of(queue->pool, queue->by_name, route);
     char name[STAPLE_MAX_URL + 1];
     staple_origin_t *origin;
 
     staple_parse_origin(name, sizeof(name), url);
-    origin = apr_hash_get(queue->by_name, name, APR_HASH_KEY_STRING);
+    origin = apr_hash_get(by_name, name, APR_HASH_KEY_STRING);
     if (origin == NULL) {
-        origin = add_origin(queue, apr_pstrdup(queue->pool, name));
-        apr_hash_set(queue->by_name, origin->name, APR_HASH_KEY_STRING, origin);
+        origin = add_origin(queue, apr_pstrdup(queue->pool, name), route);
+        apr_hash_set(by_name, origin->name, APR_HASH_KEY_STRING, origin);
     }
     return origin;
 }
 
 staple_responder_t *staple_queue_responder(staple_queue_t *queue,
+                                           const staple_route_t *route,
                                            const char *url)
 {
-    staple_responder_t *r =
-        apr_hash_get(queue->by_url, url, APR_HASH_KEY_STRING);
+    apr_hash_t *by_url = way_of(queue->pool, queue->by_url, route);
+    staple_responder_t *r = apr_hash_get(by_url, url, APR_HASH_KEY_STRING);
 
     if (r == NULL) {
-        r = add_responder(queue, url, origin_of(queue, url));
-        apr_hash_set(queue->by_url, r->url, APR_HASH_KEY_STRING, r);
+        r = add_responder(queue, url, origin_of(queue, route, url));
+        apr_hash_set(by_url, r->url, APR_HASH_KEY_STRING, r);
     }
     return r;
 }
@@ -535,7 +568,7 @@ staple_responder_t *staple_queue_responder(staple_queue_t *queue,
 staple_responder_t *staple_queue_own(staple_queue_t *queue, const char *name,
                                      unsigned window_last)
 {
-    staple_origin_t *origin = add_origin(queue, name);
+    staple_origin_t *origin = add_origin(queue, name, NULL);
 
     origin->is_own = origin->is_proven = 1;
     origin->window_last = window_last;

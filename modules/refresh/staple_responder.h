@@ -92,12 +92,14 @@ typedef struct staple_responder_id_t {
 } staple_responder_id_t;
 
 /*
- * Scheme, host and port: one server, as far as can be told, whatever URLs it
- * is named by.  What fails before there is an HTTP answer is its fault, and
- * what it can take at once is a matter of it.
+ * Scheme, host and port, and the way there: one server, as far as can be told,
+ * whatever URLs it is named by; through a proxy it is another one, as what
+ * happens there says nothing of the direct way.  What fails before there is an
+ * HTTP answer is its fault, and what it can take at once is a matter of it.
  */
 typedef struct staple_origin_t {
     const char *name; /* "http://ocsp.example:8080" */
+    const staple_route_t *route; /* NULL: directly */
     staple_responder_id_t id;
     int is_own; /* the shared store: no stranger, and no HTTP */
     staple_health_t health;
@@ -141,7 +143,8 @@ typedef struct staple_responder_t {
 
 /* A new origin, and a new responder of it, of which nothing is known.  Texts
  * must live on. */
-staple_origin_t *staple_responder_make_origin(apr_pool_t *p, const char *name);
+staple_origin_t *staple_responder_make_origin(apr_pool_t *p, const char *name,
+                                              const staple_route_t *route);
 staple_responder_t *staple_responder_make(apr_pool_t *p, const char *url,
                                           staple_origin_t *origin);
 
@@ -247,9 +250,10 @@ typedef struct staple_place_t {
 staple_queue_t *staple_queue_make(apr_pool_t *p, apr_uint32_t count,
                                   unsigned places);
 
-/* The responder of this URL, made on first sight with its origin; `url` must
- * live on. */
+/* The responder of this URL by this route, made on first sight with its origin;
+ * both must live on. */
 staple_responder_t *staple_queue_responder(staple_queue_t *queue,
+                                           const staple_route_t *route,
                                            const char *url);
 
 /* The shared store, as a responder.  `name` must live on. */

@@ -579,7 +579,9 @@ static staple_responder_t *list_whom(staple_refresh_t *refresh,
            && (follow->todo & 1U << part) == 0) {
         entry->attempt++;
     }
-    return url != NULL ? staple_queue_responder(refresh->queue, url) : NULL;
+    return url != NULL ? staple_queue_responder(refresh->queue,
+                                                entry->policy->route, url)
+                       : NULL;
 }
 
 static staple_reason_e list_fill(staple_refresh_t *refresh,
@@ -815,7 +817,8 @@ static void begin(staple_refresh_t *refresh, apr_pool_t *p)
         entry->tells_of = STAPLE_NONE;
         for (k = 0; k < follow->parts[STAPLE_PART_BASE].url_count; k++) {
             staple_queue_count_in(
-                staple_queue_responder(refresh->queue, is->urls[k]),
+                staple_queue_responder(refresh->queue, is->policy->route,
+                                       is->urls[k]),
                 number_of(refresh, i));
         }
     }

@@ -41,8 +41,9 @@ static int meet(staple_refresh_t *refresh, apr_uint32_t index)
     while ((url = staple_responder_attempt(&by_get, entry->cert, entry->policy,
                                            attempt))
            != NULL) {
-        staple_queue_count_in(staple_queue_responder(refresh->queue, url),
-                              index);
+        staple_queue_count_in(
+            staple_queue_responder(refresh->queue, entry->policy->route, url),
+            index);
         attempt = staple_responder_next_url(entry->policy, attempt);
     }
     return attempt > 0;
@@ -55,7 +56,9 @@ static staple_responder_t *whom(staple_refresh_t *refresh, apr_uint32_t index)
     const char *url = staple_responder_attempt(&by_get, entry->cert,
                                                entry->policy, entry->attempt);
 
-    return url != NULL ? staple_queue_responder(refresh->queue, url) : NULL;
+    return url != NULL ? staple_queue_responder(refresh->queue,
+                                                entry->policy->route, url)
+                       : NULL;
 }
 
 static staple_reason_e fill(staple_refresh_t *refresh,

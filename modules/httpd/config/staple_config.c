@@ -7,6 +7,7 @@
 
 #include "base/staple_parse.h"
 #include "io/staple_sink.h"
+#include "staple_route.h"
 
 #define UNSET (-1)
 
@@ -195,6 +196,12 @@ void *staple_config_merge(apr_pool_t *p, void *base, void *add)
         if (inner->lists[i] != NULL) {
             config->lists[i] = inner->lists[i];
         }
+    }
+    if (inner->lists[STAPLE_LIST_PROXY_CA_FILE] != NULL) {
+        config->proxy_ca = inner->proxy_ca;
+    }
+    if (inner->lists[STAPLE_LIST_PROXY_CREDENTIALS] != NULL) {
+        config->proxy_credentials = inner->proxy_credentials;
     }
     config->exclude = inner->exclude < 0 ? (int)exclude_of(outer)
                                          : inner->exclude;
@@ -391,6 +398,84 @@ static const char *add_file(cmd_parms *cmd, void *dummy, const char *text)
     return add_to((staple_list_e)(apr_uintptr_t)cmd->info, cmd, path);
 }
 
+/* ---- the way to responders ---- */
+
+/* Makes this the only word of a list, or "none" none at all. */
+static void set_only(staple_list_e which, cmd_parms *cmd, const char *text)
+{
+    apr_array_header_t *list = apr_array_make(cmd->pool, 1, sizeof(char *));
+
+    if (!is_none(text)) {
+        *(const char **)apr_array_push(list) = text;
+    }
+    staple_config_get(cmd->server)->lists[which] = list;
+}
+
+static const char *set_proxy(cmd_parms *cmd, void *dummy, const char *text)
+{
+    const char *error = is_none(text) ? NULL : staple_route_check_proxy(text);
+
+    (void)dummy;
+    if (error != NULL) {
+        return not_allowed(cmd, text, error);
+    }
+    set_only(STAPLE_LIST_PROXY, cmd, text);
+    return NULL;
+}
+
+static const char *add_direct(cmd_parms *cmd, void *dummy, const char *text)
+{
+    const char *error = is_none(text) ? NULL : staple_route_check_direct(text);
+
+    (void)dummy;
+    return error != NULL ? not_allowed(cmd, text, error)
+                         : add_to(STAPLE_LIST_NO_PROXY, cmd, text);
+}
+
+/* A file of the proxy's, which is read now: as who starts httpd. */
+typedef const char *read_fn(const char **text, apr_pool_t *p, const char *path);
+
+static const char *set_proxy_file(cmd_parms *cmd, staple_list_e which,
+                                  const char **content, const char *text,
+                                  read_fn *read_it, const char *wanted)
+{
+    const char *path = text, *error = NULL;
+
+    *content = NULL;
+    if (!is_none(text)) {
+        path = ap_server_root_relative(cmd->pool, text);
+        error = path != NULL ? read_it(content, cmd->pool, path)
+                             : "it is no path";
+    }
+    if (error != NULL) {
+        return apr_psprintf(cmd->pool, "%s: \"%s\" is not used: %s; %s",
+                            cmd->cmd->name, text, error, wanted);
+    }
+    set_only(which, cmd, path);
+    return NULL;
+}
+
+static const char *set_proxy_ca_file(cmd_parms *cmd, void *dummy,
+                                     const char *text)
+{
+    (void)dummy;
+    return set_proxy_file(cmd, STAPLE_LIST_PROXY_CA_FILE,
+                          &staple_config_get(cmd->server)->proxy_ca, text,
+                          staple_route_read_ca,
+                          "give a file of certificates in PEM, or none");
+}
+
+static const char *set_proxy_credentials(cmd_parms *cmd, void *dummy,
+                                         const char *text)
+{
+    (void)dummy;
+    return set_proxy_file(cmd, STAPLE_LIST_PROXY_CREDENTIALS,
+                          &staple_config_get(cmd->server)->proxy_credentials,
+                          text, staple_route_read_credentials,
+                          "give a file with one line, user:password, that its "
+                          "owner alone may read, or none");
+}
+
 /* A directive of the main server alone. */
 typedef struct setter_t {
     const char *(*set)(staple_config_t *config, cmd_parms *cmd,
@@ -484,20 +569,6 @@ static const char *set_store(staple_config_t *config, cmd_parms *cmd,
         path[--len] = '\0';
     }
     config->store = path;
-    return NULL;
-}
-
-static const char *set_proxy(staple_config_t *config, cmd_parms *cmd,
-                             const char *text)
-{
-    if (!is_none(text)
-        && (ap_cstr_casecmpn(text, "http://", 7) != 0
-            || staple_parse_url(text, strlen(text)) != STAPLE_OK)) {
-        return not_allowed(cmd, text,
-                           "give an http:// URL of host and port without user "
-                           "and password, or none");
-    }
-    config->proxy = is_none(text) ? "" : text;
     return NULL;
 }
 
@@ -609,8 +680,17 @@ const command_rec staple_config_commands[] = {
                      "program to run for each significant event"),
     AP_INIT_TAKE1("OCSPStapleStore", set_main, &(setter_t){set_store},
                   RSRC_CONF, "directory where staples survive httpd, or none"),
-    AP_INIT_TAKE1("OCSPStapleProxy", set_main, &(setter_t){set_proxy},
-                  RSRC_CONF, "http URL of a proxy for the exchanges, or none"),
+    AP_INIT_TAKE1("OCSPStapleProxy", set_proxy, NULL, RSRC_CONF,
+                  "http or https URL of a proxy for the exchanges, or none"),
+    AP_INIT_TAKE1("OCSPStapleProxyCAFile", set_proxy_ca_file, NULL, RSRC_CONF,
+                  "file of the CAs that an https proxy's certificate may be "
+                  "from, or none: those that the system trusts"),
+    AP_INIT_TAKE1("OCSPStapleProxyCredentials", set_proxy_credentials, NULL,
+                  RSRC_CONF,
+                  "file with user:password for the proxy, or none"),
+    AP_INIT_ITERATE("OCSPStapleNoProxy", add_direct, NULL, RSRC_CONF,
+                    "hosts, domains and networks that are asked without the "
+                    "proxy, or none"),
     AP_INIT_TAKE1("OCSPStapleShared", set_main, &(setter_t){set_shared},
                   RSRC_CONF,
                   "provider:arguments of a store that many machines share, "
@@ -750,6 +830,10 @@ static const struct {
     [STAPLE_LIST_CHAIN_FILE] = {"OCSPStapleChainFile", "none"},
     [STAPLE_LIST_CRL_URL] = {"OCSPStapleCRLURL", "none"},
     [STAPLE_LIST_CRL_FILE] = {"OCSPStapleCRLFile", "none"},
+    [STAPLE_LIST_PROXY] = {"OCSPStapleProxy", "none"},
+    [STAPLE_LIST_PROXY_CA_FILE] = {"OCSPStapleProxyCAFile", "none"},
+    [STAPLE_LIST_PROXY_CREDENTIALS] = {"OCSPStapleProxyCredentials", "none"},
+    [STAPLE_LIST_NO_PROXY] = {"OCSPStapleNoProxy", "none"},
 };
 
 /* All of it anew, also what lies between the members. */
@@ -770,6 +854,8 @@ static void fill_policy(staple_policy_t *policy, const server_rec *s,
     for (i = 0; i < STAPLE_LIST_COUNT; i++) {
         policy->lists[i] = list_of(p, config->lists[i]);
     }
+    policy->route = staple_route_find(policy, config->proxy_ca,
+                                      config->proxy_credentials, p);
 }
 
 static int same_list(const char *const *a, const char *const *b)
@@ -899,6 +985,16 @@ static int check_server(server_rec *s, const staple_config_t *outer,
                      staple_config_place(ptemp, s));
         return 0;
     }
+    if (config->lists[STAPLE_LIST_PROXY] == NULL
+        && (policy->proxy_ca_file != NULL || policy->proxy_credentials != NULL
+            || policy->no_proxy != NULL)) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     STAPLE_LOGNO(0152)
+                     "server %s: OCSPStapleProxyCAFile, "
+                     "OCSPStapleProxyCredentials and OCSPStapleNoProxy have no "
+                     "effect without OCSPStapleProxy",
+                     staple_config_place(ptemp, s));
+    }
     if (policy->retry_interval > policy->interval) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
                      STAPLE_LOGNO(0005)
@@ -938,6 +1034,7 @@ int staple_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     int ok = 1;
 
     (void)plog;
+    staple_route_begin(pconf);
     for (s = main_server; s != NULL; s = s->next) {
         policy = set_policy(s, policy, pconf, ptemp);
     }
@@ -973,13 +1070,9 @@ static void dump_list(apr_file_t *out, const char *name,
 static void dump_main(apr_file_t *out, const server_rec *s)
 {
     const staple_config_t *config = staple_config_get(s);
-    const char *proxy = config->proxy != NULL && config->proxy[0] != '\0'
-                            ? config->proxy
-                            : NULL;
     const struct {
         const char *name, *value;
     } texts[] = {{"OCSPStapleEventLog", config->event_log},
-                 {"OCSPStapleProxy", proxy},
                  {"OCSPStapleShared", config->shared},
                  {"OCSPStapleStore", staple_config_store(s)}};
     unsigned i;

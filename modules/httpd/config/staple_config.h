@@ -39,8 +39,10 @@ typedef struct staple_config_t {
     apr_array_header_t *lists[STAPLE_LIST_COUNT]; /* NULL: unset; empty: none */
     int exclude;                          /* STAPLE_EXCLUDE_..., -1: unset */
     unsigned exclude_more, exclude_less;  /* + and - on what is inherited */
+    const char *proxy_ca;          /* what is in OCSPStapleProxyCAFile, */
+    const char *proxy_credentials; /* and in OCSPStapleProxyCredentials; NULL:
+                                      none */
     /* of the main server only */
-    const char *proxy;                    /* NULL: unset; "": none */
     const char *event_log;                /* file or "|program"; NULL: none */
     const char *const *event_command;     /* program, arguments, NULL */
     const char *store;                    /* NULL: unset; "": none */

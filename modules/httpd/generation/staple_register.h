@@ -11,7 +11,8 @@
 /* Begins with no certificate. */
 void staple_register_begin(apr_pool_t *pconf);
 
-/* ssl_ocsp_prime_hook: mod_ssl has a certificate and its issuer. */
+/* For ssl_ocsp_prime_hook: mod_ssl has a certificate and its issuer.  OK: it is
+ * ours; or DECLINED. */
 int staple_register_certificate(server_rec *s, apr_pool_t *p, const char *id,
                              apr_size_t id_len, const char *pem);
 

@@ -183,8 +183,9 @@ static json_t *responder(const staple_scoreboard_responder_t *row,
                          apr_uint32_t waiting)
 {
     return json_pack(
-        "{s:o, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "{s:o, s:o, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
         "url", text(row->url),
+        "proxy", row->proxy[0] != '\0' ? text(row->proxy) : json_null(),
         "healthy", (int)row->is_healthy,
         "state", healths[row->health & 3],
         "failures", number(row->failures),

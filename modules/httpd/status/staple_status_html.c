@@ -917,6 +917,16 @@ static const char *const health_words[][2] = {
 };
 static const char *const useless_words[] = {"down", "no answer of use"};
 
+/* How it is asked, where that is not directly. */
+static const char *way_of(request_rec *r,
+                          const staple_scoreboard_responder_t *responder)
+{
+    return responder->proxy[0] != '\0'
+               ? apr_pstrcat(r->pool, "<span class=\"sub\">through ",
+                             escaped(r, responder->proxy), "</span>", NULL)
+               : "";
+}
+
 static void put_responder(request_rec *r,
                           const staple_scoreboard_responder_t *responder,
                           apr_uint32_t waiting, apr_time_t now)
@@ -927,12 +937,13 @@ static void put_responder(request_rec *r,
             : health_words[responder->health & 3];
 
     ap_rprintf(r,
-               ROW "<span class=\"name\">%s</span></th>" CELL("Health")
+               ROW "<span class=\"name\">%s</span>%s</th>" CELL("Health")
                "<b class=\"state %s\">%s</b>%s%s" CELL_END CELL("Last answer")
                "%s" CELL_END CELL("Requests") "%" APR_UINT64_T_FMT
                SUB("%" APR_UINT64_T_FMT " failed") CELL_END CELL("Last error")
                "%s" CELL_END "</tr>\n",
-               escaped(r, responder->url), words[0], words[1],
+               escaped(r, responder->url), way_of(r, responder), words[0],
+               words[1],
                responder->failing_since != 0
                    ? apr_psprintf(r->pool, SUB("since %s"),
                                   when(r, responder->failing_since, now))

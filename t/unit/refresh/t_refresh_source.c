@@ -13,7 +13,7 @@
 
 static int meet(staple_refresh_t *refresh, apr_uint32_t index)
 {
-    staple_queue_count_in(staple_queue_responder(refresh->queue, MIRROR),
+    staple_queue_count_in(staple_queue_responder(refresh->queue, NULL, MIRROR),
                           index);
     return 1;
 }
@@ -21,7 +21,7 @@ static int meet(staple_refresh_t *refresh, apr_uint32_t index)
 static staple_responder_t *whom(staple_refresh_t *refresh, apr_uint32_t index)
 {
     return refresh->entries[index].attempt == 0
-               ? staple_queue_responder(refresh->queue, MIRROR)
+               ? staple_queue_responder(refresh->queue, NULL, MIRROR)
                : NULL;
 }
 

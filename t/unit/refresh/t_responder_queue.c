@@ -16,21 +16,33 @@ static apr_pool_t *p;
 static void test_responders(void)
 {
     staple_queue_t *queue = staple_queue_make(p, 4, 64);
+    static const staple_route_t route = {.id = "http://proxy/"};
+    static const staple_route_t same = {.id = "http://proxy/"};
     char copy[] = "http://a/";
     staple_responder_t *a, *b, *c;
 
     ok(staple_queue_responders(queue) == NULL, "new: no responder");
     ok(staple_queue_origins(queue) == NULL, "new: no origin");
-    a = staple_queue_responder(queue, "http://a/");
-    b = staple_queue_responder(queue, "http://b/");
+    a = staple_queue_responder(queue, NULL, "http://a/");
+    b = staple_queue_responder(queue, NULL, "http://b/");
     ok(a != b, "two URLs are two responders");
     ok(a->origin != b->origin, "at two origins");
-    ok(staple_queue_responder(queue, copy) == a,
+    ok(staple_queue_responder(queue, NULL, copy) == a,
        "one URL is one responder, whoever names it");
-    c = staple_queue_responder(queue, "HTTP://A:80/ocsp");
+    c = staple_queue_responder(queue, NULL, "HTTP://A:80/ocsp");
     ok(c != a && c->origin == a->origin,
        "two URLs with the same scheme, host and port have one origin");
-    ok(staple_queue_responder(queue, "https://a/")->origin != a->origin,
+    ok(staple_queue_responder(queue, &route, "http://a/") != a
+           && staple_queue_responder(queue, &route, "http://a/")->origin
+                  != a->origin,
+       "through a proxy it is another one, of another origin");
+    ok(staple_queue_responder(queue, &same, "http://a/")
+           == staple_queue_responder(queue, &route, "http://a/"),
+       "by the same way it is the same");
+    ok(staple_queue_find(queue, &a->id) == a
+           && staple_queue_find_origin(queue, &a->origin->id) == a->origin,
+       "and each has an id of its own");
+    ok(staple_queue_responder(queue, NULL, "https://a/")->origin != a->origin,
        "another scheme: another origin");
     is_str(a->origin->name, "http://a", "an origin's name");
     ok(staple_queue_find(queue, &b->id) == b, "found by its id");
@@ -42,8 +54,8 @@ static void test_responders(void)
 static void test_counting(void)
 {
     staple_queue_t *queue = staple_queue_make(p, 4, 64);
-    staple_responder_t *a = staple_queue_responder(queue, "http://a/1");
-    staple_responder_t *b = staple_queue_responder(queue, "http://a/2");
+    staple_responder_t *a = staple_queue_responder(queue, NULL, "http://a/1");
+    staple_responder_t *b = staple_queue_responder(queue, NULL, "http://a/2");
 
     staple_queue_count_in(a, 0);
     staple_queue_count_in(b, 0);
@@ -57,8 +69,10 @@ static void test_counting(void)
 static void test_order(void)
 {
     staple_queue_t *queue = staple_queue_make(p, 100, 64);
-    staple_origin_t *a = staple_queue_responder(queue, "http://a/")->origin;
-    staple_origin_t *b = staple_queue_responder(queue, "http://b/")->origin;
+    staple_origin_t *a =
+        staple_queue_responder(queue, NULL, "http://a/")->origin;
+    staple_origin_t *b =
+        staple_queue_responder(queue, NULL, "http://b/")->origin;
     unsigned round, i, wrong = 0;
 
     is_int(staple_queue_pop(queue, a), STAPLE_NONE, "none waits");
@@ -110,7 +124,8 @@ static staple_origin_t **wait_for_each(staple_queue_t *queue, unsigned count,
 
     for (i = 0; i < count; i++) {
         origins[i] =
-            staple_queue_responder(queue, apr_psprintf(p, "http://h%u/", i))
+            staple_queue_responder(queue, NULL,
+                                   apr_psprintf(p, "http://h%u/", i))
                 ->origin;
         origins[i]->leash = leash;
         for (k = 0; k < each; k++) {
@@ -197,7 +212,7 @@ static void test_newcomer(void)
     staple_queue_t *queue = staple_queue_make(p, 100, 2);
     staple_origin_t **h = wait_for_each(queue, 2, 40, TIMEOUT);
     staple_origin_t *late =
-        staple_queue_responder(queue, "http://late/")->origin;
+        staple_queue_responder(queue, NULL, "http://late/")->origin;
     staple_place_t place;
     unsigned i, turns = 0;
 

@@ -22,7 +22,7 @@ static staple_responder_t *make(void)
 {
     return staple_responder_make(
         p, "http://ocsp.example/",
-        staple_responder_make_origin(p, "http://ocsp.example"));
+        staple_responder_make_origin(p, "http://ocsp.example", NULL));
 }
 
 static staple_responder_t *make_other(staple_responder_t *r, const char *url)
@@ -310,7 +310,7 @@ static void test_innocent(void)
 
 static void test_ids(void)
 {
-    staple_origin_t *origin = staple_responder_make_origin(p, "http://a");
+    staple_origin_t *origin = staple_responder_make_origin(p, "http://a", NULL);
     staple_responder_t *r = staple_responder_make(p, "http://a", origin);
     staple_responder_t *same = staple_responder_make(p, "http://a", origin);
     staple_responder_t *other = staple_responder_make(p, "http://b", origin);
