@@ -97,7 +97,7 @@ for my $row (@ends) {
     ok(wait_all_stapled($server, ['a.example'], within => 30),
        "$name: good again");
     ok(wait_until(sub { page() =~ /all is well/ }, 20), "$name: all is well");
-    like(scalar status_tool(), qr/^OCSP OK: 1 of 1 certificates are good/,
+    like(scalar status_tool(), qr/^OCSP OK: all is well: 1 of 1 certificates are good/,
          "$name: says the tool, too");
     $server->stop;
 }

@@ -28,61 +28,52 @@ sub document {
     my $file = "$dir/status.json";
 
     write_file($file, JSON::PP->new->canonical->encode({
-        version => 1, servers => [], responders => [],
+        version => 1, servers => [], responders => [], crls => [],
         generated_at => strftime('%Y-%m-%dT%H:%M:%SZ', gmtime),
         refresher => { pid => 1, running => JSON::PP::true },
+        health => health('ok'), significant_health => health('ok'),
         certificates => [certificate()], %change }));
     return $file;
 }
 
 sub certificate {
     return { subject => 'CN=a.example', serial => '01', state => 'good',
-             score => 5, staple => undef, conditions => [], @_ };
+             score => 5, staple => undef, conditions => [], health => 'ok',
+             problems => [], @_ };
 }
 
-my $no = JSON::PP::false;
-my $yes = JSON::PP::true;
+# What the module says of all: the first of the problems is the summary.
+sub health {
+    my ($state, @texts) = @_;
+
+    return { state => $state, summary => $texts[0] // 'all is well',
+             problems => [map { { problem => 'x', state => $state, count => 1,
+                                  text => $_ } } @texts] };
+}
+
 my @rows = (
-    [0, qr/nothing significant/],
-    [1, qr/1 of 1 .*CN=a.example.*unavailable/, certificates =>
-        [certificate(state => 'unavailable', conditions => ['unavailable'])]],
-    [2, qr/2 of 2 .*serial 02\) is revoked/, certificates =>
-        [certificate(state => 'good', conditions => ['stale']),
-         certificate(serial => '02', state => 'revoked',
-                     conditions => ['revoked'])]],
-    [2, qr/issuer-revoked/, certificates =>
-        [certificate(state => 'issuer-revoked',
-                     conditions => ['issuer-revoked'])]],
-    [2, qr/without staple/, certificates =>
-        [certificate(state => 'unavailable',
-                     conditions => ['unavailable', 'must-staple'])]],
-    [0, qr/nothing significant/, certificates =>
-        [certificate(state => 'revoked')]],
-    [2, qr/does not run/, refresher => { pid => 1, running => $no }],
-    [1, qr/not started yet/, refresher => { pid => undef, running => $no }],
-    [1, qr/http:\/\/r\/ is down/, responders =>
-        [{ url => 'http://r/', healthy => $no }]],
-    [1, qr/http:\/\/r\/ gave no answer of use/, responders =>
-        [{ url => 'http://r/', healthy => $no, state => 'failing' }]],
-    [0, qr/nothing significant/, responders =>
-        [{ url => 'http://r/', healthy => $yes, state => 'failing' }]],
-    [1, qr/no certificate/, certificates => []],
-    [1, qr/no certificate can be stapled/, certificates =>
-        [certificate(state => 'disabled')]],
-    [0, qr/1 of 2 certificates are good, nothing/, certificates =>
-        [certificate(), certificate(state => 'disabled')]],
-    [0, qr/0 of 1 certificates are good, nothing/, certificates =>
-        [certificate(state => 'pending')]],
-    [2, qr/CN=a\.example .*is disabled, without staple/, certificates =>
-        [certificate(state => 'disabled', conditions => ['must-staple'])]],
+    [0, qr/^OCSP OK: all is well \|/],
+    [1, qr/^OCSP WARNING: one \|/, health => health('warning', 'one')],
+    [2, qr/^OCSP CRITICAL: one; and 1 more problem \|/,
+     health => health('critical', 'one', 'two')],
+    [2, qr/^OCSP CRITICAL: one; and 2 more problems \|/,
+     health => health('critical', qw(one two three))],
+    [2, qr/^OCSP CRITICAL: \?\[31ma\?b\? \|/,
+     health => health('critical', "\e[31ma|b\n")],
+    [0, qr/^OCSP OK: all is well/, significant_health => health('critical', 'x')],
     [3, qr/has no version 1/, version => 2],
-    [3, qr/has no certificates/, certificates => 'many'],
-    [3, qr/has no certificates\[\]/, certificates => [{}]],
+    [3, qr/has no certificates$/, certificates => 'many'],
+    [3, qr/has no certificates\[\]\.state/, certificates => [{}]],
+    [3, qr/has no health/, health => undef],
+    [3, qr/has no health/, health => { %{ health('ok') }, state => 'fine' }],
+    [3, qr/has no health/, health => { %{ health('ok') }, summary => 1 }],
+    [3, qr/has no health/, health => { %{ health('ok') }, problems => 'none' }],
+    [3, qr/has no significant_health/, significant_health => []],
     [3, qr/is of 2020-01-01/, generated_at => '2020-01-01T00:00:00Z'],
     [3, qr/is no time/, generated_at => 'today'],
 );
 
-plan tests => 2 * @rows + 36;
+plan tests => 2 * @rows + 39;
 
 for my $row (@rows) {
     my ($want, $why, %change) = @$row;
@@ -92,7 +83,15 @@ for my $row (@rows) {
     like((split /\n/, $text)[0], $why, '... and says why');
 }
 
-my (undef, $text) = check(document(certificates =>
+# OCSPStapleLogExclude leaves less.
+my @less = (document(health => health('critical', 'revoked'),
+                     significant_health => health('warning', 'unknown')),
+            '--honor-exclude');
+my ($less, $text) = check(@less);
+is($less, 1, '--honor-exclude: exit status 1');
+like($text, qr/^OCSP WARNING: unknown \|/, '--honor-exclude: says so');
+
+(undef, $text) = check(document(certificates =>
     [certificate(subject => "CN=\e[31m\x{7}a\n")]));
 unlike($text, qr/[^\n -~]/, 'nothing unprintable gets through');
 write_file("$dir/junk", '{"version":');
@@ -115,31 +114,36 @@ my @mixed = (
     certificate(subject => 'CN=sooner', servers => [map {"s$_.example"} 1 .. 5],
                 staple => { use_until => '2031-01-01T00:00:00Z' }),
     certificate(subject => 'CN=off', state => 'disabled'),
+    certificate(subject => 'CN=listed', source => 'crl',
+                crl => { use_until => '2031-01-01T12:00:00Z' }),
     certificate(subject => 'CN=ran|out', state => 'unavailable', score => 1,
-                stale => JSON::PP::true, error => 'timeout',
+                health => 'warning', source => 'ocsp', stale => JSON::PP::true, error => 'timeout',
                 staple => { use_until => '2020-01-01T00:00:00Z' }),
-    certificate(subject => 'CN=hushed', state => 'revoked', score => 0),
+    certificate(subject => 'CN=hushed', state => 'revoked', score => 0,
+                health => 'critical'),
     certificate(subject => 'CN=warned', state => 'unknown',
-                conditions => ['unknown']),
+                health => 'warning', conditions => ['unknown']),
     certificate(subject => 'CN=worst', state => 'issuer-revoked', score => 0,
-                conditions => ['issuer-revoked']),
+                health => 'critical', conditions => ['issuer-revoked']),
 );
-my ($mixed, $table) = check(document(certificates => \@mixed));
+my @all = (health => health('critical', 'one', 'two'), certificates => \@mixed);
+my ($mixed, $table) = check(document(@all));
 is($mixed, 2, 'mixed: exit status 2');
 my ($first, $head, @lines) = split /\n/, $table;
 is_deeply([map { /CN=(\S+?):?(?: |$)/ } @lines],
-          [qw(worst warned hushed ran?out sooner good off)],
+          [qw(hushed worst ran?out warned sooner listed good off)],
           'the worst first, then what ends first');
-like($head, qr/^STATE +STAPLE ENDS +NEXT REFRESH +SCORE +SERVERS +CERTIFICATE$/,
+like($head, qr/^STATE +ENDS +BY +NEXT REFRESH +SCORE +SERVERS +CERTIFICATE$/,
      'what the columns are');
-like($lines[3], qr/^unavailable +ran out +- +1\.0 +- +CN=ran\?out: timeout$/,
+like($lines[2], qr/^unavailable +ran out +ocsp +- +1\.0 +- +CN=ran\?out: timeout$/,
      'what ran out');
 like($lines[4], qr/^good +2031-01-01T00:00:00Z .* s1\.example,s2\.example,s3\.example,\+2 +CN=sooner$/,
      'ends and servers');
+like($lines[5], qr/^good +2031-01-01T12:00:00Z +crl /, 'what rests on a CRL');
 my $count = qr/=(\d+);;;0/;
 like($first, qr/^OCSP CRITICAL: .* \| certificates$count revoked$count issuer-revoked$count unavailable$count unknown$count pending$count good$count disabled$count stale$count significant$count left=\d+s;;;0$/,
      'performance data');
-is_deeply([$first =~ /$count/g], [7, 1, 1, 1, 1, 0, 2, 1, 1, 2],
+is_deeply([$first =~ /$count/g], [8, 1, 1, 1, 1, 0, 3, 1, 1, 2],
           'they count right');
 unlike((check(document()))[1], qr/ left=/, 'no staple: nothing is left');
 
@@ -152,12 +156,12 @@ sub object {
     is($object->{exit}, $status, "JSON: exit status $status");
     return $object;
 }
-my $is = object(document(certificates => \@mixed));
+my $is = object(document(@all));
 is($is->{result}, 'CRITICAL', 'JSON: result');
-like($is->{why}, qr/2 of 7 certificates/, 'JSON: why');
+is($is->{why}, 'one; and 1 more problem', 'JSON: why');
 is_deeply([map { $_->{subject} } @{ $is->{certificates} }[0, -1]],
-          ['CN=worst', 'CN=off'], 'JSON: sorted');
-is_deeply(object(document(certificates => \@mixed), '--quiet')->{certificates},
+          ['CN=hushed', 'CN=off'], 'JSON: sorted');
+is_deeply(object(document(@all), '--quiet')->{certificates},
           [], 'JSON, quiet: no certificates');
 is(object("$dir/junk")->{result}, 'UNKNOWN', 'JSON: cannot tell');
 is_deeply([@{ object("$dir/none") }{qw(result totals)}], ['UNKNOWN', undef],

@@ -97,7 +97,9 @@ like($text, qr/: standard input holds no certificate/, 'standard input: named');
 my $document = sprintf <<'JSON', strftime('%Y-%m-%dT%H:%M:%SZ', gmtime);
 {"version": 1, "generated_at": "%s", "servers": [], "responders": [],
  "refresher": {"running": true, "pid": 1}, "certificates": [
-  {"subject": "CN=a", "state": "good", "conditions": [], "score": 5}]}
+  {"subject": "CN=a", "state": "good", "conditions": [], "score": 5}],
+ "health": {"state": "ok", "summary": "well", "problems": []},
+ "significant_health": {"state": "ok", "summary": "well", "problems": []}}
 JSON
 ($text, $status) = run(['status', '-'], stdin => $document);
 is($status, 0, 'status -: exit status 0') or diag($text);

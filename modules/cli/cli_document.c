@@ -38,175 +38,78 @@ int cli_document_time(apr_time_t *at, const char *text)
     return apr_time_exp_gmt_get(at, &t) == APR_SUCCESS;
 }
 
+/* Is it an object that says how all is? */
+static int is_health(const json_t *health)
+{
+    return cli_document_exit(json_object_get(health, "state"))
+               != CLI_PLUGIN_UNKNOWN
+           && json_is_string(json_object_get(health, "summary"))
+           && json_is_array(json_object_get(health, "problems"));
+}
+
 /* The first member that is not there, or is of another type; NULL: none. */
 static const char *what_is_missing(const json_t *document)
 {
-    static const char *const lists[] = {"certificates", "responders",
-                                        "servers"};
-    const json_t *refresher = json_object_get(document, "refresher");
-    const json_t *list, *entry;
-    size_t i, k;
+    const json_t *list = json_object_get(document, "certificates");
+    const json_t *entry;
+    size_t i;
 
     if (json_integer_value(json_object_get(document, "version")) != 1) {
         return "version 1";
     }
-    if (!json_is_boolean(json_object_get(refresher, "running"))) {
-        return "refresher.running";
+    if (!json_is_array(list)) {
+        return "certificates";
     }
+    json_array_foreach(list, i, entry)
+    {
+        if (!json_is_string(json_object_get(entry, "state"))) {
+            return "certificates[].state";
+        }
+    }
+    if (!is_health(json_object_get(document, "health"))) {
+        return "health";
+    }
+    return is_health(json_object_get(document, "significant_health"))
+               ? NULL
+               : "significant_health";
+}
+
+int cli_document_exit(const json_t *state)
+{
+    static const struct {
+        const char *state;
+        int exit;
+    } rows[] = {{"ok", CLI_PLUGIN_OK},
+                {"warning", CLI_PLUGIN_WARNING},
+                {"critical", CLI_PLUGIN_CRITICAL}};
+    int i;
+
     for (i = 0; i < 3; i++) {
-        list = json_object_get(document, lists[i]);
-        if (!json_is_array(list)) {
-            return lists[i];
-        }
-        json_array_foreach(list, k, entry)
-        {
-            if (i == 0
-                && (!json_is_string(json_object_get(entry, "state"))
-                    || !json_is_array(json_object_get(entry, "conditions")))) {
-                return "certificates[].state and .conditions";
-            }
-            if (i == 1 && !json_is_boolean(json_object_get(entry, "healthy"))) {
-                return "responders[].healthy";
-            }
+        if (json_is_string(state)
+            && strcmp(json_string_value(state), rows[i].state) == 0) {
+            return rows[i].exit;
         }
     }
-    return NULL;
+    return CLI_PLUGIN_UNKNOWN;
 }
 
-int cli_document_conditions(const json_t *conditions)
+/* The module has judged: what it says of all. */
+static cli_opinion_t judge_document(apr_pool_t *p, const json_t *health)
 {
-    static const char *const critical[] = {"revoked", "issuer-revoked",
-                                           "must-staple"};
-    const json_t *condition;
-    size_t i, k;
+    const char *summary =
+        cli_document_text(p, json_object_get(health, "summary"));
+    size_t count = json_array_size(json_object_get(health, "problems"));
 
-    json_array_foreach(conditions, i, condition)
-    {
-        for (k = 0; k < 3; k++) {
-            if (json_is_string(condition)
-                && strcmp(json_string_value(condition), critical[k]) == 0) {
-                return CLI_PLUGIN_CRITICAL;
-            }
-        }
+    if (count > 1) {
+        summary = apr_psprintf(p, "%s; and %" APR_SIZE_T_FMT " more problem%s",
+                               summary, count - 1, count == 2 ? "" : "s");
     }
-    return json_array_size(conditions) > 0 ? CLI_PLUGIN_WARNING : CLI_PLUGIN_OK;
-}
-
-/* The worst certificate, and how many are troubled. */
-static cli_opinion_t judge_certificates(apr_pool_t *p,
-                                        const json_t *certificates)
-{
-    const json_t *entry;
-    const json_t *first = NULL;
-    int worst = CLI_PLUGIN_OK;
-    unsigned troubled = 0;
-    size_t i;
-
-    json_array_foreach(certificates, i, entry)
-    {
-        int status =
-            cli_document_conditions(json_object_get(entry, "conditions"));
-
-        troubled += status != CLI_PLUGIN_OK;
-        if (status > worst) {
-            worst = status;
-            first = entry;
-        }
-    }
-    return say(worst,
-               first == NULL
-                   ? NULL
-                   : apr_psprintf(
-                       p,
-                       "%u of %" APR_SIZE_T_FMT
-                       " certificates: %s (serial %s) is %s%s",
-                       troubled, json_array_size(certificates),
-                       cli_document_text(p, json_object_get(first, "subject")),
-                       cli_document_text(p, json_object_get(first, "serial")),
-                       cli_document_text(p, json_object_get(first, "state")),
-                       worst == CLI_PLUGIN_CRITICAL
-                               && json_is_null(json_object_get(first, "staple"))
-                           ? ", without staple"
-                           : ""));
-}
-
-/* How many certificates are in this state? */
-static size_t count_state(const json_t *certificates, const char *state)
-{
-    const json_t *entry;
-    size_t count = 0;
-    size_t i;
-
-    json_array_foreach(certificates, i, entry)
-    {
-        count +=
-            strcmp(json_string_value(json_object_get(entry, "state")), state)
-            == 0;
-    }
-    return count;
-}
-
-/* Of a responder that is not healthy. */
-static const char *what_ails(apr_pool_t *p, const json_t *responder)
-{
-    const char *state = json_string_value(json_object_get(responder, "state"));
-
-    return apr_psprintf(p, "responder %s %s",
-                        cli_document_text(p, json_object_get(responder, "url")),
-                        state != NULL && strcmp(state, "failing") == 0
-                            ? "gave no answer of use"
-                            : "is down");
-}
-
-static cli_opinion_t judge_document(apr_pool_t *p, const json_t *document)
-{
-    const json_t *refresher = json_object_get(document, "refresher");
-    const json_t *certificates = json_object_get(document, "certificates");
-    cli_opinion_t verdict;
-    const json_t *entry;
-    size_t i;
-
-    verdict = judge_certificates(p, certificates);
-    if (verdict.exit == CLI_PLUGIN_CRITICAL) {
-        return verdict;
-    }
-    if (count_state(certificates, "disabled")
-        == json_array_size(certificates)) {
-        return say(CLI_PLUGIN_WARNING, json_array_size(certificates) == 0
-                                           ? "there are no certificates"
-                                           : "no certificate can be stapled");
-    }
-    if (!json_is_true(json_object_get(refresher, "running"))) {
-        return json_is_null(json_object_get(refresher, "pid"))
-                   ? say(CLI_PLUGIN_WARNING,
-                         "the refresher has not started yet")
-                   : say(CLI_PLUGIN_CRITICAL,
-                         apr_psprintf(
-                             p,
-                             "the refresher hangs or does not run, its last "
-                             "look was at %s: staples will run out",
-                             cli_document_text(
-                                 p, json_object_get(refresher, "last_round"))));
-    }
-    if (verdict.exit != CLI_PLUGIN_OK) {
-        return verdict;
-    }
-    json_array_foreach(json_object_get(document, "responders"), i, entry)
-    {
-        if (json_is_false(json_object_get(entry, "healthy"))) {
-            return say(CLI_PLUGIN_WARNING, what_ails(p, entry));
-        }
-    }
-    return say(CLI_PLUGIN_OK,
-               apr_psprintf(p,
-                            "%" APR_SIZE_T_FMT " of %" APR_SIZE_T_FMT
-                            " certificates are good, nothing significant",
-                            count_state(certificates, "good"),
-                            json_array_size(certificates)));
+    return say(cli_document_exit(json_object_get(health, "state")), summary);
 }
 
 cli_opinion_t cli_document_judge(json_t **document, apr_pool_t *p,
                                  const char *bytes, apr_size_t len,
+                                 const char *health,
                                  apr_interval_time_t max_age, apr_time_t now)
 {
     json_error_t error;
@@ -238,5 +141,5 @@ cli_opinion_t cli_document_judge(json_t **document, apr_pool_t *p,
                          cli_document_text(
                              p, json_object_get(*document, "generated_at"))));
     }
-    return judge_document(p, *document);
+    return judge_document(p, json_object_get(*document, health));
 }

@@ -19,18 +19,19 @@ const char *cli_document_text(apr_pool_t *p, const json_t *text);
  * Returns 0 for others. */
 int cli_document_time(apr_time_t *at, const char *text);
 
-/* How bad the conditions of one certificate are: CLI_PLUGIN_... */
-int cli_document_conditions(const json_t *conditions);
+/* CLI_PLUGIN_... of "ok", "warning" or "critical"; CLI_PLUGIN_UNKNOWN of
+ * whatever else `state` is, or of NULL. */
+int cli_document_exit(const json_t *state);
 
 /*
- * Judges a document of `len` bytes at `now`; *document is what it says, the
- * caller's, or NULL where it cannot be told.  Critical: no refresher, or a
- * certificate is significantly revoked, or has a revoked issuer, or is
- * must-staple and has no staple.  Warning: anything else that is significant,
- * a responder that is down, or no refresher yet.
+ * What a document of `len` bytes says of itself at `now`; *document is all of
+ * it, the caller's, or NULL where it cannot be told.  The module has judged
+ * (docs/monitoring.md): its member `health` counts, which is "health" or, for
+ * those who want what OCSPStapleLogExclude leaves, "significant_health".
  */
 cli_opinion_t cli_document_judge(json_t **document, apr_pool_t *p,
                                  const char *bytes, apr_size_t len,
+                                 const char *health,
                                  apr_interval_time_t max_age, apr_time_t now);
 
 #endif

@@ -19,7 +19,7 @@
 typedef struct wish_t {
     cli_arguments_t sources;
     apr_interval_time_t max_age;
-    int json, is_quiet;
+    int json, is_quiet, honors_exclude;
 } wish_t;
 
 /* ---- getting it ---- */
@@ -129,7 +129,10 @@ static int report(apr_pool_t *p, const document_t *got, const char *why,
 
     if (why == NULL) {
         verdict = cli_document_judge(&document, p, (const char *)got->bytes,
-                                     got->len, wish->max_age, now);
+                                     got->len,
+                                     wish->honors_exclude
+                                         ? "significant_health" : "health",
+                                     wish->max_age, now);
     }
     if (verdict.exit != CLI_PLUGIN_UNKNOWN) {
         table = cli_table_make(p, document);
@@ -165,6 +168,9 @@ int cli_status_run(const cli_command_t *command, apr_pool_t *p,
         {.name = "max-age", .value = "SECONDS", .kind = CLI_OPTION_DURATION,
          .to = &wish.max_age, .min = 1, .max = 31536000,
          .help = "how old the status may be (default: 300)"},
+        {.name = "honor-exclude", .kind = CLI_OPTION_FLAG,
+         .to = &wish.honors_exclude,
+         .help = "leave out what OCSPStapleLogExclude excludes"},
         {.name = "json", .kind = CLI_OPTION_FLAG, .to = &wish.json,
          .help = "print one JSON object instead of lines"},
         {.name = "quiet", .kind = CLI_OPTION_FLAG, .to = &wish.is_quiet,

@@ -9,7 +9,7 @@
 
 #define MOST_SERVERS 3 /* that are named in one line */
 
-/* In this order they are shown, where no condition says otherwise. */
+/* In this order they are shown, where health does not say otherwise. */
 static const char *const states[] = {"revoked", "issuer-revoked", "unavailable",
                                      "unknown", "pending",        "good",
                                      "disabled"};
@@ -39,22 +39,32 @@ static int is_stale(const json_t *row)
 }
 
 /* When the staple ends; NULL: there is none. */
-static const char *end_of(const json_t *row)
+static const char *staple_end_of(const json_t *row)
 {
     return json_string_value(
         json_object_get(json_object_get(row, "staple"), "use_until"));
 }
 
+/* When that ends or, without one, what its CRL says; NULL: there is nothing. */
+static const char *end_of(const json_t *row)
+{
+    const char *end = staple_end_of(row);
+
+    return end != NULL
+               ? end
+               : json_string_value(json_object_get(json_object_get(row, "crl"),
+                                                   "use_until"));
+}
+
 /* The worse of two is the smaller one. */
 static int compare_rank(const json_t *a, const json_t *b)
 {
-    int conditions =
-        cli_document_conditions(json_object_get(b, "conditions"))
-        - cli_document_conditions(json_object_get(a, "conditions"));
+    int health = cli_document_exit(json_object_get(b, "health"))
+                 - cli_document_exit(json_object_get(a, "health"));
     size_t mine = state_of(a), other = state_of(b);
 
-    if (conditions != 0) {
-        return conditions;
+    if (health != 0) {
+        return health;
     }
     return mine != other ? (mine > other) - (mine < other)
                          : is_stale(b) - is_stale(a);
@@ -120,13 +130,14 @@ static const char *servers_of(apr_pool_t *p, const json_t *row)
 static void print_row(FILE *out, apr_pool_t *p, const json_t *row)
 {
     const json_t *error = json_object_get(row, "error");
+    const char *end = end_of(row);
 
-    fprintf(out, "%-14s %-20s %-20s %-5.1f %-24s %s%s%s\n",
+    fprintf(out, "%-14s %-20s %-4s %-20s %-5.1f %-24s %s%s%s\n",
             cli_document_text(p, json_object_get(row, "state")),
             is_stale(row) ? "ran out"
-                          : cli_document_text(
-                              p, json_object_get(json_object_get(row, "staple"),
-                                                 "use_until")),
+            : end != NULL ? cli_plugin_text(p, end)
+                          : "-",
+            cli_document_text(p, json_object_get(row, "source")),
             cli_document_text(p, json_object_get(row, "next_refresh")),
             json_number_value(json_object_get(row, "score")),
             servers_of(p, row),
@@ -140,8 +151,8 @@ void cli_table_print(FILE *out, apr_pool_t *p, const cli_table_t *table)
     apr_pool_t *of_row = NULL;
     size_t i;
 
-    fprintf(out, "%-14s %-20s %-20s %-5s %-24s %s\n", "STATE", "STAPLE ENDS",
-            "NEXT REFRESH", "SCORE", "SERVERS", "CERTIFICATE");
+    fprintf(out, "%-14s %-20s %-4s %-20s %-5s %-24s %s\n", "STATE", "ENDS",
+            "BY", "NEXT REFRESH", "SCORE", "SERVERS", "CERTIFICATE");
     if (apr_pool_create(&of_row, p) != APR_SUCCESS) {
         return;
     }
@@ -166,7 +177,7 @@ void cli_table_print_data(FILE *out, const cli_table_t *table, apr_time_t now)
         counts[state_of(row)]++;
         stale += (size_t)is_stale(row);
         significant += json_array_size(json_object_get(row, "conditions")) > 0;
-        if (cli_document_time(&end, end_of(row))
+        if (cli_document_time(&end, staple_end_of(row))
             && (first == 0 || end < first)) {
             first = end;
         }
@@ -193,8 +204,9 @@ static void put_copy(json_t *object, const char *key, const json_t *value)
 json_t *cli_table_json(const cli_table_t *table, const cli_opinion_t *verdict,
                        int is_quiet)
 {
-    static const char *const taken[] = {"generated_at", "refresher", "totals",
-                                        "responders"};
+    static const char *const taken[] = {"generated_at", "refresher", "health",
+                                        "significant_health", "totals",
+                                        "responders", "crls"};
     json_t *object = json_object();
     json_t *rows = json_array();
     size_t i;

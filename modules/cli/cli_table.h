@@ -16,7 +16,8 @@ typedef struct cli_table_t {
 /* Sorts them; all is from p, and as long as the document. */
 cli_table_t *cli_table_make(apr_pool_t *p, const json_t *document);
 
-/* State, end of the staple, next refresh, score, servers, and name. */
+/* State, end of what it rests on, OCSP or CRL, next refresh, score, servers,
+ * and name. */
 void cli_table_print(FILE *out, apr_pool_t *p, const cli_table_t *table);
 
 /* How many are in each state, and how long the first staple to end will still
