@@ -29,6 +29,7 @@ unit_tests = \
 	t/unit/refresh/t_refresh_trouble \
 	t/unit/ocsp/t_processor_time \
 	t/unit/refresh/t_staple_adopt \
+	t/unit/refresh/t_staple_ask \
 	t/unit/cache/t_staple_list_board \
 	t/unit/cache/t_staple_scoreboard \
 	t/unit/cache/t_staple_cache \
