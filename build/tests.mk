@@ -69,6 +69,7 @@ unit_tests = \
 	t/unit/crl/t_staple_crl_check \
 	t/unit/crl/t_staple_crl_der \
 	t/unit/crl/t_staple_crl_verdict \
+	t/unit/io/t_staple_desk \
 	t/unit/io/t_staple_fetch_list \
 	t/unit/httpd/t_staple_register_crl \
 	t/unit/httpd/t_staple_system_ca \
