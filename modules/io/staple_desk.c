@@ -1,4 +1,4 @@
-/* A desk in a store's directory: who may write there asks, a refresher answers. */
+/* A desk in a store's directory, where a refresher is asked, and answers. */
 #include "staple_desk.h"
 
 #include <apr_strings.h>
@@ -80,8 +80,8 @@ static void remove_it(int directory, const char *name)
 }
 
 /* Reads a plain file of the directory's owner or of root's into *bytes, from p:
- * the first `room` bytes, of info->st_size that there are.  APR_EINVAL and *why:
- * it is none. */
+ * the first `room` bytes, of info->st_size that there are.  APR_EINVAL and
+ * *why: it is none. */
 static apr_status_t read_file(char **bytes, apr_size_t *len, struct stat *info,
                               const char **why, apr_pool_t *p, int directory,
                               const char *name, apr_size_t room)
@@ -89,7 +89,8 @@ static apr_status_t read_file(char **bytes, apr_size_t *len, struct stat *info,
     apr_status_t status = APR_SUCCESS;
     struct stat above;
     int file = openat(directory, name,
-                      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+                      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
+                          | O_CLOEXEC);
 
     *why = NULL;
     if (file < 0) {
@@ -425,7 +426,8 @@ int staple_desk_is_taken(int directory, unsigned number)
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1,
                          .l_start = number};
     int file = openat(directory, LOCKS_FILE,
-                      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+                      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
+                          | O_CLOEXEC);
     int is_taken = file >= 0 && fcntl(file, F_GETLK, &lock) == 0
                    && lock.l_type != F_UNLCK;
 

@@ -1,4 +1,4 @@
-/* A desk in a store's directory: who may write there asks, a refresher answers. */
+/* A desk in a store's directory, where a refresher is asked, and answers. */
 #ifndef STAPLE_DESK_H
 #define STAPLE_DESK_H
 
@@ -13,7 +13,7 @@
  *   DIR/ask.N     what it is asked; and then, in its place, what it answered
  *   DIR/asked     which certificates were asked about by request, and when
  *
- * No port and no signal: it is the directory's permissions that say who may ask.
+ * No port and no signal: the directory's permissions say who may ask.
  * A refresher looks at one name and no other, so it does not matter what else
  * is put there, nor how much.  Each httpd that uses the directory has a desk of
  * its own, as it has staples of its own; which are taken is known by their

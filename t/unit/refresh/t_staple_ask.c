@@ -170,7 +170,8 @@ static void test_nobody(void)
 
     sim_run(sim, SEC(1));
     ok(!staple_ask_add(sim->refresh, 0, sim->now), "nobody can be asked");
-    is_int(staple_ask_step(sim->refresh, sim->now), 0, "so nothing is waited for");
+    is_int(staple_ask_step(sim->refresh, sim->now), 0,
+           "so nothing is waited for");
 }
 
 /* An issuer that is revoked stops those below; a hold of it may be lifted. */
@@ -185,7 +186,8 @@ static void test_issuer(void)
     sim->entries[0].above = 2;
     sim->entries[1].is_issuer = 1;
     sim_run(sim, MINUTE);
-    is_int(state_of(sim, 0), STAPLE_STATE_ISSUER_REVOKED, "its issuer is revoked");
+    is_int(state_of(sim, 0), STAPLE_STATE_ISSUER_REVOKED,
+           "its issuer is revoked");
     staple_ask_add(sim->refresh, 0, sim->now);
     is_int(staple_ask_step(sim->refresh, sim->now), 0,
            "it alone is not asked about");
@@ -194,7 +196,8 @@ static void test_issuer(void)
     staple_ask_add(sim->refresh, 1, sim->now);
     see_through(sim);
     is_int(state_of(sim, 1), STAPLE_STATE_GOOD, "the issuer's hold is lifted");
-    is_int(state_of(sim, 0), STAPLE_STATE_GOOD, "so the one below is known, too");
+    is_int(state_of(sim, 0), STAPLE_STATE_GOOD,
+           "so the one below is known, too");
 }
 
 /* ---- lists ---- */
