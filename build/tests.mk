@@ -29,6 +29,7 @@ unit_tests = \
 	t/unit/refresh/t_refresh_trouble \
 	t/unit/ocsp/t_processor_time \
 	t/unit/refresh/t_staple_adopt \
+	t/unit/refresh/t_staple_ask \
 	t/unit/cache/t_staple_list_board \
 	t/unit/cache/t_staple_record \
 	t/unit/cache/t_staple_scoreboard \
@@ -70,6 +71,7 @@ unit_tests = \
 	t/unit/crl/t_staple_crl_check \
 	t/unit/crl/t_staple_crl_der \
 	t/unit/crl/t_staple_crl_verdict \
+	t/unit/io/t_staple_desk \
 	t/unit/io/t_staple_fetch_list \
 	t/unit/httpd/t_staple_prime \
 	t/unit/httpd/t_staple_register_crl \

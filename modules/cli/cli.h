@@ -49,6 +49,8 @@ int cli_verify_run(const cli_command_t *command, apr_pool_t *p,
                    const char *const *args);
 int cli_fetch_run(const cli_command_t *command, apr_pool_t *p,
                   const char *const *args);
+int cli_refresh_run(const cli_command_t *command, apr_pool_t *p,
+                    const char *const *args);
 int cli_check_run(const cli_command_t *command, apr_pool_t *p,
                   const char *const *args);
 int cli_status_run(const cli_command_t *command, apr_pool_t *p,

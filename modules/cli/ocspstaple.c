@@ -30,6 +30,12 @@ static const cli_command_t commands[] = {
      "revoked, 11 unknown, 1 nothing that could be verified, 2 wrong usage or\n"
      "a file that cannot be read or written.",
      cli_fetch_run},
+    {"refresh", "have a running httpd ask about certificates now",
+     "Has a running httpd with a store ask about certificates at once, and\n"
+     "waits until it knows.  Prints the state before and after; exits as\n"
+     "fetch does: 0 good, 10 revoked, 11 unknown, 1 nothing that could be\n"
+     "verified, 2 wrong usage, no httpd, or no answer in time.",
+     cli_refresh_run},
     {"check", "what servers staple, seen from outside",
      "Connects to servers as clients do, and judges the OCSP responses that\n"
      "they staple as mod_ocspstaple does.  Prints a line for each that says\n"

@@ -18,6 +18,7 @@
 #include "httpd/stores/staple_store_reader.h"
 #include "httpd/stores/staple_shared.h"
 #include "httpd/stores/staple_lists.h"
+#include "httpd/stores/staple_asks.h"
 #include "httpd/stores/staple_threads.h"
 #include "httpd/events/staple_report.h"
 #include "httpd/stores/staple_store_writer.h"
@@ -56,6 +57,7 @@ typedef struct staple_watchdog_t {
     staple_shared_worker_t *worker; /* NULL: there is no shared store */
     staple_reporter_t *reporter;
     staple_lists_t *lists; /* CRLs */
+    staple_asks_t *asks;   /* what is asked by request; NULL: nothing can be */
     staple_files_t *files; /* OCSPStapleResponseFile */
     unsigned char *file;   /* room for what is in one */
     apr_time_t files_at;   /* when they were looked at last */
@@ -271,6 +273,7 @@ static void start(staple_watchdog_t *w)
     staple_refresh_take_over(w->refresh, w->generation->known, now);
     w->lists = staple_lists_make(pool, w->generation, w->refresh, concurrency);
     staple_store_writer_start(w->generation, pool);
+    w->asks = staple_asks_start(w->generation, w->refresh, pool);
     ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, s,
                  "refresher of %d certificates runs in this process",
                  w->generation->certs->nelts);
@@ -331,6 +334,7 @@ static void run(staple_watchdog_t *w)
         show(w, apr_time_now());
         staple_report_step(w->reporter, apr_time_now());
         take_queries(w);
+        staple_asks_step(w->asks, apr_time_now());
         while ((exchange = staple_refresh_next(w->refresh, apr_time_now()))
                != NULL) {
             begin(w, exchange);
@@ -439,6 +443,7 @@ static void step(staple_watchdog_t *w, apr_pool_t *p)
     }
     if (is_stopping(w)) {
         stop_leading(w);
+        staple_asks_stop(w->asks, 0);
     }
 }
 
@@ -501,6 +506,7 @@ static apr_status_t stop(void *data)
     staple_watchdog_t *w = data;
 
     if (staple_threads_stop(&w->inside, PATIENCE)) {
+        staple_asks_stop(w->asks, 1);
         apr_pool_destroy(w->pool);
     }
     return APR_SUCCESS;

@@ -168,6 +168,18 @@ unsigned staple_job_next_attempt(const staple_refresh_t *refresh,
                                 : attempt + 1;
 }
 
+/* Whom the job's present attempt asks.  What is optional knows nothing that is
+ * new, so a job that was wished for does without. */
+static staple_responder_t *whom(staple_refresh_t *refresh, apr_uint32_t index)
+{
+    const staple_entry_t *entry = &refresh->entries[index];
+    const staple_source_t *source = entry->sources[entry->source];
+
+    return source->is_optional && entry->wish == STAPLE_WISH_ASKS
+               ? NULL
+               : source->whom(refresh, index);
+}
+
 /* Whom the job asks next, or NULL: all attempts of all sources were made.  What
  * was cut short of a source's attempts comes after its others, and again. */
 static staple_responder_t *next_responder(staple_refresh_t *refresh,
@@ -177,8 +189,7 @@ static staple_responder_t *next_responder(staple_refresh_t *refresh,
     staple_responder_t *r = NULL;
 
     while (entry->sources[entry->source] != NULL
-           && (r = entry->sources[entry->source]->whom(refresh, index))
-                  == NULL) {
+           && (r = whom(refresh, index)) == NULL) {
         entry->source += entry->cut == 0;
         entry->attempt = entry->cut > 0 ? entry->cut - 1 : 0;
         entry->cut = 0;

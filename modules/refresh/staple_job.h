@@ -7,6 +7,13 @@
 #include "staple_source.h"
 #include "staple_timers.h"
 
+/* Is it asked about at once (staple_ask.h)? */
+typedef enum {
+    STAPLE_WISH_NONE,
+    STAPLE_WISH_WAITS, /* its job has not begun */
+    STAPLE_WISH_ASKS   /* it has: of its sources those that can be new */
+} staple_wish_e;
+
 /* What the refresher knows of one certificate beyond its record; or of a CRL,
  * which has jobs, too (staple_source_crl.h). */
 typedef struct staple_entry_t {
@@ -31,6 +38,8 @@ typedef struct staple_entry_t {
     int said_unknown;              /* a verified response did, this job */
     int not_known;                 /* an answer said so, this job */
     int seen;                      /* a response came since the start */
+    staple_wish_e wish;
+    unsigned wish_tries;           /* jobs that were begun by it */
     apr_time_t waits_since;        /* for another machine's; 0: it does not */
     apr_interval_time_t retry_after; /* the longest asked for, this job */
     char detail[STAPLE_RECORD_DETAIL];

@@ -35,6 +35,7 @@ struct staple_follow_t {
     unsigned todo;     /* parts of the job at work: bits 1 << staple_part_e */
     int is_started;    /* what was stored of it was offered */
     int is_scheduled;  /* its job has a time, or is at work */
+    apr_time_t wished_at; /* when it was asked for by request; 0: never */
     int did_ask;       /* the job made a request */
     int is_changed;    /* it brought another list */
     staple_reason_e reason; /* of the last failure; OK: there is none */
@@ -512,6 +513,38 @@ void staple_source_crl_start(staple_refresh_t *refresh, apr_uint32_t list,
     refresh->follows[list].is_started = 1;
     schedule(refresh, number_of(refresh, list),
              is_wanted(refresh, &refresh->follows[list], now));
+}
+
+int staple_source_crl_is_wanted_by(const staple_refresh_t *refresh,
+                                   apr_uint32_t index, apr_uint32_t list,
+                                   apr_time_t now)
+{
+    return refresh->entries[number_of(refresh, list)].may_ask
+           && wants(refresh, index, now);
+}
+
+int staple_source_crl_may_begin(const staple_refresh_t *refresh,
+                                apr_uint32_t number)
+{
+    return !staple_source_crl_is_list(refresh, number)
+           || follow_of(refresh, number)->is_started;
+}
+
+int staple_source_crl_hasten(staple_refresh_t *refresh, apr_uint32_t list,
+                             apr_interval_time_t interval, apr_time_t now)
+{
+    staple_follow_t *follow = &refresh->follows[list];
+    int part;
+
+    if (follow->wished_at != 0 && follow->wished_at <= now
+        && now - follow->wished_at < interval) {
+        return 0;
+    }
+    follow->wished_at = now;
+    for (part = 0; part < STAPLE_PARTS; part++) {
+        follow->parts[part].next_at = least(follow->parts[part].next_at, now);
+    }
+    return 1;
 }
 
 void staple_source_crl_shift(staple_refresh_t *refresh, apr_interval_time_t by)

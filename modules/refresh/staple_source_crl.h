@@ -26,6 +26,22 @@ static inline int staple_source_crl_is_list(const staple_refresh_t *refresh,
 /* The clock was set back, by -`by`: what was due then is due now. */
 void staple_source_crl_shift(staple_refresh_t *refresh, apr_interval_time_t by);
 
+/* Does the status of certificate `index` rest on this list of its own, at `now`,
+ * and can that be asked for? */
+int staple_source_crl_is_wanted_by(const staple_refresh_t *refresh,
+                                   apr_uint32_t index, apr_uint32_t list,
+                                   apr_time_t now);
+
+/* The list and its delta are due at its next job; 0: that was so less than
+ * `interval` ago. */
+int staple_source_crl_hasten(staple_refresh_t *refresh, apr_uint32_t list,
+                             apr_interval_time_t interval, apr_time_t now);
+
+/* Was whatever is stored of list number `number` offered?  Of a certificate
+ * there is no such thing. */
+int staple_source_crl_may_begin(const staple_refresh_t *refresh,
+                                apr_uint32_t number);
+
 /* What staple_refresh.h promises of lists: steps of the refresher. */
 int staple_source_crl_judge(staple_reason_e *reason, staple_refresh_t *refresh,
                             apr_uint32_t list,

@@ -99,6 +99,11 @@ apr_uint32_t staple_timers_first(const staple_timers_t *due, apr_time_t *at)
     return due->heap[0];
 }
 
+apr_time_t staple_timers_at(const staple_timers_t *due, apr_uint32_t number)
+{
+    return due->place[number] != OUT ? due->at[number] : STAPLE_TIMERS_NEVER;
+}
+
 void staple_timers_shift(staple_timers_t *due, apr_interval_time_t by)
 {
     apr_uint32_t i;

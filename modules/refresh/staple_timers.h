@@ -27,6 +27,9 @@ void staple_timers_remove(staple_timers_t *due, apr_uint32_t number);
  * STAPLE_TIMERS_NEVER where none is in. */
 apr_uint32_t staple_timers_first(const staple_timers_t *due, apr_time_t *at);
 
+/* When `number` is due; STAPLE_TIMERS_NEVER where it is not in. */
+apr_time_t staple_timers_at(const staple_timers_t *due, apr_uint32_t number);
+
 /* Moves all instants by `by`: the order stays. */
 void staple_timers_shift(staple_timers_t *due, apr_interval_time_t by);
 
