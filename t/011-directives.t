@@ -28,6 +28,8 @@ my @rows = (
     ['OCSPStapleMethod', ['put', 'post,get', 'postget'],
      'give one of post-get, get-post, post, get'],
     ['OCSPStapleNonce', ['yes', '32'], 'give On or Off'],
+    ['OCSPStapleCertID', ['sha-256', 'md5', 'sha512', 'On'],
+     'give one of sha1, sha256, auto'],
     ['OCSPStapleClockSkew', ['-1', '3601', '2h'],
      "give 0 to 3600 seconds, $times"],
     ['OCSPStapleMaxAge', ['59', '366d'],
@@ -243,6 +245,7 @@ OCSPStapleMaxTries 3
 OCSPStapleResponderAction override
 OCSPStapleMethod get
 OCSPStapleNonce On
+OCSPStapleCertID SHA256
 OCSPStapleClockSkew 0
 OCSPStapleMaxAge 1d
 OCSPStapleResponder http://127.0.0.1:3/x
@@ -267,7 +270,7 @@ is_deeply(\%main, {
     OCSPStaple => 'On', OCSPStapleInterval => 7200, OCSPStapleTimeout => 10,
     OCSPStapleRetryInterval => 'auto', OCSPStapleMaxTries => 'none',
     OCSPStapleResponderAction => 'failover', OCSPStapleMethod => 'post-get',
-    OCSPStapleNonce => 'Off', OCSPStapleClockSkew => 300,
+    OCSPStapleNonce => 'Off', OCSPStapleCertID => 'auto', OCSPStapleClockSkew => 300,
     OCSPStapleMaxAge => 604800, OCSPStapleIssuerCheck => 'On',
     OCSPStapleRevokedScore => '0.0', OCSPStapleConcurrency => 7,
     OCSPStapleMaxSize => 20000, OCSPStapleCRL => 'fallback',
@@ -287,7 +290,7 @@ is_deeply(\%vhost, {
     OCSPStaple => 'On', OCSPStapleInterval => 7200, OCSPStapleTimeout => 60,
     OCSPStapleRetryInterval => 30, OCSPStapleMaxTries => 3,
     OCSPStapleResponderAction => 'override', OCSPStapleMethod => 'get',
-    OCSPStapleNonce => 'On', OCSPStapleClockSkew => 0,
+    OCSPStapleNonce => 'On', OCSPStapleCertID => 'sha256', OCSPStapleClockSkew => 0,
     OCSPStapleMaxAge => 86400, OCSPStapleIssuerCheck => 'Off',
     OCSPStapleRevokedScore => '1.5', OCSPStapleCRL => 'always',
     OCSPStapleCRLURL => 'none',

@@ -31,7 +31,7 @@ my @rows = (
     [junk => [$url{one}, $url{two}], '', { one => ['junk'] },
      'good', 'one POST one GET two POST'],
     [trylater => [$url{one}, $url{two}], '', { one => ['unauthorized'] },
-     'good', 'one POST one GET two POST'],
+     'good', 'one POST one POST one GET two POST'],
     [getonly => [$url{one}, $url{two}], '',
      { one => ['http=405', method => 'POST'] }, 'good', 'one POST one GET'],
     [override => [$url{one}, $url{two}],

@@ -55,6 +55,13 @@ typedef enum {
     STAPLE_METHOD_GET
 } staple_method_e;
 
+/* By which digest a request names the certificate (OCSPStapleCertID). */
+typedef enum {
+    STAPLE_CERTID_SHA1,
+    STAPLE_CERTID_SHA256,
+    STAPLE_CERTID_AUTO /* by SHA-1; by the other one where that is refused */
+} staple_certid_e;
+
 /* Which responder URLs are tried. */
 typedef enum {
     STAPLE_ACTION_FAILOVER, /* the certificate's, then the configured list */
@@ -121,6 +128,7 @@ typedef struct staple_policy_t {
     staple_method_e method;
     staple_action_e action;
     staple_crl_use_e crl;
+    staple_certid_e certid;
     int nonce;              /* send one */
     int no_network;         /* never ask anybody */
     unsigned exclude;       /* STAPLE_EXCLUDE_... */
@@ -155,7 +163,8 @@ _Static_assert(sizeof(staple_policy_t)
         .clock_skew = apr_time_from_sec(300),                                  \
         .max_age = apr_time_from_sec(604800), .max_tries = 0,                  \
         .exclude = STAPLE_EXCLUDE_ALL, .method = STAPLE_METHOD_POST_GET,       \
-        .action = STAPLE_ACTION_FAILOVER, .crl = STAPLE_CRL_FALLBACK           \
+        .action = STAPLE_ACTION_FAILOVER, .crl = STAPLE_CRL_FALLBACK,          \
+        .certid = STAPLE_CERTID_AUTO                                           \
     }
 
 /* By what a server knows the list that is held (RFC 9110 8.8): as they were

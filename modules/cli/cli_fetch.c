@@ -21,11 +21,15 @@
 static const char *const methods[] = {"post-get", "get-post", "post", "get",
                                       NULL};
 
+/* In the order of staple_certid_e. */
+static const char *const digests[] = {"sha1", "sha256", "auto", NULL};
+
 /* What the options say. */
 typedef struct wish_t {
     cli_certs_t certs;
     cli_urls_t urls;
     int method;
+    int certid;
     staple_route_t route;
     const char *out;
     int json;
@@ -82,6 +86,7 @@ static int check_options(const cli_command_t *command, wish_t *wish)
         wish->policy.route = &wish->route;
     }
     wish->policy.method = (staple_method_e)wish->method;
+    wish->policy.certid = (staple_certid_e)wish->certid;
     if (wish->urls.count > 0) {
         wish->policy.urls = wish->urls.urls;
         wish->policy.action = STAPLE_ACTION_OVERRIDE;
@@ -113,6 +118,11 @@ static int read_options(wish_t *wish, const cli_command_t *command,
          .to = &wish->route.proxy},
         {.name = "nonce", .kind = CLI_OPTION_FLAG, .help = "send a nonce",
          .to = &wish->policy.nonce},
+        {.name = "cert-id", .value = "DIGEST", .kind = CLI_OPTION_WORD,
+         .help = "by which requests name the certificate: sha1, sha256,\n"
+                 "or auto: sha1, and sha256 where that is refused\n"
+                 "(default: auto)",
+         .to = &wish->certid, .words = digests},
         CLI_OPTION_SKEW(&wish->policy.clock_skew),
         CLI_OPTION_MAX_AGE(&wish->policy.max_age),
         {.name = "max-size", .value = "BYTES", .kind = CLI_OPTION_NUMBER,
@@ -663,7 +673,8 @@ static int read_certs(staple_cert_t **cert, staple_reason_e *reason,
 int cli_fetch_run(const cli_command_t *command, apr_pool_t *p,
                   const char *const *args)
 {
-    wish_t wish = {.max_size = STAPLE_USUAL_MAX_SIZE,
+    wish_t wish = {.certid = STAPLE_CERTID_AUTO,
+                   .max_size = STAPLE_USUAL_MAX_SIZE,
                    .crl_max_size = 33554432,
                    .policy = STAPLE_POLICY_DEFAULT};
     job_t job = {.pool = p, .wish = &wish};

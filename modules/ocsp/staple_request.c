@@ -16,12 +16,31 @@ static int add_nonce(OCSP_REQUEST *request, const unsigned char *nonce)
     return OCSP_request_add1_nonce(request, copy, sizeof(copy));
 }
 
+/* The certificate's CertID with this digest. */
+static OCSP_CERTID *make_id(const staple_cert_t *cert, int by_sha256)
+{
+    const unsigned char *at = cert->certid;
+    OCSP_CERTID *by_sha1 = d2i_OCSP_CERTID(NULL, &at, cert->certid_len);
+    X509 *issuer;
+    ASN1_INTEGER *serial = NULL;
+    OCSP_CERTID *id;
+
+    if (by_sha1 == NULL || !by_sha256) {
+        return by_sha1;
+    }
+    issuer = cert->issuer->x509;
+    OCSP_id_get0_info(NULL, NULL, NULL, &serial, by_sha1);
+    id = OCSP_cert_id_new(EVP_sha256(), X509_get_subject_name(issuer),
+                          X509_get0_pubkey_bitstr(issuer), serial);
+    OCSP_CERTID_free(by_sha1);
+    return id;
+}
+
 staple_reason_e staple_request_make(unsigned char *der, apr_size_t *len,
-                                    const staple_cert_t *cert,
+                                    const staple_cert_t *cert, int by_sha256,
                                     const unsigned char *nonce)
 {
     staple_reason_e reason = STAPLE_NO_MEMORY;
-    const unsigned char *at = cert->certid;
     OCSP_REQUEST *request = NULL;
     OCSP_CERTID *id = NULL;
     unsigned char *out = der;
@@ -29,7 +48,7 @@ staple_reason_e staple_request_make(unsigned char *der, apr_size_t *len,
 
     STAPLE_OPENSSL_ENTER();
     request = OCSP_REQUEST_new();
-    id = d2i_OCSP_CERTID(NULL, &at, cert->certid_len);
+    id = make_id(cert, by_sha256);
     if (request == NULL || id == NULL
         || OCSP_request_add0_id(request, id) == NULL) {
         goto done;

@@ -9,11 +9,12 @@
 
 /*
  * Writes the request for one certificate (RFC 6960 4.1.1) to `der`, of
- * STAPLE_MAX_REQUEST bytes, and its length to *len.  `nonce` is NULL or
+ * STAPLE_MAX_REQUEST bytes, and its length to *len.  The certificate is named
+ * by SHA-1, or by SHA-256 where `by_sha256` (RFC 9919).  `nonce` is NULL or
  * STAPLE_NONCE_LEN bytes (RFC 9654).  Pure.
  */
 staple_reason_e staple_request_make(unsigned char *der, apr_size_t *len,
-                                    const staple_cert_t *cert,
+                                    const staple_cert_t *cert, int by_sha256,
                                     const unsigned char *nonce);
 
 /*

@@ -225,6 +225,7 @@ void staple_job_start(staple_refresh_t *refresh, apr_uint32_t index,
     staple_timers_remove(refresh->due, index);
     entry->source = 0;
     entry->attempt = 0;
+    entry->rehashed = entry->refused = 0;
     entry->cut = 0;
     entry->said_unknown = 0;
     entry->not_known = 0;

@@ -27,6 +27,10 @@ typedef struct staple_entry_t {
     const staple_source_t *const *sources; /* of its jobs, NULL at the end */
     unsigned source;               /* that the job at work asks, by number */
     unsigned attempt;              /* of the job, at this source */
+    unsigned rehashed;             /* the attempt that is to be made again with
+                                      the other digest, + 1 */
+    unsigned refused;              /* the first attempt after the URL that took
+                                      neither digest */
     unsigned cut;                  /* the first attempt that was cut short and
                                       is to be made again, + 1 */
     staple_reason_e reason;        /* why the job's last attempt failed */

@@ -17,7 +17,8 @@
 #define STAPLE_KNOWN_PROVEN 2U   /* an origin: its last exchange came well; a
                                     URL: it once gave an answer of use */
 #define STAPLE_KNOWN_ANSWERED 4U /* ever */
-#define STAPLE_KNOWN_FLAGS 7U
+#define STAPLE_KNOWN_SHA256 8U /* a URL: it wants CertIDs by SHA-256 */
+#define STAPLE_KNOWN_FLAGS 15U
 
 /* Rows in the store that are of others (another httpd with the same store, or a
  * configuration that will return) stay for so long. */

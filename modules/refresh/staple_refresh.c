@@ -512,7 +512,9 @@ void staple_refresh_keep(staple_known_t *known, const staple_refresh_t *refresh,
     for (; r != NULL; r = r->next) {
         if (r->health.is_down || r->was_good) {
             keep(known, &r->id, &r->health,
-                 r->was_good ? STAPLE_KNOWN_PROVEN : 0, now);
+                 (r->was_good ? STAPLE_KNOWN_PROVEN : 0)
+                     | (r->by_sha256 ? STAPLE_KNOWN_SHA256 : 0),
+                 now);
         }
     }
     staple_known_end(known);
@@ -570,6 +572,7 @@ static void recall_all(staple_refresh_t *refresh, const staple_known_t *known,
         if (r != NULL) {
             recall(&r->health, row, now);
             r->was_good = (row->flags & STAPLE_KNOWN_PROVEN) != 0;
+            r->by_sha256 = (row->flags & STAPLE_KNOWN_SHA256) != 0;
         }
     }
 }

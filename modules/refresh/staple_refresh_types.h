@@ -91,6 +91,7 @@ typedef struct staple_exchange_t {
     unsigned attempt; /* number within the job and source, from 0 */
     staple_transport_e transport;
     int by_get;
+    int by_sha256; /* the request names the certificate so, not by SHA-1 */
     int has_nonce;
     apr_interval_time_t timeout; /* for all of it */
     /* of a list */

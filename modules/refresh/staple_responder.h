@@ -128,6 +128,8 @@ typedef struct staple_responder_t {
     staple_responder_id_t id;
     staple_origin_t *origin;
     staple_health_t health;
+    int by_sha256; /* it was of use when asked with such a CertID, after it was
+                      not with one by SHA-1 */
     /* figures for people */
     int is_good;  /* its last answer was of use */
     int was_good; /* any ever was, as far as is known */

@@ -22,6 +22,7 @@ staple_reason_e staple_source_ocsp_fill(staple_exchange_t *exchange,
         policy->nonce && RAND_bytes(exchange->nonce, STAPLE_NONCE_LEN) == 1;
     reason =
         staple_request_make(exchange->request, &exchange->request_len, cert,
+                            exchange->by_sha256,
                             exchange->has_nonce ? exchange->nonce : NULL);
     if (reason == STAPLE_OK && exchange->by_get) {
         return staple_request_get_url(exchange->url, url, exchange->request,
@@ -61,13 +62,51 @@ static staple_responder_t *whom(staple_refresh_t *refresh, apr_uint32_t index)
                        : NULL;
 }
 
+/* ---- by which digest the certificate is named ---- */
+
+static int is_by_sha256(const staple_entry_t *entry,
+                        const staple_exchange_t *exchange)
+{
+    if (entry->policy->certid != STAPLE_CERTID_AUTO) {
+        return entry->policy->certid == STAPLE_CERTID_SHA256;
+    }
+    return exchange->responder->by_sha256
+           != (entry->rehashed == exchange->attempt + 1);
+}
+
+/* Is this attempt to be made again, with the other digest?  A responder that
+ * does not know SHA-1, or is told not to, takes the request for wrong, or the
+ * certificate for nobody's; but so it does with those that it does not know,
+ * so it is asked once with each, whatever the method. */
+static int is_to_be_rehashed(staple_entry_t *entry,
+                             const staple_exchange_t *exchange,
+                             staple_reason_e reason)
+{
+    unsigned next = staple_responder_next_url(entry->policy, exchange->attempt);
+
+    if (entry->policy->certid != STAPLE_CERTID_AUTO
+        || (reason != STAPLE_STATUS_UNAUTHORIZED
+            && reason != STAPLE_STATUS_MALFORMED_REQUEST)
+        || entry->refused == next) {
+        return 0;
+    }
+    if (entry->rehashed == exchange->attempt + 1) {
+        entry->refused = next;
+        return 0;
+    }
+    entry->rehashed = exchange->attempt + 1;
+    return 1;
+}
+
 static staple_reason_e fill(staple_refresh_t *refresh,
                             staple_exchange_t *exchange)
 {
     staple_entry_t *entry = &refresh->entries[exchange->index];
-    staple_reason_e reason = staple_source_ocsp_fill(
-        exchange, entry->cert, entry->policy, exchange->attempt);
+    staple_reason_e reason;
 
+    exchange->by_sha256 = is_by_sha256(entry, exchange);
+    reason = staple_source_ocsp_fill(exchange, entry->cert, entry->policy,
+                                     exchange->attempt);
     if (reason == STAPLE_OK) {
         entry->asked = exchange->responder->url;
     }
@@ -82,10 +121,13 @@ static unsigned next(const staple_refresh_t *refresh, apr_uint32_t index,
 
 /* After a failure by one method: by the other one, unless that would say the
  * same, or the answer was one, if not the last word. */
-static unsigned next_attempt(const staple_entry_t *entry,
+static unsigned next_attempt(staple_entry_t *entry,
                              const staple_exchange_t *exchange,
                              staple_reason_e reason)
 {
+    if (is_to_be_rehashed(entry, exchange, reason)) {
+        return exchange->attempt;
+    }
     return reason == STAPLE_UNKNOWN || staple_responder_is_out_of_reach(reason)
                ? staple_responder_next_url(entry->policy, exchange->attempt)
                : exchange->attempt + 1;
@@ -111,6 +153,9 @@ static void take(staple_refresh_t *refresh, const staple_exchange_t *exchange,
     }
     staple_job_count(refresh, index, reason != STAPLE_OK);
     staple_outage_judge(refresh, exchange, reason, answer, now);
+    if (exchange->responder->is_good) {
+        exchange->responder->by_sha256 = exchange->by_sha256;
+    }
     if (reason != STAPLE_OK) {
         entry->not_known |=
             reason == STAPLE_UNKNOWN || reason == STAPLE_STATUS_UNAUTHORIZED;

@@ -82,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     cert.certid = certid;
     cert.certid_len = (unsigned short)certid_len;
     try_url(url, certid, certid_len);
-    if (staple_request_make(der, &len, &cert, certid_len & 1 ? nonce : NULL)
+    if (staple_request_make(der, &len, &cert, 0, certid_len & 1 ? nonce : NULL)
         == STAPLE_OK) {
         FUZZ_CHECK(len > 0 && len <= sizeof(der));
         try_url(url, der, len);

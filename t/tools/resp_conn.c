@@ -242,7 +242,7 @@ static void answer_request(conn_t *conn, const http_request_t *request)
     tool_buf_t der = {0};
     tool_buf_t body = {0};
     query_t query;
-    target_t target = {request->method, request->target, "-", "-"};
+    target_t target = {request->method, request->target, "-", "-", query.hash};
     rule_t *rule;
     time_t now = time(NULL);
 

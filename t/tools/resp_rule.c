@@ -59,6 +59,7 @@ static const struct {
     const char *values;    /* CHOICE: the words; HEADER: its name */
 } keys[] = {
     {"method", TEXT, offsetof(rule_t, method), NULL},
+    {"hash", TEXT, offsetof(rule_t, hash), NULL},
     {"path", TEXT, offsetof(rule_t, path), NULL},
     {"count", NUMBER, offsetof(rule_t, count), NULL},
     {"after", NUMBER, offsetof(rule_t, after), NULL},

@@ -124,6 +124,9 @@ static int is_for(const rule_t *rule, const target_t *target)
     if (rule->method != NULL && strcmp(rule->method, target->method) != 0) {
         return 0;
     }
+    if (rule->hash != NULL && strcasecmp(rule->hash, target->hash) != 0) {
+        return 0;
+    }
     if (rule->path != NULL
         && strncmp(rule->path, target->path, strlen(rule->path)) != 0) {
         return 0;

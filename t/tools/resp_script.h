@@ -60,7 +60,7 @@ typedef struct {
     long status;            /* of CONTENT_ERROR or VIA_HTTP */
     long seen;              /* requests that came as far as this rule */
 
-    char *method, *path;    /* what else must match, or NULL */
+    char *method, *path, *hash;    /* what else must match, or NULL */
     long count, after;      /* holds for requests after+1 .. after+count */
 
     moment_t this_update, next_update, produced, time;
@@ -94,6 +94,7 @@ typedef struct {
     const char *path;
     const char *serial;     /* hex, or "-" */
     const char *name;       /* of the certificate, or "-" */
+    const char *hash;       /* of the CertID, or "-" */
 } target_t;
 
 /* path NULL: no script, all is good. */

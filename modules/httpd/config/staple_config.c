@@ -28,6 +28,7 @@ typedef struct row_t {
 static const char *const action_words[] = {"failover", "override", NULL};
 static const char *const method_words[] = {"post-get", "get-post", "post",
                                            "get", NULL};
+static const char *const certid_words[] = {"sha1", "sha256", "auto", NULL};
 static const char *const retry_words[] = {"auto", NULL};
 static const char *const tries_words[] = {"none", NULL};
 static const char *const wait_words[] = {
@@ -56,6 +57,8 @@ static const char *const crl_words[] = {"off", "fallback", "always", NULL};
       method_words, 0, "HTTP methods to try at each responder, in order")      \
     X(NONCE, "OCSPStapleNonce", ONOFF, 0, 1, 0, NULL, 0,                       \
       "send a nonce with each request")                                        \
+    X(CERTID, "OCSPStapleCertID", WORD, 0, 0, STAPLE_CERTID_AUTO,              \
+      certid_words, 0, "by which digest requests name certificates")           \
     X(CLOCK_SKEW, "OCSPStapleClockSkew", DURATION, 0, 3600, 300, NULL, 0,      \
       "tolerance for the times of a response")                                 \
     X(MAX_AGE, "OCSPStapleMaxAge", DURATION, 60, 31536000, 604800, NULL, 0,    \
@@ -778,6 +781,7 @@ static const char *const *list_of(apr_pool_t *p,
     X(ACTION, action)                                                          \
     X(METHOD, method)                                                          \
     X(NONCE, nonce)                                                            \
+    X(CERTID, certid)                                                          \
     X(CLOCK_SKEW, clock_skew)                                                  \
     X(MAX_AGE, max_age)                                                        \
     X(ISSUER_CHECK, issuer_check)                                              \

@@ -145,7 +145,8 @@ sub write_rules {
 # before; it comes last and so goes before others that match.
 sub set {
     my ($self, $selector, $action, %opt) = @_;
-    my $target = join "\0", $selector, $opt{method} // '', $opt{path} // '';
+    my $target = join "\0", $selector, $opt{method} // '', $opt{path} // '',
+                 $opt{hash} // '';
 
     @{ $self->{rules} } = grep { $_->{target} ne $target }
                                @{ $self->{rules} };
@@ -155,7 +156,8 @@ sub set {
 # One more rule; one before it holds again when its count is used up.
 sub add {
     my ($self, $selector, $action, %opt) = @_;
-    my $target = join "\0", $selector, $opt{method} // '', $opt{path} // '';
+    my $target = join "\0", $selector, $opt{method} // '', $opt{path} // '',
+                 $opt{hash} // '';
 
     push @{ $self->{rules} },
         { target => $target, line => $self->line($selector, $action, %opt) };

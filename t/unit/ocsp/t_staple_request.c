@@ -27,7 +27,7 @@ static void test_plain(const make_pki_t *pki)
     OCSP_CERTID *want;
     OCSP_REQUEST *request;
 
-    is_reason(staple_request_make(der, &len, pki->cert, NULL), STAPLE_OK,
+    is_reason(staple_request_make(der, &len, pki->cert, 0, NULL), STAPLE_OK,
               "a request without nonce");
     request = decode(der, len);
     want = OCSP_cert_to_id(EVP_sha1(), pki->leaf.x509, pki->issuer.x509);
@@ -39,11 +39,35 @@ static void test_plain(const make_pki_t *pki)
     is_int(OCSP_REQUEST_get_ext_count(request), 0,
            "no extension (RFC 5019 2.1.1)");
     is_int(OCSP_request_is_signed(request), 0, "not signed (RFC 5019 2.1.2)");
-    staple_request_make(again, &again_len, pki->cert, NULL);
+    staple_request_make(again, &again_len, pki->cert, 0, NULL);
     ok(again_len == len && memcmp(again, der, len) == 0,
        "the same bytes each time, so that GETs can be cached");
     OCSP_CERTID_free(want);
     OCSP_REQUEST_free(request);
+}
+
+/* RFC 9919 3.1.1: the other digest of the same names and number. */
+static void test_sha256(const make_pki_t *pki)
+{
+    unsigned char nonce[STAPLE_NONCE_LEN] = {0}, der[STAPLE_MAX_REQUEST];
+    char url[STAPLE_REQUEST_URL_SIZE];
+    OCSP_REQUEST *request;
+    apr_size_t len = 0;
+    OCSP_CERTID *want =
+        OCSP_cert_to_id(EVP_sha256(), pki->leaf.x509, pki->issuer.x509);
+
+    is_reason(staple_request_make(der, &len, pki->cert, 1, NULL), STAPLE_OK,
+              "a request by SHA-256");
+    request = decode(der, len);
+    ok(OCSP_id_cmp(OCSP_onereq_get0_id(OCSP_request_onereq_get0(request, 0)),
+                   want) == 0,
+       "its CertID is with SHA-256");
+    is_reason(staple_request_get_url(url, "http://a.example/", der, len),
+              STAPLE_OK, "it fits into a GET");
+    OCSP_REQUEST_free(request);
+    is_reason(staple_request_make(der, &len, pki->cert, 1, nonce), STAPLE_OK,
+              "and may have a nonce");
+    OCSP_CERTID_free(want);
 }
 
 static void test_nonce(const make_pki_t *pki)
@@ -59,7 +83,7 @@ static void test_nonce(const make_pki_t *pki)
     for (i = 0; i < sizeof(nonce); i++) {
         nonce[i] = (unsigned char)(i == 0 ? 0x80 : i);
     }
-    is_reason(staple_request_make(der, &len, pki->cert, nonce), STAPLE_OK,
+    is_reason(staple_request_make(der, &len, pki->cert, 0, nonce), STAPLE_OK,
               "a request with nonce");
     request = decode(der, len);
     at = OCSP_REQUEST_get_ext_by_NID(request, NID_id_pkix_OCSP_Nonce, -1);
@@ -85,7 +109,7 @@ static void test_largest(apr_pool_t *p, const make_pki_t *pki)
     staple_cert_t *cert = make_staple_cert(p, pki->issuers, leaf.x509,
                                            pki->issuer.x509);
 
-    is_reason(staple_request_make(der, &len, cert, nonce), STAPLE_OK,
+    is_reason(staple_request_make(der, &len, cert, 0, nonce), STAPLE_OK,
               "20 octets of serial and a nonce");
     ok(len > 0 && len <= STAPLE_MAX_REQUEST, "%u bytes", (unsigned)len);
 }
@@ -99,7 +123,7 @@ static void test_bad_certid(const make_pki_t *pki)
     cert.certid_len -= 1;
     ERR_clear_error();
     ERR_raise(ERR_LIB_USER, 42);
-    ok(staple_request_make(der, &len, &cert, NULL) != STAPLE_OK,
+    ok(staple_request_make(der, &len, &cert, 0, NULL) != STAPLE_OK,
        "a CertID that cannot be read");
     is_int(len, 4242, "a CertID that cannot be read: *len untouched");
     is_int(ERR_GET_REASON(ERR_get_error()), 42, "error queue as it was");
@@ -243,7 +267,7 @@ static void test_round_trip(apr_pool_t *p, const make_pki_t *pki)
     const char *at;
     int padding = 0;
 
-    staple_request_make(der, &len, pki->cert, NULL);
+    staple_request_make(der, &len, pki->cert, 0, NULL);
     is_reason(staple_request_get_url(buf, pki->cert->urls[0], der, len),
               STAPLE_OK, "a usual request fits into a GET");
     for (at = buf + strlen(pki->cert->urls[0]); *at != '\0'; at++) {
@@ -267,6 +291,7 @@ int main(void)
     make_pki_t *pki = make_pki(p);
 
     test_plain(pki);
+    test_sha256(pki);
     test_nonce(pki);
     test_largest(p, pki);
     test_bad_certid(pki);

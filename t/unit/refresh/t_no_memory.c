@@ -95,7 +95,7 @@ static staple_reason_e make_request(const make_der_t *der)
     apr_size_t len;
 
     (void)der;
-    return staple_request_make(request, &len, pki->cert, NULL);
+    return staple_request_make(request, &len, pki->cert, 0, NULL);
 }
 
 static staple_reason_e take_certificate(const make_der_t *der)
