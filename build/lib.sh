@@ -13,9 +13,9 @@ test_packages='clang libclang-rt-14-dev|libclang-rt-dev libapache2-mod-perl2
     golang-cfssl gnutls-bin curl tshark redis-server memcached tinyproxy
     faketime prometheus valgrind shellcheck cppcheck pmccabe
     libperl-critic-perl procps iproute2'
-# Clients that take much room, for build/test --all: Java, Go, NSS.  Browsers
-# would come here.
-large_packages='default-jdk-headless golang-go libnss3-tools'
+# What takes much room, for build/test --all: Java, Go and NSS as clients, and a
+# browser that lays out the status page.
+large_packages='default-jdk-headless golang-go libnss3-tools chromium'
 
 say() {
     printf '==> %s\n' "$*"

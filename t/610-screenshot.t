@@ -1,5 +1,6 @@
-# The status page in a real browser, wide and narrow, light and dark;
-# STAPLE_SCREENSHOTS names a folder that keeps the pictures.
+# The status page in a real browser, wide and narrow, light and dark: nothing is
+# wider than its window.  STAPLE_SCREENSHOTS names a folder that keeps the
+# pictures.
 use strict;
 use warnings;
 
@@ -12,19 +13,21 @@ use Staple::Responder;
 use Staple::Server;
 use Staple::Status;
 
-plan tests => 10, need { 'no chromium' => have_tool('chromium') };
+plan tests => 16, need { 'no chromium' => have_tool('chromium') };
 
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $responder = Staple::Responder->new(pki => $pki);
+my $long = 'a' . 'n' x 62;
 my %option = (evil => { subject => '<script>alert(1)</script>' },
               failing => { must_staple => 1 }, nourl => { url => undef });
-my @names = qw(good evil revoked unknown failing nourl
-               long-name-of-a-virtual-host);
+my @names = (qw(good evil revoked unknown failing nourl
+                long-name-of-a-virtual-host), $long);
 
 $responder->set('*', 'good', next => 86400, this => -40000);
 $responder->set('revoked.example', 'revoked', next => 600);
 $responder->set('unknown.example', 'unknown');
 $responder->set('failing.example', 'http=503');
+$responder->set("$long.example", 'revoked', reason => 'cessationOfOperation');
 my $port = Staple::Server->another_port;
 my $server = Staple::Server->new(
     modules => [qw(authz_host status)],
@@ -37,6 +40,15 @@ ok(wait_status($port, sub { $_->{totals}{pending} == 0
                             && @{ $_->{responders} } }), 'nothing is pending');
 
 my $dir = $ENV{STAPLE_SCREENSHOTS} || new_dir('screenshots');
+
+sub chromium {
+    my ($width, $height, @arguments) = @_;
+
+    return (capture(['chromium', '--headless', '--no-sandbox', '--disable-gpu',
+                     '--hide-scrollbars', "--user-data-dir=$dir/profile",
+                     "--window-size=$width,$height", @arguments],
+                    timeout => scale(40)))[0];
+}
 
 # How light the first pixel of a picture is, 0 to 255.
 sub first_light {
@@ -57,12 +69,10 @@ for my $size ([wide => 1400, 1500], [narrow => 390, 2600],
     my ($name, $width, $height) = @$size;
     my $is_dark = $name =~ /dark/;
     my $file = "$dir/$name.png";
-    my ($text) = capture(
-        ['chromium', '--headless', '--no-sandbox', '--disable-gpu',
-         '--hide-scrollbars', "--user-data-dir=$dir/profile",
-         '--blink-settings=preferredColorScheme=' . ($is_dark ? 0 : 1),
-         "--window-size=$width,$height", "--screenshot=$file",
-         "http://127.0.0.1:$port/"], timeout => scale(40));
+    my $text = chromium(
+        $width, $height,
+        '--blink-settings=preferredColorScheme=' . ($is_dark ? 0 : 1),
+        "--screenshot=$file", "http://127.0.0.1:$port/");
     my $png = read_file($file) // '';
     my $light = first_light($png);
 
@@ -73,4 +83,34 @@ for my $size ([wide => 1400, 1500], [narrow => 390, 2600],
         or diag($light);
     unlike($text, qr/Content Security Policy|Refused to/,
            "$name: the policy stands in the way of nothing");
+}
+
+# The page has no scripts, and its policy allows none: a copy of it, with all
+# details open, in a frame that is so wide, says what its width is.
+my (undef, undef, $page) = status_get($port, '/');
+$page =~ s/<details>/<details open>/g;
+$page .= <<'END';
+<script>
+const wide = [...document.querySelectorAll('body *')]
+    .filter(e => e.getBoundingClientRect().right > innerWidth + 0.5)
+    .map(e => e.tagName + '.' + e.className);
+parent.postMessage([innerWidth, document.documentElement.scrollWidth, wide], '*');
+</script>
+END
+write_file("$dir/page.html", $page);
+for my $width (320, 390, 1280) {
+    write_file("$dir/frame.html", <<"END");
+<body><iframe src="page.html" style="border:0;width:${width}px;height:900px">
+</iframe><script>
+onmessage = e => document.title = 'seen ' + e.data[0] + ' ' + e.data[1] + ' '
+                                  + e.data[2].join(' ') + '.';
+</script>
+END
+    my $text = chromium(1600, 1000, '--virtual-time-budget=5000', '--dump-dom',
+                        "file://$dir/frame.html");
+    my ($window, $needed, $wide) = $text =~ /<title>seen (\d+) (\d+) (.*?)\.</;
+
+    is($window // $text, $width, "$width px: the window is so wide");
+    ok(($needed // 9999) <= $width, "$width px: nothing is wider")
+        or diag("$needed px: $wide");
 }

@@ -54,7 +54,7 @@ static const char staple_status_style[] =
     "thead th{border-top:0;font-weight:600;white-space:nowrap;"
     "background:var(--bg)}"
     "thead a{color:inherit}"
-    "th .name{font-weight:600}.name,dd,.url{overflow-wrap:anywhere}"
+    "th .name{font-weight:600}.name,.sub,dd{overflow-wrap:anywhere}"
     ".state,.mark{display:inline-block;border-radius:1rem;"
     "padding:.05rem .6rem;font-size:.87em;font-weight:600;"
     "white-space:nowrap;background:var(--idle-bg);color:var(--idle)}"
@@ -85,6 +85,6 @@ static const char staple_status_style[] =
     "tbody th,td{border:0;padding:.3rem .8rem}"
     "td{display:grid;grid-template-columns:7rem minmax(0,1fr);gap:.5rem}"
     "td::before{content:attr(data-label);color:var(--sub);font-size:.85em;"
-    "padding-top:.1rem}.sub{overflow-wrap:anywhere}}";
+    "padding-top:.1rem}}";
 
 #endif
