@@ -8,7 +8,6 @@
 #include "httpd/config/staple_config.h"
 #include "httpd/events/staple_eventlog.h"
 #include "httpd/staple_lifecycle.h"
-#include "httpd/generation/staple_register.h"
 #include "httpd/staple_prime.h"
 #include "httpd/staple_serve.h"
 #include "httpd/staple_start_wait.h"
@@ -35,8 +34,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_ssl_ocsp_prime_hook(staple_prime, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_ssl_ocsp_get_resp_hook(staple_serve_response, NULL, NULL,
                                    APR_HOOK_FIRST);
-    APR_OPTIONAL_HOOK(ssl, init_server, staple_register_check_server, NULL,
-                      NULL, APR_HOOK_MIDDLE);
+    APR_OPTIONAL_HOOK(ssl, init_server, staple_prime_server, NULL, NULL,
+                      APR_HOOK_MIDDLE);
     /* mod_ssl's post_config primes the certificates; mod_watchdog's, at
      * APR_HOOK_LAST, starts what was registered before. */
     ap_hook_post_config(staple_lifecycle_post_config, after_ssl,

@@ -34,6 +34,7 @@ unit_tests = \
 	t/unit/cache/t_staple_record \
 	t/unit/cache/t_staple_scoreboard \
 	t/unit/cache/t_staple_cache \
+	t/unit/ocsp/t_staple_armour \
 	t/unit/ocsp/t_staple_cert \
 	t/unit/ocsp/t_staple_der \
 	t/unit/refresh/t_staple_timers \

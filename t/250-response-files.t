@@ -3,13 +3,14 @@ use strict;
 use warnings;
 
 use Apache::Test qw(-withtestmore);
+use MIME::Base64 qw(encode_base64);
 use Staple::Test;
 use Staple::Client;
 use Staple::PKI;
 use Staple::Responder;
 use Staple::Server;
 
-plan tests => 20;
+plan tests => 27;
 
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $responder = Staple::Responder->new(pki => $pki);
@@ -42,7 +43,7 @@ sub put {
 }
 
 my %good = map { $_ => response($cert, 'good', this => -$_, next => 7200) }
-    (3600, 60, 30);
+    (3600, 60, 50, 40, 35, 30);
 my $revoked = response($cert, 'revoked', this => -10, next => 7200);
 my $expired = response($cert, 'good', this => -7200, next => -3600);
 my $foreign = response($other, 'good', next => 7200);
@@ -73,8 +74,25 @@ chmod 0644, $path;
 ok(wait_until(sub { sha1() ne $first }, 10), 'a changed file is picked up');
 my $held = sha1();
 
+# As `openssl base64` writes it, and as PEM.
+for my $row (['base64', sub { encode_base64($_[0]) }, 50],
+             ['base64 on one line', sub { encode_base64($_[0], '') }, 40],
+             ['PEM', sub { "-----BEGIN OCSP RESPONSE-----\n"
+                           . encode_base64($_[0])
+                           . "-----END OCSP RESPONSE-----\n" }, 35]) {
+    my ($name, $form, $age) = @$row;
+
+    write_file($path, $form->($good{$age}));
+    chmod 0644, $path;
+    ok(wait_until(sub { sha1() ne $held }, 10), "$name is taken, too");
+    $held = sha1();
+}
+
 for my $row (['damaged', 'junk', qr/a\.der.*not a well-formed OCSP response/],
              ['empty', '', qr/a\.der.*(?:empty|well-formed)/],
+             ['cut PEM', "-----BEGIN OCSP RESPONSE-----\n"
+              . substr(encode_base64($good{30}), 0, 200), qr/a\.der.*well-formed/],
+             ['not base64', "MIIB*\n", qr/a\.der.*well-formed/],
              ['cut', substr($good{30}, 0, 200), qr/a\.der.*well-formed/],
              ['too large', "\x30" x 70000, qr/a\.der.*larger than it may be/],
              ['foreign', $foreign,

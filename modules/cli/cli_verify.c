@@ -3,6 +3,7 @@
 #include "cli_crl.h"
 #include "cli_options.h"
 #include "cli_verdict.h"
+#include "ocsp/staple_armour.h"
 
 /* The year 9999 ends here, and with it what can be written as a time. */
 #define LAST_SECOND APR_INT64_C(253402300799)
@@ -92,11 +93,12 @@ int cli_verify_run(const cli_command_t *command, apr_pool_t *p,
     }
     if (status == CLI_GO_ON) {
         status = cli_read_file(&der, &len, command, p, wish.response,
-                               STAPLE_MAX_RESPONSE);
+                               STAPLE_ARMOUR_MAX);
     }
     if (status != CLI_GO_ON) {
         return status;
     }
+    len = staple_armour_remove(der, len);
     verdict.cert = cert;
     verdict.at = wish.at >= 0 ? apr_time_from_sec(wish.at) : apr_time_now();
     if (verdict.reason == STAPLE_OK) {

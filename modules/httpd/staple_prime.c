@@ -4,6 +4,7 @@
 #include <apr_tables.h>
 
 #include "httpd/generation/staple_register.h"
+#include "staple_serve.h"
 
 typedef ap_LINK_ssl_ocsp_prime_hook_t provider_t;
 
@@ -51,4 +52,18 @@ int staple_prime(server_rec *s, apr_pool_t *p, const char *id,
         pass_on(s, p, id, id_len, pem);
     }
     return answer;
+}
+
+int staple_prime_server(server_rec *s, apr_pool_t *p, int is_proxy,
+                        SSL_CTX *ssl_ctx)
+{
+    int (*status_cb)(SSL *, void *) = NULL;
+
+    if (staple_register_check_server(s, p, is_proxy, ssl_ctx) > 0
+        && SSL_CTX_get_tlsext_status_cb(ssl_ctx, &status_cb)
+        && status_cb == NULL) {
+        SSL_CTX_set_tlsext_status_cb(ssl_ctx, staple_serve_status);
+        SSL_CTX_set_tlsext_status_arg(ssl_ctx, s);
+    }
+    return OK;
 }

@@ -3,6 +3,7 @@
 #define STAPLE_PRIME_H
 
 #include <http_ssl.h>
+#include <openssl/ssl.h>
 
 #include "httpd/config/staple_log.h"
 
@@ -16,5 +17,14 @@
  */
 int staple_prime(server_rec *s, apr_pool_t *p, const char *id,
                  apr_size_t id_len, const char *pem);
+
+/*
+ * mod_ssl's optional hook init_server: looks at all certificates of a server.
+ * Where mod_ssl knows no issuer of one that we staple, and has no other reason
+ * to call for staples there, handshakes call us themselves.
+ * Runs in: parent, while configuring.
+ */
+int staple_prime_server(server_rec *s, apr_pool_t *p, int is_proxy,
+                        SSL_CTX *ssl_ctx);
 
 #endif

@@ -191,6 +191,37 @@ int staple_serve_response(server_rec *s, conn_rec *c, const char *id,
     return OK;
 }
 
+/* Hands a staple to OpenSSL, which frees its copy. */
+static void give(const unsigned char *der, apr_size_t len, void *ssl)
+{
+    unsigned char *copy = der != NULL && len > 0 ? OPENSSL_memdup(der, len)
+                                                 : NULL;
+
+    if (copy != NULL
+        && !SSL_set_tlsext_status_ocsp_resp((SSL *)ssl, copy, (long)len)) {
+        OPENSSL_free(copy);
+    }
+}
+
+int staple_serve_status(SSL *ssl, void *s)
+{
+    conn_rec *c = SSL_get_app_data(ssl); /* of mod_ssl */
+    X509 *x509 = SSL_get_certificate(ssl);
+    const unsigned char *given = NULL;
+    staple_key_t key;
+
+    if (c == NULL || x509 == NULL
+        || !X509_digest(x509, EVP_sha1(), key.bytes, NULL)
+        || staple_serve_response(s, c, (const char *)key.bytes, sizeof(key),
+                                 give, ssl)
+               != OK) {
+        return SSL_TLSEXT_ERR_NOACK;
+    }
+    return SSL_get_tlsext_status_ocsp_resp(ssl, &given) > 0
+               ? SSL_TLSEXT_ERR_OK
+               : SSL_TLSEXT_ERR_NOACK;
+}
+
 /* ---- variables of a request ---- */
 
 /* The certificate for which the handshake of this connection asked, and

@@ -3,6 +3,7 @@
 #define STAPLE_SERVE_H
 
 #include <http_ssl.h>
+#include <openssl/ssl.h>
 
 #include "httpd/config/staple_log.h"
 
@@ -18,6 +19,13 @@
 int staple_serve_response(server_rec *s, conn_rec *c, const char *id,
                           apr_size_t id_len, ap_ssl_ocsp_copy_resp *copy,
                           void *userdata);
+
+/*
+ * OpenSSL's status callback, of servers for which mod_ssl has none; `s` is
+ * their server_rec.  What mod_ssl's does with staple_serve_response().
+ * Runs in: any child, handshake.
+ */
+int staple_serve_status(SSL *ssl, void *s);
 
 /* child_init hook: room for staples that are too large for a thread's stack.
  * Runs in: each child. */

@@ -8,6 +8,7 @@
 #include <scoreboard.h>
 
 #include "base/staple_clock.h"
+#include "ocsp/staple_armour.h"
 #include "cache/staple_scoreboard.h"
 #include "refresh/staple_refresh.h"
 #include "io/staple_fetch.h"
@@ -100,7 +101,7 @@ static void watch_files(staple_watchdog_t *w)
     int i;
 
     w->files = staple_files_make(w->pool);
-    w->file = apr_palloc(w->pool, STAPLE_MAX_RESPONSE);
+    w->file = apr_palloc(w->pool, STAPLE_ARMOUR_MAX);
     w->unserved =
         apr_pcalloc(w->pool, (apr_size_t)w->generation->certs->nelts + 1);
     for (i = 0; i < w->generation->certs->nelts; i++) {

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ocsp/staple_armour.h"
+
 /* ---- one file ---- */
 
 apr_status_t staple_files_get(unsigned char *buf, apr_size_t *len, int file,
@@ -158,8 +160,11 @@ static apr_status_t read_file(unsigned char *der, apr_size_t *len,
     if (file < 0) {
         return errno;
     }
-    status = staple_files_read(der, len, file, STAPLE_MAX_RESPONSE);
+    status = staple_files_read(der, len, file, STAPLE_ARMOUR_MAX);
     close(file);
+    if (status == APR_SUCCESS) {
+        *len = staple_armour_remove(der, *len);
+    }
     return status;
 }
 

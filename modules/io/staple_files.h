@@ -65,9 +65,9 @@ void staple_files_rewind(staple_files_t *files);
 
 /*
  * The next file of this look that changed since it was read last, or that
- * became readable or unreadable; NULL at the end.  Its bytes are in `der`, of
- * STAPLE_MAX_RESPONSE bytes, and *len; *status says why there are none.  A
- * file that is too large gives STAPLE_MAX_RESPONSE + 1 for *len.
+ * became readable or unreadable; NULL at the end.  Its response is in `der`, of
+ * STAPLE_ARMOUR_MAX bytes, and *len; *status says why there is none.  A
+ * file that is too large gives STAPLE_ARMOUR_MAX + 1 for *len.
  */
 const staple_file_t *staple_files_next(staple_files_t *files,
                                        unsigned char *der, apr_size_t *len,

@@ -27,6 +27,7 @@ typedef struct seen_t {
                                   it is another reason, or there is one */
     staple_crl_cert_t *crl; /* NULL: not looked at, or it cannot be read */
     int is_told;   /* why it is not followed as an issuer */
+    int is_by_chain; /* mod_ssl had no issuer for it, on any server so far */
     int is_signed; /* by the issuer that it has; 0: not verified so far */
     struct seen_t *waits_for; /* its issuer, of which a server that comes later
                                  may know who issued it; or NULL */
@@ -346,7 +347,8 @@ static void tell_issuer_missing(server_rec *s, apr_pool_t *p, seen_t *seen,
                  STAPLE_LOGNO(0011)
                  "server %s, certificate \"%s\": not stapled: the "
                  "certificate of its issuer \"%s\" is not configured; "
-                 "append it to the SSLCertificateFile",
+                 "append it to the SSLCertificateFile, or name a file that has "
+                 "it with OCSPStapleChainFile",
                  s->server_hostname,
                  staple_cert_name(p, X509_get_subject_name(x509)),
                  staple_cert_name(p, X509_get_issuer_name(x509)));
@@ -656,6 +658,80 @@ static staple_reason_e why_neither(const staple_policy_t *policy,
                : seen->reason;
 }
 
+/* ---- certificates whose issuer mod_ssl does not know ---- */
+
+static int has_server(int index, const server_rec *s)
+{
+    const apr_array_header_t *servers = servers_of(index);
+    int i;
+
+    for (i = servers->nelts - 1; i >= 0; i--) {
+        if (APR_ARRAY_IDX(servers, i, server_rec *) == s) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* The certificate becomes an entry, or what is known of one that has no
+ * responder, if its issuer is in a file of OCSPStapleChainFile or wherever else
+ * issuers' issuers are looked for. */
+static void register_by_chain(server_rec *s, apr_pool_t *p, SSL_CTX *ssl_ctx,
+                              seen_t *seen, X509 *x509)
+{
+    const staple_policy_t *policy = staple_config_get(s)->policy;
+    staple_chain_t chain;
+    staple_cert_t *cert;
+    X509 *issuer;
+
+    staple_chain_open(&chain, s, p, ssl_ctx);
+    issuer = staple_chain_issuer(&chain, x509);
+    if (issuer == NULL
+        || staple_cert_from_x509(&cert, registry.pool, registry.issuers, x509,
+                                 issuer, 0)
+               != STAPLE_OK) {
+        return;
+    }
+    if (!staple_generation_may_staple(cert, policy)) {
+        seen->cert = cert;
+        seen->reason = policy->no_network ? STAPLE_CERT_NO_SOURCE
+                                          : STAPLE_CERT_NO_URL;
+        tell_why_not(s, seen->reason, cert->subject);
+        return;
+    }
+    add_certificate(seen, cert, policy);
+    seen->is_by_chain = seen->is_signed = 1;
+    enable(seen);
+    warn_of_refused_urls(s, seen);
+    ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
+                 STAPLE_LOGNO(0153)
+                 "server %s, certificate \"%s\": mod_ssl does not know its "
+                 "issuer \"%s\", which was found elsewhere: it is stapled all "
+                 "the same",
+                 s->server_hostname, cert->subject, cert->issuer->subject);
+}
+
+/* mod_ssl offered no certificate of server s that it knows no issuer of.  Is
+ * this one to be stapled there without its help? */
+static int take_unoffered(server_rec *s, apr_pool_t *p, SSL_CTX *ssl_ctx,
+                          seen_t *seen, X509 *x509)
+{
+    if (seen->index < 0 && seen->cert == NULL
+        && (seen->reason == STAPLE_OK || seen->reason == STAPLE_CERT_NO_ISSUER)
+        && X509_self_signed(x509, 0) != 1) {
+        register_by_chain(s, p, ssl_ctx, seen, x509);
+    }
+    if (!is_stapled(seen) || has_server(seen->index, s)) {
+        return 0;
+    }
+    if (seen->is_by_chain) {
+        prefer_policy(seen, staple_config_get(s)->policy);
+    }
+    entry_at(seen->index)->is_issuer = 0;
+    add_server(seen->index, s);
+    return 1;
+}
+
 /* ---- all certificates of a server ---- */
 
 /* One that is neither stapled nor followed. */
@@ -678,24 +754,27 @@ static void check_disabled(server_rec *s, apr_pool_t *p, seen_t *seen,
                        : "it cannot be stapled");
 }
 
-/* One certificate of a server, all of which were primed. */
-static void check_wanted(server_rec *s, apr_pool_t *p, SSL_CTX *ssl_ctx,
-                         X509 *x509)
+/* One certificate of a server, all of which were primed.  Returns 1 where
+ * mod_ssl did not, and it is stapled all the same. */
+static int check_wanted(server_rec *s, apr_pool_t *p, SSL_CTX *ssl_ctx,
+                        X509 *x509)
 {
     const staple_policy_t *policy = staple_config_get(s)->policy;
     seen_t *seen = x509 != NULL ? meet(x509) : NULL;
     staple_chain_t chain;
+    int is_unoffered;
 
     if (seen == NULL) {
-        return;
+        return 0;
     }
     crl_of(seen, x509);
+    is_unoffered = take_unoffered(s, p, ssl_ctx, seen, x509);
     if (!is_stapled(seen)) {
         follow_by_crl(s, seen, x509);
     }
     if (seen->index < 0) {
         check_disabled(s, p, seen, x509);
-        return;
+        return 0;
     }
     if (!is_stapled(seen)) {
         check_unserved(s, p, x509, "it cannot be stapled");
@@ -707,6 +786,7 @@ static void check_wanted(server_rec *s, apr_pool_t *p, SSL_CTX *ssl_ctx,
     if (policy->issuer_check) {
         follow_issuers(s, p, seen->index, &chain);
     }
+    return is_unoffered;
 }
 
 /* Nobody may be asked, and no file is named.  Of a server with
@@ -730,11 +810,12 @@ int staple_register_check_server(server_rec *s, apr_pool_t *p, int is_proxy,
                               SSL_CTX *ssl_ctx)
 {
     int is_wanted = staple_config_enabled(s);
+    int unoffered = 0;
     X509 *current;
     long more;
 
     if (is_proxy || is_rehearsal()) {
-        return OK;
+        return 0;
     }
     if (is_wanted) {
         check_sources_named(s, p);
@@ -745,7 +826,8 @@ int staple_register_check_server(server_rec *s, apr_pool_t *p, int is_proxy,
     more = SSL_CTX_set_current_cert(ssl_ctx, SSL_CERT_SET_FIRST);
     while (more > 0) {
         if (is_wanted) {
-            check_wanted(s, p, ssl_ctx, SSL_CTX_get0_certificate(ssl_ctx));
+            unoffered += check_wanted(s, p, ssl_ctx,
+                                      SSL_CTX_get0_certificate(ssl_ctx));
         }
         else {
             check_unserved(s, p, SSL_CTX_get0_certificate(ssl_ctx),
@@ -757,7 +839,7 @@ int staple_register_check_server(server_rec *s, apr_pool_t *p, int is_proxy,
         SSL_CTX_select_current_cert(ssl_ctx, current);
     }
     STAPLE_OPENSSL_LEAVE();
-    return OK;
+    return unoffered;
 }
 
 /* ---- when all servers are known ---- */

@@ -16,9 +16,10 @@ void staple_register_begin(apr_pool_t *pconf);
 int staple_register_certificate(server_rec *s, apr_pool_t *p, const char *id,
                              apr_size_t id_len, const char *pem);
 
-/* mod_ssl's optional hook init_server, after all certificates of a server were
- * primed: finds those for which mod_ssl had no issuer, those that want staples
- * but get none (generation->disabled), and the issuers to follow. */
+/* For mod_ssl's optional hook init_server, after all certificates of all
+ * servers were primed: finds those for which mod_ssl had no issuer, those that
+ * want staples but get none (generation->disabled), and the issuers to follow.
+ * Returns how many mod_ssl did not offer that are to be stapled nonetheless. */
 int staple_register_check_server(server_rec *s, apr_pool_t *p, int is_proxy,
                               SSL_CTX *ssl_ctx);
 

@@ -8,6 +8,7 @@
 
 #include "httpd/generation/staple_register.h"
 #include "httpd/staple_prime.h"
+#include "httpd/staple_serve.h"
 
 typedef ap_LINK_ssl_ocsp_prime_hook_t provider_t;
 
@@ -30,6 +31,29 @@ static int call(int number)
 {
     called = apr_psprintf(p, "%s%d", called, number);
     return number > 0 ? answers[number - 1] : our_answer;
+}
+
+int staple_register_check_server(server_rec *s, apr_pool_t *pool, int is_proxy,
+                                 SSL_CTX *ssl_ctx)
+{
+    (void)pool;
+    (void)is_proxy;
+    (void)ssl_ctx;
+    return s->port; /* so many */
+}
+
+int staple_serve_status(SSL *ssl, void *s)
+{
+    (void)ssl;
+    (void)s;
+    return SSL_TLSEXT_ERR_NOACK;
+}
+
+static int mod_ssl_status(SSL *ssl, void *arg)
+{
+    (void)ssl;
+    (void)arg;
+    return SSL_TLSEXT_ERR_NOACK;
 }
 
 int staple_register_certificate(server_rec *s, apr_pool_t *pool, const char *id,
@@ -114,6 +138,31 @@ static const struct {
      {DECLINED, HTTP_INTERNAL_SERVER_ERROR, OK, OK}, "02", 1},
 };
 
+/* Whom handshakes of a server call, of which we took so many certificates. */
+static void check_callback(int unoffered, int has_one)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    server_rec s = {.port = (apr_port_t)unoffered};
+    int (*now)(SSL *, void *) = NULL;
+    void *arg = NULL;
+
+    if (has_one) {
+        SSL_CTX_set_tlsext_status_cb(ctx, mod_ssl_status);
+    }
+    is_int(staple_prime_server(&s, p, 0, ctx), OK, "the next hook is called");
+    SSL_CTX_get_tlsext_status_cb(ctx, &now);
+    SSL_CTX_get_tlsext_status_arg(ctx, &arg);
+    if (has_one) {
+        ok(now == mod_ssl_status, "mod_ssl's callback stays");
+    }
+    else {
+        ok(unoffered > 0 ? now == staple_serve_status && arg == &s
+                         : now == NULL,
+           "%d that mod_ssl does not know: who is called", unoffered);
+    }
+    SSL_CTX_free(ctx);
+}
+
 int main(void)
 {
     unsigned i;
@@ -139,5 +188,9 @@ int main(void)
     add(staple_prime, "mod_ocspstaple.c");
     is_int(prime(OK, rows[1].theirs), OK, "nobody is behind us");
     is_str(called, "0", "so nobody is told");
+    check_callback(0, 0);
+    check_callback(1, 0);
+    check_callback(0, 1);
+    check_callback(2, 1);
     return tap_done();
 }

@@ -13,9 +13,10 @@
 #include <unistd.h>
 
 #include "io/staple_files.h"
+#include "ocsp/staple_armour.h"
 
 static apr_pool_t *p;
-static unsigned char der[STAPLE_MAX_RESPONSE];
+static unsigned char der[STAPLE_ARMOUR_MAX];
 
 /* A file of so many bytes, put in place by renaming it. */
 static void put(const char *path, char byte, apr_size_t len)
@@ -75,12 +76,12 @@ static void test_one(const char *path)
     put(path, 'c', 0);
     is_int(look(files, &file, &len, &status), 1, "empty: told");
     is_int(len, 0, "empty: no bytes");
-    put(path, 'd', STAPLE_MAX_RESPONSE);
+    put(path, 'd', STAPLE_ARMOUR_MAX);
     is_int(look(files, &file, &len, &status), 1, "as large as may be: read");
-    is_int(len, STAPLE_MAX_RESPONSE, "as large as may be: all of it");
-    put(path, 'd', STAPLE_MAX_RESPONSE + 1);
+    is_int(len, STAPLE_ARMOUR_MAX, "as large as may be: all of it");
+    put(path, 'd', STAPLE_ARMOUR_MAX + 1);
     is_int(look(files, &file, &len, &status), 1, "too large: told");
-    is_int(len, STAPLE_MAX_RESPONSE + 1, "too large: so it says");
+    is_int(len, STAPLE_ARMOUR_MAX + 1, "too large: so it says");
     unlink(path);
     is_int(look(files, &file, &len, &status), 1, "gone: told once");
     is_int(look(files, &file, &len, &status), 0, "gone: silence");

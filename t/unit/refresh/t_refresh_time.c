@@ -422,6 +422,7 @@ static void test_new(void)
         sim_t *sim = begin(&place, does[i]);
 
         sim->policy.max_tries = 2;
+        sim->policy.certid = STAPLE_CERTID_SHA1; /* a job is one request */
         sim->certs[0].not_before = sim->now;
         sim_run(sim, HOUR);
         ok(longest_gap(sim, 1) <= SEC(61) && sim->asked_count >= 60,
