@@ -13,6 +13,7 @@
 #include "cli_certs.h"
 #include "cli_crl.h"
 #include "cli_options.h"
+#include "cli_store.h"
 #include "cli_verdict.h"
 
 #define LOOK apr_time_from_msec(500)
@@ -32,6 +33,7 @@ typedef struct wish_t {
     int certid;
     staple_route_t route;
     const char *out;
+    const char *store;
     int json;
     apr_int64_t max_size;
     int crl;
@@ -146,6 +148,10 @@ static int read_options(wish_t *wish, const cli_command_t *command,
          .help = "write the response here, as DER, once it is verified\n"
                  "as good or revoked",
          .to = &wish->out},
+        {.name = "store", .value = "DIR", .kind = CLI_OPTION_TEXT,
+         .help = "put the response into this OCSPStapleStore, where the\n"
+                 "next start of httpd, graceful or not, finds it",
+         .to = &wish->store},
         {.name = "json", .kind = CLI_OPTION_FLAG,
          .help = "print one JSON object instead of lines",
          .to = &wish->json},
@@ -627,22 +633,32 @@ static int write_file(const cli_command_t *command, apr_pool_t *p,
     return CLI_GO_ON;
 }
 
-/* Writes the response held to --out.  CLI_GO_ON, or an exit status. */
+/* Writes the response held to --out and --store.  CLI_GO_ON, or an exit
+ * status. */
 static int write_out(const cli_command_t *command, const job_t *job,
                      const staple_cert_t *cert)
 {
     apr_size_t len = STAPLE_MAX_RESPONSE;
     unsigned char *der = apr_palloc(job->pool, len);
+    int status = CLI_GO_ON;
 
-    if (job->wish->out == NULL || job->record.der_len == 0) {
+    if ((job->wish->out == NULL && job->wish->store == NULL)
+        || job->record.der_len == 0) {
         return CLI_GO_ON;
     }
     /* At the time 0: also one that says revoked and has ended. */
     if (staple_cache_get(der, &len, job->cache, &cert->key, 0) != STAPLE_OK) {
         return cli_complain(command, "%s is not written: no response is held",
-                            job->wish->out);
+                            job->wish->out != NULL ? job->wish->out
+                                                   : job->wish->store);
     }
-    return write_file(command, job->pool, job->wish->out, der, len);
+    if (job->wish->out != NULL) {
+        status = write_file(command, job->pool, job->wish->out, der, len);
+    }
+    return status == CLI_GO_ON && job->wish->store != NULL
+               ? cli_store_put(command, job->pool, job->wish->store,
+                               job->refresh, cert, &job->record, der, len)
+               : status;
 }
 
 /* The certificate, and its CRLs where they are what is asked.  CLI_GO_ON, or an

@@ -26,7 +26,7 @@ static inline int staple_source_crl_is_list(const staple_refresh_t *refresh,
 /* The clock was set back, by -`by`: what was due then is due now. */
 void staple_source_crl_shift(staple_refresh_t *refresh, apr_interval_time_t by);
 
-/* Does the status of certificate `index` rest on this list of its own, at `now`,
+/* Does the status of certificate `index` rest on this list of its own at `now`,
  * and can that be asked for? */
 int staple_source_crl_is_wanted_by(const staple_refresh_t *refresh,
                                    apr_uint32_t index, apr_uint32_t list,
