@@ -121,9 +121,8 @@ static int read_options(wish_t *wish, const cli_command_t *command,
         {.name = "nonce", .kind = CLI_OPTION_FLAG, .help = "send a nonce",
          .to = &wish->policy.nonce},
         {.name = "cert-id", .value = "DIGEST", .kind = CLI_OPTION_WORD,
-         .help = "by which requests name the certificate: sha1, sha256,\n"
-                 "or auto: sha1, and sha256 where that is refused\n"
-                 "(default: auto)",
+         .help = "by which requests name it: sha1, sha256, or auto (the\n"
+                 "default): sha1, and sha256 where that is refused",
          .to = &wish->certid, .words = digests},
         CLI_OPTION_SKEW(&wish->policy.clock_skew),
         CLI_OPTION_MAX_AGE(&wish->policy.max_age),
@@ -141,8 +140,7 @@ static int read_options(wish_t *wish, const cli_command_t *command,
                  "may be given several times",
          .to = &wish->crl_urls},
         {.name = "crl-max-size", .value = "BYTES", .kind = CLI_OPTION_NUMBER,
-         .help = "of a CRL, as OCSPStapleCRLMaxSize says\n"
-                 "(default: 33554432)",
+         .help = "as OCSPStapleCRLMaxSize says (default: 33554432)",
          .to = &wish->crl_max_size, .min = 65536, .max = 1073741824},
         {.name = "out", .value = "FILE", .kind = CLI_OPTION_TEXT,
          .help = "write the response here, as DER, once it is verified\n"
