@@ -33,6 +33,7 @@ my @rows = (
     ['OCSPStapleMaxAge', ['59', '366d'],
      "give 60 to 31536000 seconds, $times"],
     ['OCSPStapleIssuerCheck', ['sometimes'], 'give On or Off'],
+    ['OCSPStapleChain', ['all', '2'], 'give On or Off'],
     ['OCSPStapleCRL', ['On', 'never', 'fall-back'],
      'give one of off, fallback, always'],
     ['OCSPStapleCRLMaxSize',
@@ -186,6 +187,7 @@ OCSPStapleResponseFile one.der
 OCSPStapleResponseFile /two.der
 OCSPStapleChainFile chain.pem
 OCSPStapleIssuerCheck Off
+OCSPStapleChain On
 OCSPStapleCRL Always
 OCSPStapleCRLURL none
 OCSPStapleCRLFile one.crl /two.crl
@@ -204,6 +206,7 @@ is_deeply(\%main, {
     OCSPStapleResponderAction => 'failover', OCSPStapleMethod => 'post-get',
     OCSPStapleNonce => 'Off', OCSPStapleClockSkew => 300,
     OCSPStapleMaxAge => 604800, OCSPStapleIssuerCheck => 'On',
+    OCSPStapleChain => 'Off',
     OCSPStapleRevokedScore => '0.0', OCSPStapleConcurrency => 7,
     OCSPStapleMaxSize => 20000, OCSPStapleCRL => 'fallback',
     OCSPStapleCRLMaxSize => 2097152, OCSPStapleCRLFile => 'none',
@@ -221,6 +224,7 @@ is_deeply(\%vhost, {
     OCSPStapleResponderAction => 'override', OCSPStapleMethod => 'get',
     OCSPStapleNonce => 'On', OCSPStapleClockSkew => 0,
     OCSPStapleMaxAge => 86400, OCSPStapleIssuerCheck => 'Off',
+    OCSPStapleChain => 'On',
     OCSPStapleRevokedScore => '1.5', OCSPStapleCRL => 'always',
     OCSPStapleCRLURL => 'none',
     OCSPStapleCRLFile => "$root/one.crl /two.crl",

@@ -35,6 +35,7 @@ typedef struct staple_snapshot_t {
     apr_uint32_t refused; /* disabled, as response files are not used */
     apr_uint32_t significant; /* with any significant condition */
     apr_uint64_t served, unserved; /* handshakes */
+    apr_uint64_t chained;          /* of those served */
     apr_uint64_t staple_bytes;     /* held */
     apr_time_t first_end;          /* of all staples; 0: there is none */
     unsigned score;                /* the lowest, in tenths */
