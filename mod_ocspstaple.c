@@ -10,6 +10,7 @@
 #include "httpd/staple_lifecycle.h"
 #include "httpd/staple_prime.h"
 #include "httpd/staple_serve.h"
+#include "httpd/staple_serve_chain.h"
 #include "httpd/staple_start_wait.h"
 #include "httpd/status/staple_status.h"
 #include "httpd/staple_watchdog.h"
@@ -36,6 +37,10 @@ static void register_hooks(apr_pool_t *p)
                                    APR_HOOK_FIRST);
     APR_OPTIONAL_HOOK(ssl, init_server, staple_prime_server, NULL, NULL,
                       APR_HOOK_MIDDLE);
+#if STAPLE_OPENSSL_CHAIN
+    APR_OPTIONAL_HOOK(ssl, init_server, staple_serve_chain_init_server, NULL,
+                      NULL, APR_HOOK_LAST);
+#endif
     /* mod_ssl's post_config primes the certificates; mod_watchdog's, at
      * APR_HOOK_LAST, starts what was registered before. */
     ap_hook_post_config(staple_lifecycle_post_config, after_ssl,

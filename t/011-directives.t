@@ -35,6 +35,7 @@ my @rows = (
     ['OCSPStapleMaxAge', ['59', '366d'],
      "give 60 to 31536000 seconds, $times"],
     ['OCSPStapleIssuerCheck', ['sometimes'], 'give On or Off'],
+    ['OCSPStapleChain', ['all', '2'], 'give On or Off'],
     ['OCSPStapleCRL', ['On', 'never', 'fall-back'],
      'give one of off, fallback, always'],
     ['OCSPStapleCRLMaxSize',
@@ -253,6 +254,7 @@ OCSPStapleResponseFile one.der
 OCSPStapleResponseFile /two.der
 OCSPStapleChainFile chain.pem
 OCSPStapleIssuerCheck Off
+OCSPStapleChain On
 OCSPStapleCRL Always
 OCSPStapleCRLURL none
 OCSPStapleCRLFile one.crl /two.crl
@@ -272,6 +274,7 @@ is_deeply(\%main, {
     OCSPStapleResponderAction => 'failover', OCSPStapleMethod => 'post-get',
     OCSPStapleNonce => 'Off', OCSPStapleCertID => 'auto', OCSPStapleClockSkew => 300,
     OCSPStapleMaxAge => 604800, OCSPStapleIssuerCheck => 'On',
+    OCSPStapleChain => 'Off',
     OCSPStapleRevokedScore => '0.0', OCSPStapleConcurrency => 7,
     OCSPStapleMaxSize => 20000, OCSPStapleCRL => 'fallback',
     OCSPStapleStartWait => 'must-staple',
@@ -292,6 +295,7 @@ is_deeply(\%vhost, {
     OCSPStapleResponderAction => 'override', OCSPStapleMethod => 'get',
     OCSPStapleNonce => 'On', OCSPStapleCertID => 'sha256', OCSPStapleClockSkew => 0,
     OCSPStapleMaxAge => 86400, OCSPStapleIssuerCheck => 'Off',
+    OCSPStapleChain => 'On',
     OCSPStapleRevokedScore => '1.5', OCSPStapleCRL => 'always',
     OCSPStapleCRLURL => 'none',
     OCSPStapleCRLFile => "$root/one.crl /two.crl",

@@ -77,7 +77,7 @@ has_members($_, $_->{subject}, qw(subject serial sha256 sha1 issuer servers
     must_staple is_issuer state state_since state_reason stale score responders staple
     revocation_time revocation_reason
     next_refresh last_attempt last_success failures error error_detail served
-    unserved significant conditions health problems not_after key_type
+    unserved chained significant conditions health problems not_after key_type
     revoked_issuer source)) for @{ $json->{certificates} };
 
 is($json->{version}, 1, 'JSON: version');

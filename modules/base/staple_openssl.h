@@ -8,6 +8,7 @@
 #endif
 
 #include <openssl/asn1.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/ocsp.h>
@@ -18,6 +19,19 @@
  * these two leaves the queue as it was found. */
 #define STAPLE_OPENSSL_ENTER() ERR_set_mark()
 #define STAPLE_OPENSSL_LEAVE() ERR_pop_to_mark()
+
+/* Can a handshake of TLS 1.3 carry a staple for each certificate, as far as the
+ * OpenSSL goes that this is built with? */
+#define STAPLE_OPENSSL_CHAIN_VERSION 0x30600000L
+#define STAPLE_OPENSSL_CHAIN                                                   \
+    (OPENSSL_VERSION_NUMBER >= STAPLE_OPENSSL_CHAIN_VERSION)
+
+/* And that this runs with? */
+static inline int staple_openssl_has_chain(void)
+{
+    return STAPLE_OPENSSL_CHAIN
+           && OpenSSL_version_num() >= STAPLE_OPENSSL_CHAIN_VERSION;
+}
 
 /* Between the two, after something failed: was it for want of memory?  The
  * first error tells, if `before`, what ERR_peek_error() said at the beginning,

@@ -119,6 +119,7 @@ typedef struct staple_route_t {
 typedef struct staple_policy_t {
     int enabled;
     int issuer_check;                   /* follow the issuers, too */
+    int chain;                          /* and staple their responses */
     apr_interval_time_t interval;       /* longest time between requests */
     apr_interval_time_t timeout;        /* of one attempt */
     apr_interval_time_t retry_interval; /* after a failed job; 0 = auto */

@@ -125,14 +125,24 @@ void staple_scoreboard_count(staple_scoreboard_block_t *block,
     }
 }
 
+void staple_scoreboard_count_chain(staple_scoreboard_block_t *block,
+                                   apr_uint32_t index)
+{
+    if (index < block->count) {
+        __atomic_fetch_add(&block->tallies[index].chained, 1,
+                           __ATOMIC_RELAXED);
+    }
+}
+
 staple_tally_t staple_scoreboard_tally(const staple_scoreboard_block_t *block,
                                        apr_uint32_t index)
 {
-    staple_tally_t tally = {0, 0};
+    staple_tally_t tally = {0, 0, 0};
 
     if (index < block->count) {
         tally.served = staple_cache_load(&block->tallies[index].served);
         tally.unserved = staple_cache_load(&block->tallies[index].unserved);
+        tally.chained = staple_cache_load(&block->tallies[index].chained);
     }
     return tally;
 }

@@ -50,6 +50,7 @@ typedef struct staple_scoreboard_t {
 typedef struct staple_tally_t {
     apr_uint64_t served;
     apr_uint64_t unserved;
+    apr_uint64_t chained; /* of those served: with issuers' responses */
 } staple_tally_t;
 
 /* The part of shared memory for one board and `count` tallies. */
@@ -107,6 +108,10 @@ int staple_scoreboard_claim_wait(staple_scoreboard_block_t *block);
  * addition in shared memory. */
 void staple_scoreboard_count(staple_scoreboard_block_t *block,
                              apr_uint32_t index, int is_served);
+
+/* Counts that it carried responses of issuers, too.  The same. */
+void staple_scoreboard_count_chain(staple_scoreboard_block_t *block,
+                                   apr_uint32_t index);
 
 /* The tally of certificate `index`; zeros for a bad index. */
 staple_tally_t staple_scoreboard_tally(const staple_scoreboard_block_t *block,

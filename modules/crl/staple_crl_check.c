@@ -114,8 +114,8 @@ static void make_wanted(wanted_t *wanted, apr_pool_t *rows_pool, apr_pool_t *p,
     make_filter(wanted, p);
 }
 
-static staple_crl_row_t *find(const staple_crl_row_t *rows, apr_size_t count,
-                              staple_der_t serial)
+static const staple_crl_row_t *find(const staple_crl_row_t *rows,
+                                    apr_size_t count, staple_der_t serial)
 {
     staple_crl_row_t key = {.serial = serial};
 
@@ -134,14 +134,18 @@ static void note(wanted_t *wanted, staple_der_t serial, int reason,
                  apr_time_t revoked_at)
 {
     apr_uint64_t bit = bit_of(wanted, serial);
+    const staple_crl_row_t *found;
     staple_crl_row_t *row;
 
     if ((wanted->filter[bit / 64] >> bit % 64 & 1) == 0) {
         return;
     }
-    row = find(wanted->rows, wanted->count, serial);
-    if (row != NULL
-        && (!row->is_listed || row->reason == CRL_REASON_REMOVE_FROM_CRL)) {
+    found = find(wanted->rows, wanted->count, serial);
+    if (found == NULL) {
+        return;
+    }
+    row = &wanted->rows[found - wanted->rows];
+    if (!row->is_listed || row->reason == CRL_REASON_REMOVE_FROM_CRL) {
         row->is_listed = 1;
         row->reason = reason;
         row->revoked_at = revoked_at;

@@ -5,7 +5,6 @@
 #include <apr_strings.h>
 
 #include "httpd/config/staple_config.h"
-#include "httpd/generation/staple_generation.h"
 
 /* Nearly every response fits, and into every thread's stack: ThreadStackSize
  * may be as small as 64 KiB. */
@@ -155,6 +154,31 @@ static __attribute__((noinline)) staple_reason_e serve_usual(ask_t *ask)
     return serve(ask, der, sizeof(der));
 }
 
+static staple_reason_e hand_out(ask_t *ask)
+{
+    staple_reason_e reason = serve_usual(ask);
+
+    return reason == STAPLE_TOO_LARGE ? serve_large(ask) : reason;
+}
+
+#if STAPLE_OPENSSL_CHAIN
+staple_reason_e staple_serve_hand_out(apr_uint32_t *index,
+                                      const staple_generation_t *generation,
+                                      const staple_key_t *key,
+                                      ap_ssl_ocsp_copy_resp *copy,
+                                      void *userdata)
+{
+    ask_t ask = {.generation = generation,
+                 .key = *key,
+                 .copy = copy,
+                 .userdata = userdata};
+    staple_reason_e reason = hand_out(&ask);
+
+    *index = ask.index;
+    return reason;
+}
+#endif
+
 /* What the requests of this connection will want to know, without allocation:
  * a number in the connection's pointer for this module. */
 static void note(conn_rec *c, apr_uint32_t index, int is_sent)
@@ -178,10 +202,7 @@ int staple_serve_response(server_rec *s, conn_rec *c, const char *id,
     }
     ask.generation = generation;
     memcpy(&ask.key, id, sizeof(ask.key));
-    reason = serve_usual(&ask);
-    if (reason == STAPLE_TOO_LARGE) {
-        reason = serve_large(&ask);
-    }
+    reason = hand_out(&ask);
     if (ask.index == STAPLE_NONE) {
         return DECLINED;
     }

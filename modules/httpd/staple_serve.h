@@ -5,7 +5,8 @@
 #include <http_ssl.h>
 #include <openssl/ssl.h>
 
-#include "httpd/config/staple_log.h"
+#include "base/staple_openssl.h"
+#include "httpd/generation/staple_generation.h"
 
 /*
  * ssl_ocsp_get_resp hook: looks up, copies, calls back; no decision, no I/O.
@@ -26,6 +27,20 @@ int staple_serve_response(server_rec *s, conn_rec *c, const char *id,
  * Runs in: any child, handshake.
  */
 int staple_serve_status(SSL *ssl, void *s);
+
+#if STAPLE_OPENSSL_CHAIN
+/*
+ * Looks up the staple of `key`, which need not be a server's, and calls back
+ * once with it; or with NULL, or not at all, where none can be stapled, as the
+ * reason tells.  *index is that of the certificate, or STAPLE_NONE.  Counts
+ * nothing; otherwise like the hook above.  Runs in: any child, handshake.
+ */
+staple_reason_e staple_serve_hand_out(apr_uint32_t *index,
+                                      const staple_generation_t *generation,
+                                      const staple_key_t *key,
+                                      ap_ssl_ocsp_copy_resp *copy,
+                                      void *userdata);
+#endif
 
 /* child_init hook: room for staples that are too large for a thread's stack.
  * Runs in: each child. */

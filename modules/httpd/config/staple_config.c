@@ -5,6 +5,7 @@
 #include <apr_strings.h>
 #include <http_core.h>
 
+#include "base/staple_openssl.h"
 #include "base/staple_parse.h"
 #include "io/staple_sink.h"
 #include "staple_route.h"
@@ -65,6 +66,8 @@ static const char *const crl_words[] = {"off", "fallback", "always", NULL};
       "how long a response without nextUpdate may be used")                    \
     X(ISSUER_CHECK, "OCSPStapleIssuerCheck", ONOFF, 0, 1, 1, NULL, 0,          \
       "follow the status of the issuers, too")                                 \
+    X(CHAIN, "OCSPStapleChain", ONOFF, 0, 1, 0, NULL, 0,                       \
+      "staple the issuers' responses, too, in TLS 1.3")                        \
     X(CRL, "OCSPStapleCRL", WORD, 0, 0, STAPLE_CRL_FALLBACK, crl_words, 0,     \
       "when CRLs are followed: off, fallback: where OCSP has nothing to say, " \
       "always: beside it")                                                     \
@@ -785,6 +788,7 @@ static const char *const *list_of(apr_pool_t *p,
     X(CLOCK_SKEW, clock_skew)                                                  \
     X(MAX_AGE, max_age)                                                        \
     X(ISSUER_CHECK, issuer_check)                                              \
+    X(CHAIN, chain)                                                            \
     X(CRL, crl)                                                                \
     X(REVOKED_SCORE, revoked_score)
 
@@ -901,6 +905,7 @@ const char *staple_config_differences(apr_pool_t *p, const staple_policy_t *a,
     }
     for (i = 0; i < STAPLE_SET_COUNT; i++) {
         if (i != STAPLE_SET_ENABLED && i != STAPLE_SET_ISSUER_CHECK
+            && i != STAPLE_SET_CHAIN
             && get_member(a, (staple_setting_e)i)
                    != get_member(b, (staple_setting_e)i)) {
             names = add_name(p, names, rows[i].name);
@@ -1007,7 +1012,38 @@ static int check_server(server_rec *s, const staple_config_t *outer,
                      "than good ones",
                      staple_config_place(ptemp, s));
     }
+    if (policy->chain && !policy->issuer_check) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     STAPLE_LOGNO(0177)
+                     "server %s: OCSPStapleChain needs OCSPStapleIssuerCheck "
+                     "On, which fetches the responses of issuers: those that "
+                     "no other server follows are not stapled",
+                     staple_config_place(ptemp, s));
+    }
     return 1;
+}
+
+/* Says once where the handshakes of a server cannot carry what it wants. */
+static void check_chain(server_rec *main_server, apr_pool_t *ptemp)
+{
+    server_rec *s;
+
+    if (staple_openssl_has_chain()) {
+        return;
+    }
+    for (s = main_server; s != NULL; s = s->next) {
+        if (staple_config_enabled(s) && staple_config_get(s)->policy->chain) {
+            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                         STAPLE_LOGNO(0176)
+                         "server %s: OCSPStapleChain needs OpenSSL 3.6 or "
+                         "newer, but this module was built with %s and runs "
+                         "with %s: the server's own certificate is stapled, "
+                         "as without it",
+                         staple_config_place(ptemp, s), OPENSSL_VERSION_TEXT,
+                         OpenSSL_version(OPENSSL_VERSION));
+            return;
+        }
+    }
 }
 
 /* Gives the server its policy: the one before it, where that is the same, as it
@@ -1048,6 +1084,7 @@ int staple_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                                             : staple_config_get(main_server),
                            ptemp);
     }
+    check_chain(main_server, ptemp);
     if (staple_config_any_enabled(main_server)) {
         ok &= check_modules(main_server);
     }

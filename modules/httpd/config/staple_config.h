@@ -22,6 +22,7 @@ typedef enum {
     STAPLE_SET_CLOCK_SKEW,
     STAPLE_SET_MAX_AGE,
     STAPLE_SET_ISSUER_CHECK,
+    STAPLE_SET_CHAIN,
     STAPLE_SET_CRL,
     STAPLE_SET_REVOKED_SCORE, /* in tenths */
     STAPLE_SET_CONCURRENCY,
@@ -89,7 +90,8 @@ void staple_config_dump(apr_pool_t *pconf, server_rec *main_server);
 
 /* The directives in which they want something else for a certificate that they
  * share, "OCSPStapleTimeout, OCSPStapleNonce", or NULL: in none.  Not those of
- * its issuers, which are followed where any of its servers says so. */
+ * its issuers, which are followed where any of its servers says so, nor what
+ * each server's own handshakes carry. */
 const char *staple_config_differences(apr_pool_t *p, const staple_policy_t *a,
                                       const staple_policy_t *b);
 

@@ -133,16 +133,38 @@ static int has_issued(X509 *issuer, X509 *x509)
 
 /* ---- the places ---- */
 
+void staple_chain_visit(SSL_CTX *ssl_ctx, staple_chain_visit_fn *visit,
+                        void *baton)
+{
+    X509 *current = SSL_CTX_get0_certificate(ssl_ctx);
+    long more = SSL_CTX_set_current_cert(ssl_ctx, SSL_CERT_SET_FIRST);
+
+    while (more > 0) {
+        visit(baton, ssl_ctx, SSL_CTX_get0_certificate(ssl_ctx));
+        more = SSL_CTX_set_current_cert(ssl_ctx, SSL_CERT_SET_NEXT);
+    }
+    if (current != NULL) {
+        SSL_CTX_select_current_cert(ssl_ctx, current);
+    }
+}
+
+STACK_OF(X509) *staple_chain_sent(SSL_CTX *ssl_ctx)
+{
+    STACK_OF(X509) *sent = NULL;
+
+    SSL_CTX_get0_chain_certs(ssl_ctx, &sent);
+    if (sent == NULL) {
+        SSL_CTX_get_extra_chain_certs(ssl_ctx, &sent);
+    }
+    return sent;
+}
+
 void staple_chain_open(staple_chain_t *chain, const server_rec *s,
                        apr_pool_t *p, SSL_CTX *ssl_ctx)
 {
     const char *const *path = staple_config_get(s)->policy->chain_files;
 
-    chain->sent = NULL;
-    SSL_CTX_get0_chain_certs(ssl_ctx, &chain->sent);
-    if (chain->sent == NULL) {
-        SSL_CTX_get_extra_chain_certs(ssl_ctx, &chain->sent);
-    }
+    chain->sent = staple_chain_sent(ssl_ctx);
     chain->trusted = SSL_CTX_get_cert_store(ssl_ctx);
     chain->own = apr_array_make(p, 4, sizeof(X509 *));
     for (; path != NULL && *path != NULL; path++) {

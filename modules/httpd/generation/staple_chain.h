@@ -18,6 +18,18 @@ typedef struct staple_chain_t {
     /* the system's come last: staple_system_ca_of() */
 } staple_chain_t;
 
+/* One certificate of an SSL_CTX, which is its current one. */
+typedef void staple_chain_visit_fn(void *baton, SSL_CTX *ssl_ctx, X509 *x509);
+
+/* Visits each certificate of `ssl_ctx`, of which there is one for each type of
+ * key.  The current one is the same afterwards. */
+void staple_chain_visit(SSL_CTX *ssl_ctx, staple_chain_visit_fn *visit,
+                        void *baton);
+
+/* What is sent with the current certificate of `ssl_ctx`, without that; NULL:
+ * nothing is configured.  Not owned by the caller. */
+STACK_OF(X509) *staple_chain_sent(SSL_CTX *ssl_ctx);
+
 /* Begins with no file read and no signature verified. */
 void staple_chain_begin(apr_pool_t *pconf);
 

@@ -806,40 +806,43 @@ static void check_sources_named(server_rec *s, apr_pool_t *p)
     }
 }
 
+/* A server, of which all certificates are looked at. */
+typedef struct visitor_t {
+    server_rec *s;
+    apr_pool_t *p;
+    int unoffered; /* certificates that mod_ssl offered to nobody */
+} visitor_t;
+
+static void check_one(void *baton, SSL_CTX *ssl_ctx, X509 *x509)
+{
+    visitor_t *visitor = baton;
+
+    if (staple_config_enabled(visitor->s)) {
+        visitor->unoffered += check_wanted(visitor->s, visitor->p, ssl_ctx,
+                                           x509);
+    }
+    else {
+        check_unserved(visitor->s, visitor->p, x509,
+                       "OCSPStaple is not On here");
+    }
+}
+
 int staple_register_check_server(server_rec *s, apr_pool_t *p, int is_proxy,
                               SSL_CTX *ssl_ctx)
 {
-    int is_wanted = staple_config_enabled(s);
-    int unoffered = 0;
-    X509 *current;
-    long more;
+    visitor_t visitor = {s, p, 0};
 
     if (is_proxy || is_rehearsal()) {
         return 0;
     }
-    if (is_wanted) {
+    if (staple_config_enabled(s)) {
         check_sources_named(s, p);
         staple_register_crl_server(staple_config_get(s)->policy);
     }
     STAPLE_OPENSSL_ENTER();
-    current = SSL_CTX_get0_certificate(ssl_ctx);
-    more = SSL_CTX_set_current_cert(ssl_ctx, SSL_CERT_SET_FIRST);
-    while (more > 0) {
-        if (is_wanted) {
-            unoffered += check_wanted(s, p, ssl_ctx,
-                                      SSL_CTX_get0_certificate(ssl_ctx));
-        }
-        else {
-            check_unserved(s, p, SSL_CTX_get0_certificate(ssl_ctx),
-                           "OCSPStaple is not On here");
-        }
-        more = SSL_CTX_set_current_cert(ssl_ctx, SSL_CERT_SET_NEXT);
-    }
-    if (current != NULL) {
-        SSL_CTX_select_current_cert(ssl_ctx, current);
-    }
+    staple_chain_visit(ssl_ctx, check_one, &visitor);
     STAPLE_OPENSSL_LEAVE();
-    return unoffered;
+    return visitor.unoffered;
 }
 
 /* ---- when all servers are known ---- */

@@ -154,6 +154,7 @@ static void count_cert(staple_snapshot_t *snapshot,
     snapshot->stale += cert->base.is_stale != 0;
     snapshot->served += cert->tally.served;
     snapshot->unserved += cert->tally.unserved;
+    snapshot->chained += cert->tally.chained;
     snapshot->staple_bytes += record->der_len;
     if (record->der_len > 0
         && (snapshot->first_end == 0
@@ -694,6 +695,9 @@ const apr_array_header_t *staple_snapshot_figures(apr_pool_t *p,
         (double)snapshot->served, handshakes);
     add(list, "handshakes_total", COUNTER, "staple", "none", "not stapled",
         (double)snapshot->unserved, handshakes);
+    add_one(list, "chained_handshakes_total", COUNTER, "stapled with issuers",
+            (double)snapshot->chained,
+            "Handshakes that carried responses of issuers, too.");
     add_one(list, "held_bytes", GAUGE, "bytes held",
             (double)snapshot->staple_bytes, "Size of all OCSP responses held.");
     add_responders(list, &snapshot->board);

@@ -53,6 +53,7 @@ typedef struct staple_snapshot_t {
     apr_uint32_t stale;
     apr_uint32_t significant; /* with any significant condition */
     apr_uint64_t served, unserved; /* handshakes */
+    apr_uint64_t chained;          /* of those served */
     apr_uint64_t staple_bytes;     /* held */
     apr_time_t first_end;          /* of all staples; 0: there is none */
     apr_time_t first_not_after;    /* of all servers' certificates; 0: none */

@@ -145,6 +145,7 @@ static json_t *totals(const staple_snapshot_t *snapshot)
     json_object_set_new(object, "significant", number(snapshot->significant));
     json_object_set_new(object, "served", number(snapshot->served));
     json_object_set_new(object, "unserved", number(snapshot->unserved));
+    json_object_set_new(object, "chained", number(snapshot->chained));
     return object;
 }
 
@@ -359,8 +360,8 @@ static json_t *certificate(apr_pool_t *p, const staple_snapshot_cert_t *cert)
 
     return json_pack(
         "{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:b,"
-        " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o,"
-        " s:o, s:s, s:o, s:o, s:o, s:o}",
+        " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o,"
+        " s:o, s:o, s:s, s:o, s:o, s:o, s:o}",
         "subject", text(it->subject),
         "serial", text(it->serial),
         "sha256", text(apr_pescape_hex(p, it->sha256, sizeof(it->sha256), 0)),
@@ -387,6 +388,7 @@ static json_t *certificate(apr_pool_t *p, const staple_snapshot_cert_t *cert)
                                                          : NULL),
         "served", number(cert->tally.served),
         "unserved", number(cert->tally.unserved),
+        "chained", number(cert->tally.chained),
         "significant", cert->conditions != 0,
         "conditions", conditions(cert->conditions),
         "source", text(staple_record_source(record)),

@@ -320,6 +320,10 @@ static void put_handshakes(request_rec *r, const staple_snapshot_cert_t *cert)
     ap_rprintf(r,
                "%" APR_UINT64_T_FMT " stapled" SUB("%" APR_UINT64_T_FMT " not"),
                cert->tally.served, cert->tally.unserved);
+    if (cert->tally.chained > 0) {
+        ap_rprintf(r, SUB("%" APR_UINT64_T_FMT " with issuers' responses"),
+                   cert->tally.chained);
+    }
 }
 
 static void put_score(request_rec *r, const staple_snapshot_cert_t *cert)

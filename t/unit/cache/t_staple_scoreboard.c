@@ -79,6 +79,11 @@ static void test_tally(void)
     staple_scoreboard_count(block, COUNT, 1);
     is_int(staple_scoreboard_tally(block, 2).served, 2, "served");
     is_int(staple_scoreboard_tally(block, 2).unserved, 1, "not served");
+    staple_scoreboard_count_chain(block, 2);
+    staple_scoreboard_count_chain(block, COUNT);
+    is_int(staple_scoreboard_tally(block, 2).chained, 1, "with issuers");
+    is_int(staple_scoreboard_tally(block, 2).served, 2,
+           "which is counted by itself");
     is_int(staple_scoreboard_tally(block, 1).served, 0,
            "another certificate's");
     is_int(staple_scoreboard_tally(block, COUNT).served, 0, "a bad index");
