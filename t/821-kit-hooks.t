@@ -28,7 +28,7 @@ SH
 # The tool is found by its name.
 my ($tool) = map { m{^/} ? $_ : "$ENV{PWD}/$_" } top_builddir() . '/ocspstaple';
 symlink $tool, "$dir/bin/ocspstaple" or die $!;
-my %path = (PATH => "$dir/bin:$ENV{PATH}");
+my %path = (PATH => "$dir/bin:$ENV{PATH}", OCSPSTAPLE_STORE => '');
 
 # Calls a hook: its exit status, what it said, and what it called.
 sub hook {
@@ -52,12 +52,18 @@ sub is_hook {
     like($text, $said, "$what: what it says");
 }
 
-plan tests => 3 * 33 + 1;
+plan tests => 3 * 35 + 2;
 
 # ---- renewed ----
 
 my @fast = (OCSPSTAPLE_PAUSE => 1);
 is_hook('good', 0, $used, qr/\A\z/, 'renewed', [$cert->{chain}]);
+my $store = new_dir('store');
+is_hook('good, into the store', 0, $used, qr/\A\z/, 'renewed',
+        [$cert->{chain}], OCSPSTAPLE_STORE => $store);
+is(scalar(() = glob "$store/*"), 1, 'where httpd finds the response');
+is_hook('no such store', 2, '', qr/\S/, 'renewed', [$cert->{chain}],
+        OCSPSTAPLE_STORE => "$dir/none");
 is_hook('a certificate without OCSP', 0, $used, qr/\A\z/, 'renewed',
         [$mute->{chain}]);
 is_hook('another way to restart', 0, 'reload [now]', qr/\A\z/, 'renewed',
