@@ -10,11 +10,11 @@
 /* Ends, in seconds; 0: it has run out.  What has no thisUpdate was not said. */
 static const struct {
     const char *what;
-    const char *source; /* NULL: nothing was said */
+    const char *source; /* "none": nothing was said */
     staple_verdict_t held, crl;
     int said_unknown;
 } rows[] = {
-    {"nothing", NULL, {0}, {0}, 0},
+    {"nothing", "none", {0}, {0}, 0},
     {"a response", "ocsp", {.this_update = 1, .use_until = 9}, {0}, 0},
     {"a CRL", "crl", {0}, {.this_update = 1, .use_until = 9}, 0},
     {"a response that has run out", "ocsp", {.this_update = 1}, {0}, 0},
@@ -49,7 +49,9 @@ static void test_source(void)
                                   .crl = rows[i].crl,
                                   .said_unknown = rows[i].said_unknown != 0};
 
-        is_str(staple_record_source(&record), rows[i].source, "source: %s",
+        const char *source = staple_record_source(&record);
+
+        is_str(source != NULL ? source : "none", rows[i].source, "source: %s",
                rows[i].what);
         is_int(staple_record_is_revoked(&record),
                rows[i].held.status == REVOKED || rows[i].crl.status == REVOKED,
