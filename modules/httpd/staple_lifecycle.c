@@ -2,6 +2,7 @@
 #include "staple_lifecycle.h"
 
 #include <ap_mpm.h>
+#include <dlfcn.h>
 #include <http_core.h>
 #include <apr_shm.h>
 
@@ -198,6 +199,15 @@ static int make_shared(staple_generation_t *generation, apr_pool_t *ptemp,
     return 1;
 }
 
+/* glibc loads this library when a thread ends for the first time, and aborts
+ * the process where no file can be opened any more.  So that a child without
+ * file descriptors can end in order, it is loaded before; where there is none,
+ * nobody needs it. */
+static void load_what_ends_threads(void)
+{
+    dlopen("libgcc_s.so.1", RTLD_LAZY | RTLD_NODELETE);
+}
+
 /* Makes everything that the children will share.  Returns 0 after an error
  * line. */
 static int begin(staple_generation_t *generation, apr_pool_t *pconf,
@@ -210,6 +220,7 @@ static int begin(staple_generation_t *generation, apr_pool_t *pconf,
                      STAPLE_LOGNO(0022) "libcurl cannot be initialised");
         return 0;
     }
+    load_what_ends_threads();
     generation->main_server = s;
     staple_generation_name_servers(generation, pconf, ptemp);
     generation->started_at = apr_time_now();

@@ -25,6 +25,8 @@ typedef struct seen_t {
     staple_reason_e reason; /* why not; OK: it was met as an issuer only */
     const staple_cert_t *cert; /* as one that there is no responder for; NULL:
                                   it is another reason, or there is one */
+    apr_array_header_t *declined; /* server_rec *: where mod_ssl offered it in
+                                     vain; NULL: nowhere */
     staple_crl_cert_t *crl; /* NULL: not looked at, or it cannot be read */
     int is_told;   /* why it is not followed as an issuer */
     int is_by_chain; /* mod_ssl had no issuer for it, on any server so far */
@@ -300,6 +302,17 @@ static void warn_of_refused_urls(server_rec *s, const seen_t *seen)
     }
 }
 
+/* It is not taken for this server, and that was told. */
+static int decline(seen_t *seen, server_rec *s)
+{
+    if (seen->declined == NULL) {
+        seen->declined =
+            apr_array_make(registry.pool, 1, sizeof(server_rec *));
+    }
+    *(server_rec **)apr_array_push(seen->declined) = s;
+    return DECLINED;
+}
+
 int staple_register_certificate(server_rec *s, apr_pool_t *p, const char *id,
                              apr_size_t id_len, const char *pem)
 {
@@ -319,13 +332,13 @@ int staple_register_certificate(server_rec *s, apr_pool_t *p, const char *id,
     }
     if (seen != NULL && seen->reason != STAPLE_OK
         && !may_help(s, seen, pem)) {
-        return DECLINED;
+        return decline(seen, s);
     }
     seen = seen != NULL ? seen : remember(id);
     seen->reason = register_certificate(config->policy, seen, pem);
     if (seen->reason != STAPLE_OK) {
         tell_why_not(s, seen->reason, subject_of(p, pem));
-        return DECLINED;
+        return decline(seen, s);
     }
     warn_of_refused_urls(s, seen);
     add_server(seen->index, s);
@@ -660,12 +673,12 @@ static staple_reason_e why_neither(const staple_policy_t *policy,
 
 /* ---- certificates whose issuer mod_ssl does not know ---- */
 
-static int has_server(int index, const server_rec *s)
+/* Is the server among these?  NULL: there are none. */
+static int has_server(const apr_array_header_t *servers, const server_rec *s)
 {
-    const apr_array_header_t *servers = servers_of(index);
     int i;
 
-    for (i = servers->nelts - 1; i >= 0; i--) {
+    for (i = servers != NULL ? servers->nelts - 1 : -1; i >= 0; i--) {
         if (APR_ARRAY_IDX(servers, i, server_rec *) == s) {
             return 1;
         }
@@ -721,7 +734,8 @@ static int take_unoffered(server_rec *s, apr_pool_t *p, SSL_CTX *ssl_ctx,
         && X509_self_signed(x509, 0) != 1) {
         register_by_chain(s, p, ssl_ctx, seen, x509);
     }
-    if (!is_stapled(seen) || has_server(seen->index, s)) {
+    if (!is_stapled(seen) || has_server(servers_of(seen->index), s)
+        || has_server(seen->declined, s)) {
         return 0;
     }
     if (seen->is_by_chain) {
