@@ -32,14 +32,7 @@ my $server = Staple::Server->new(
               . "\nOCSPStapleResponderAction override\n" },
         { name => 'theirs.example', certs => [$cert{theirs}] }]);
 
-sub askers {
-    my ($name) = @_;
-    my %by = map { (($_->{headers}{'user-agent'} // '')
-                        =~ /^mod_ocspstaple/ ? 'we' : 'mod_md') => 1 }
-        grep { $_->{name} eq $name } $responder->requests;
-
-    return join ' ', sort keys %by;
-}
+sub askers { return $responder->askers($_[0], 'mod_md') }
 
 $server->start;
 for my $tls ('1.2', '1.3') {

@@ -47,15 +47,7 @@ my $server = Staple::Server->new(
     vhosts => [map { { name => "$_.example", lines => "OCSPStaple On\n" } }
                    qw(revoked good)]);
 
-# Who asked about a certificate.
-sub askers {
-    my ($name) = @_;
-    my %by = map { (($_->{headers}{'user-agent'} // '')
-                        =~ /^mod_ocspstaple/ ? 'we' : 'mod_md') => 1 }
-        grep { $_->{name} eq $name } $responder->requests;
-
-    return join ' ', sort keys %by;
-}
+sub askers { return $responder->askers($_[0], 'mod_md') }
 
 $responder->set('revoked.example', 'revoked');
 $server->start;

@@ -56,10 +56,7 @@ sub response {
     my ($name, @rule) = @_;
 
     $responder->set('*', @rule);
-    capture(['openssl', 'ocsp', '-issuer', $pki->issuer_file, '-cert',
-             $cert->{leaf}, '-url', $responder->url, '-respout',
-             "$dir/$name.der", '-noverify', '-no_nonce']);
-    return "$dir/$name.der";
+    return $responder->write_response($cert, "$dir/$name.der");
 }
 
 plan tests => 214;

@@ -56,10 +56,7 @@ sub response {
     my $file = "$dir/$cert-" . join('-', map { s/\W//gr } @rule) . '.der';
 
     $responder->set('*', @rule);
-    capture(['openssl', 'ocsp', '-issuer', $pki->issuer_file, '-cert',
-             $cert{$cert}{leaf}, '-url', $responder->url, '-respout', $file,
-             '-noverify', '-no_nonce']);
-    return $file;
+    return $responder->write_response($cert{$cert}, $file);
 }
 
 # A server with a certificate, a response and options, and how to look at it.

@@ -79,26 +79,18 @@ my $server = Staple::Server->new(
                        lines => "OCSPStaple On\n$lines{$_}\n" } }
                    sort keys %cert])->start;
 
-sub row {
-    my ($json, $name) = @_;
-    my ($row) = grep { $_->{subject} eq "CN=$name.example" }
-                @{ $json->{certificates} };
-
-    return $row // {};
-}
-
 # Waits for a state, with that error or without any; says what it was.
 sub has_state {
     my ($name, $state, $error, $what) = @_;
     my $is_so = sub {
-        my $row = row($_[0], $name);
+        my $row = status_row($_[0], $name);
 
         return $row->{state} eq $state
                && ($row->{error} // '') eq ($error // '');
     };
     my $json = wait_status($port, sub { $is_so->($_) }, 8)
                // status_json($port);
-    my $row = row($json, $name);
+    my $row = status_row($json, $name);
 
     return is(join(' ', grep { defined } @$row{qw(state error)}),
               join(' ', grep { defined } $state, $error), "$name: $what");
@@ -141,7 +133,7 @@ for my $name (@all) {
         path($name), $ca->make(pem => $pem{$name}));
 }
 has_state($_, 'revoked', undef, 'a right list is noticed') for @all;
-is(row(status_json($port), 'pem')->{revocation_reason}, 'superseded',
+is(status_row(status_json($port), 'pem')->{revocation_reason}, 'superseded',
    'with the reason');
 
 # ---- what follows ----

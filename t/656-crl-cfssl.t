@@ -48,23 +48,17 @@ my $server = Staple::Server->new(
                map { { name => "$_.example", certs => [$cert{$_}],
                        lines => "OCSPStaple On\n" } } sort keys %cert])->start;
 
-sub row {
-    my ($json, $name) = @_;
-    my ($row) = grep { $_->{subject} eq "CN=$name.example" }
-                @{ $json->{certificates} };
-
-    return $row // {};
-}
-
-ok(wait_status($port, sub { row($_, 'revoked')->{state} eq 'good' }, 10),
+ok(wait_status($port, sub { status_row($_, 'revoked')->{state} eq 'good' }, 10),
    'nothing is revoked: good');
 is(status_json($port)->{crls}[0]{number}, undef, 'the list has no number');
 sleep 1; # the times of CRLs are whole seconds
 $lists->put('ca.crl', cfssl(10, $cert{revoked}));
-ok(wait_status($port, sub { row($_, 'revoked')->{state} eq 'revoked' }, 20),
-   'the next list has it: revoked');
-is(row(status_json($port), 'good')->{state}, 'good', 'the other one is good');
+ok(wait_status($port, sub { status_row($_, 'revoked')->{state} eq 'revoked' },
+               20), 'the next list has it: revoked');
+is(status_row(status_json($port), 'good')->{state}, 'good',
+   'the other one is good');
 $lists->put('ca.crl', $older);
 ok(wait_status($port, sub { ($_->{crls}[0]{last_error} // '') eq 'crl_older' },
                20), 'an older list is refused, by its time');
-is(row(status_json($port), 'revoked')->{state}, 'revoked', 'still revoked');
+is(status_row(status_json($port), 'revoked')->{state}, 'revoked',
+   'still revoked');

@@ -55,6 +55,29 @@ sub url {
     return 'http://' . $self->host . ":$self->{port}" . ($path // '/');
 }
 
+# Writes its response for a certificate into a file, whatever it says; returns
+# the file.
+sub write_response {
+    my ($self, $cert, $file) = @_;
+
+    Staple::Process::capture(
+        ['openssl', 'ocsp', '-issuer', $self->{pki}->issuer_file, '-cert',
+         $cert->{leaf}, '-url', $self->url, '-respout', $file, '-noverify',
+         '-no_nonce']);
+    return $file;
+}
+
+# Who asked about a certificate: 'we', another module, which has this name here,
+# or both, sorted.
+sub askers {
+    my ($self, $name, $other) = @_;
+    my %by = map { (($_->{headers}{'user-agent'} // '')
+                        =~ /^mod_ocspstaple/ ? 'we' : $other) => 1 }
+        grep { $_->{name} eq $name } $self->requests;
+
+    return join ' ', sort keys %by;
+}
+
 # The same on a host of its own for each number from 0 on, which nobody needs to
 # configure; the responder has to listen on 'lo'.
 sub url_at {

@@ -12,7 +12,7 @@ use JSON::PP ();
 use Staple::Process qw(wait_until scale);
 
 our @EXPORT = qw(status_lines status_vhost status_get status_json
-                 status_metrics wait_status);
+                 status_metrics status_row wait_status);
 
 # Configuration of the virtual host that shows the status at /.
 sub status_lines { return <<'END' }
@@ -33,6 +33,15 @@ sub status_vhost {
 
     return { name => 'status.example', port => $port, plain => 1,
              lines => status_lines() };
+}
+
+# The row of the certificate of NAME.example; an empty one where there is none.
+sub status_row {
+    my ($json, $name) = @_;
+    my ($row) = grep { $_->{subject} eq "CN=$name.example" }
+                @{ $json->{certificates} };
+
+    return $row // {};
 }
 
 # One HTTP request: status, headers (names in lower case) and body.
