@@ -14,7 +14,7 @@ struct staple_scoreboard_block_t {
                                 that the refresher stands still; 0: it is at
                                 work */
     apr_time_t waits_since;  /* OCSPStapleStartWait; 0: nobody has waited */
-    apr_uint64_t has_told;   /* how that ended */
+    apr_uint64_t is_over;    /* that has ended, or was not needed */
     apr_uint64_t was_over;   /* that of the generation before */
     staple_scoreboard_t boards[2]; /* the last published one counts */
     staple_tally_t tallies[];
@@ -88,7 +88,7 @@ void staple_scoreboard_adopt(staple_scoreboard_block_t *block,
     if (__atomic_load_n(&older->still_at, __ATOMIC_RELAXED) != 0) {
         block->still_at = STILL_BEFORE;
     }
-    block->was_over = __atomic_load_n(&older->has_told, __ATOMIC_RELAXED) != 0
+    block->was_over = staple_scoreboard_is_wait_over(older)
                       || __atomic_load_n(&older->waits_since,
                                          __ATOMIC_RELAXED)
                              == 0;
@@ -110,9 +110,14 @@ int staple_scoreboard_was_wait_over(const staple_scoreboard_block_t *block)
     return block->was_over != 0;
 }
 
+int staple_scoreboard_is_wait_over(const staple_scoreboard_block_t *block)
+{
+    return __atomic_load_n(&block->is_over, __ATOMIC_RELAXED) != 0;
+}
+
 int staple_scoreboard_claim_wait(staple_scoreboard_block_t *block)
 {
-    return __atomic_exchange_n(&block->has_told, 1, __ATOMIC_RELAXED) == 0;
+    return __atomic_exchange_n(&block->is_over, 1, __ATOMIC_RELAXED) == 0;
 }
 
 void staple_scoreboard_count(staple_scoreboard_block_t *block,

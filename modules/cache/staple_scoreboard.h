@@ -101,7 +101,11 @@ apr_time_t staple_scoreboard_wait(staple_scoreboard_block_t *block,
  * where there was none. */
 int staple_scoreboard_was_wait_over(const staple_scoreboard_block_t *block);
 
-/* Returns 1 in one process only: that one says how the wait ended. */
+/* Has this generation waited to the end, or for nothing?  Children that come
+ * later need not look again. */
+int staple_scoreboard_is_wait_over(const staple_scoreboard_block_t *block);
+
+/* It has.  Returns 1 in one process only: that one says how the wait ended. */
 int staple_scoreboard_claim_wait(staple_scoreboard_block_t *block);
 
 /* Counts one handshake of certificate `index`.  Any process, handshake: one

@@ -14,7 +14,7 @@
 /* Between two looks. */
 #define PAUSE apr_time_from_msec(20)
 
-/* What must-staple means: nobody waits longer for a page. */
+/* What must-staple means: who waits for a page waits no longer. */
 #define MUST_STAPLE_WAIT apr_time_from_sec(5)
 
 /* The certificates that are waited for: those from `next` on that count. */
@@ -32,7 +32,7 @@ static int was_waited_for(const wait_t *wait, const staple_record_t *record)
            && record->state_since < wait->generation->started_at;
 }
 
-/* Has it no staple, and was nobody asked for one yet? */
+/* Has it no staple, and was no responder asked for one yet? */
 static int is_waited_for(const wait_t *wait, apr_uint32_t index)
 {
     const staple_refresh_cert_t *entry =
@@ -136,12 +136,16 @@ void staple_start_wait_child_init(apr_pool_t *pchild, server_rec *s)
                    .is_for_all = value > STAPLE_WAIT_MUST_STAPLE};
 
     (void)pchild;
-    if (value == STAPLE_WAIT_NONE || wait.generation->cache == NULL) {
+    if (value == STAPLE_WAIT_NONE || wait.generation->cache == NULL
+        || staple_scoreboard_is_wait_over(wait.generation->scoreboard)) {
         return;
     }
     wait.was_over =
         staple_scoreboard_was_wait_over(wait.generation->scoreboard);
     if (is_any_left(&wait)) {
         wait_for(&wait, s, wait.is_for_all ? value : MUST_STAPLE_WAIT);
+    }
+    else {
+        staple_scoreboard_claim_wait(wait.generation->scoreboard);
     }
 }
