@@ -193,7 +193,8 @@ static int is_done(const work_t *work)
     return answers > 0;
 }
 
-/* Waits for all answers.  CLI_GO_ON, or an exit status: nobody is there. */
+/* Waits for all answers.  CLI_GO_ON, or an exit status: no refresher is
+ * there. */
 static int wait_for_answers(work_t *work, const cli_command_t *command)
 {
     const wish_t *wish = work->wish;

@@ -201,8 +201,8 @@ static int make_shared(staple_generation_t *generation, apr_pool_t *ptemp,
 
 /* glibc loads this library when a thread ends for the first time, and aborts
  * the process where no file can be opened any more.  So that a child without
- * file descriptors can end in order, it is loaded before; where there is none,
- * nobody needs it. */
+ * file descriptors can end in order, it is loaded before; other C libraries do
+ * not have it, and do not need it. */
 static void load_what_ends_threads(void)
 {
     dlopen("libgcc_s.so.1", RTLD_LAZY | RTLD_NODELETE);

@@ -232,7 +232,7 @@ static int is_answer(const char *text)
 
 /* ---- of the refresher ---- */
 
-/* Locks the first byte that nobody has. */
+/* Locks the first byte that no other refresher has. */
 static apr_status_t take_number(staple_desk_t *desk)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
@@ -339,7 +339,7 @@ apr_status_t staple_desk_answer(const staple_desk_t *desk, const char *id,
     apr_status_t status = staple_desk_take(&request, &why, p, desk, now);
 
     if (status != APR_SUCCESS || strcmp(request.id, id) != 0) {
-        return APR_ENOENT; /* nobody waits for it any more */
+        return APR_ENOENT; /* who asked is gone */
     }
     name_of(name, desk->number, "");
     name_of(beside, desk->number, ".new");

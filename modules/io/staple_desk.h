@@ -34,7 +34,7 @@
 #define STAPLE_DESK_MAX_WORD 255
 #define STAPLE_DESK_MAX_ASK (300 * 1024)
 
-/* An answer that nobody fetched is gone after this. */
+/* An answer that was not fetched is gone after this. */
 #define STAPLE_DESK_KEEP apr_time_from_sec(30)
 
 #define STAPLE_DESK_ID_SIZE 17 /* 16 hexadecimal digits */

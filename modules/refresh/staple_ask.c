@@ -1,4 +1,4 @@
-/* Certificates that are asked about at once, because somebody wants it so. */
+/* Certificates asked about at once: an administrator wants to know. */
 #include "staple_ask.h"
 
 #include "staple_source_crl.h"
@@ -35,7 +35,7 @@ int staple_ask_add(staple_refresh_t *refresh, apr_uint32_t index,
     return is_any;
 }
 
-/* Who is down is probed now, if nobody does so already. */
+/* A responder that is down is probed now, if no probe is on its way. */
 static void probe_now(staple_health_t *health, apr_time_t now)
 {
     if (health->is_down && health->probe_at > now) {

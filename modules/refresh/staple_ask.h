@@ -1,4 +1,4 @@
-/* Certificates that are asked about at once, because somebody wants it so. */
+/* Certificates asked about at once: an administrator wants to know. */
 #ifndef STAPLE_ASK_H
 #define STAPLE_ASK_H
 
@@ -18,8 +18,8 @@
 
 /* Certificate `index` is asked about, and the CRLs that its status rests on: a
  * list that was asked for this way in the last STAPLE_ASK_INTERVAL is left as
- * it is.  Returns 0 where there is nobody to ask.  A job that is at work began
- * before this was wanted: another one follows it. */
+ * it is.  Returns 0 where it has no responder and no CRL to ask.  A job that is
+ * at work began before this was wanted: another one follows it. */
 int staple_ask_add(staple_refresh_t *refresh, apr_uint32_t index,
                    apr_time_t now);
 
@@ -27,7 +27,7 @@ int staple_ask_add(staple_refresh_t *refresh, apr_uint32_t index,
  * was added is known, as far as it is to be known. */
 apr_uint32_t staple_ask_step(staple_refresh_t *refresh, apr_time_t now);
 
-/* Nobody waits for them any more. */
+/* The request for them is over. */
 void staple_ask_drop(staple_refresh_t *refresh);
 
 /* No certificate is asked about more often by request. */

@@ -23,10 +23,10 @@ typedef enum {
     X(STAPLE_PROBLEM_MUST_STAPLE, "must-staple",                               \
       STAPLE_GRADE_CRITICAL) /* clients refuse it: there is nothing to staple  \
                               */                                               \
-    /* of all of it: nobody refreshes, though somebody did */                  \
+    /* of all of it: the refresher hangs, or is gone */                        \
     X(STAPLE_PROBLEM_REFRESHER, "refresher", STAPLE_GRADE_CRITICAL)            \
     X(STAPLE_PROBLEM_STARTING, "starting",                                     \
-      STAPLE_GRADE_WARNING) /* nobody ever did */                              \
+      STAPLE_GRADE_WARNING) /* no refresher has begun */                       \
     X(STAPLE_PROBLEM_RESPONDER, "responder",                                   \
       STAPLE_GRADE_WARNING) /* down, or none of its answers was of use */      \
     X(STAPLE_PROBLEM_UNKNOWN, "unknown", STAPLE_GRADE_WARNING)                 \

@@ -358,7 +358,7 @@ static json_t *text_json(const char *text)
     return text != NULL && *text != '\0' ? json_string(text) : json_null();
 }
 
-/* Why nobody was asked about it. */
+/* Why no responder was asked about it. */
 static const char *why_not(const found_t *found,
                            const staple_generation_cert_t *cert)
 {
