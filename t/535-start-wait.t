@@ -11,7 +11,7 @@ use Staple::PKI;
 use Staple::Responder;
 use Staple::Server;
 
-plan tests => 28;
+plan tests => 31;
 
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $responder = Staple::Responder->new(pki => $pki);
@@ -95,6 +95,19 @@ $server->mark->graceful(wait => 1);
 ok($server->wait_log(qr/:warn\].*OST0170:.*\ a\ staple:\ 1,/x, 10,
                      since => 1), 'but for one that is new');
 $server->stop;
+
+# ---- the refresher is killed meanwhile ----
+
+$server = server("OCSPStapleStartWait 600\n", $cert{plain})->mark->start;
+ok($responder->wait_for(sub { $responder->count },
+                        Staple::Process::scale(20)), 'it waits');
+$responder->set('*', 'good');
+kill 'KILL', $server->refresher_pid;
+ok(first($server, 'plain.example'), 'another child refreshes, and all go on');
+is(told($server, 'warn'), 0, 'before the time is over');
+$server->stop;
+$responder->set('*', 'hang');
+$responder->clear_log;
 
 # ---- stopped meanwhile ----
 
