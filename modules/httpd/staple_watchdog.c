@@ -327,11 +327,11 @@ static void take_answers(staple_watchdog_t *w)
 static void run(staple_watchdog_t *w)
 {
     staple_exchange_t *exchange;
-    int is_busy;
+    apr_interval_time_t rest;
 
     while (!is_stopping(w)) {
         check_files(w);
-        is_busy = staple_lists_step(w->lists, apr_time_now());
+        rest = staple_lists_step(w->lists, apr_time_now());
         show(w, apr_time_now());
         staple_report_step(w->reporter, apr_time_now());
         take_queries(w);
@@ -340,11 +340,13 @@ static void run(staple_watchdog_t *w)
                != NULL) {
             begin(w, exchange);
         }
-        if (staple_refresh_in_flight(w->refresh) == 0 && !is_busy) {
+        if (staple_refresh_in_flight(w->refresh) == 0
+            && rest == STAPLE_LISTS_IDLE) {
             staple_report_idle(w->reporter, apr_time_now());
             return;
         }
-        staple_fetch_run(w->fetch, is_busy ? 0 : POLL_INTERVAL);
+        staple_fetch_run(w->fetch,
+                         rest == STAPLE_LISTS_IDLE ? POLL_INTERVAL : rest);
         take_answers(w);
     }
 }

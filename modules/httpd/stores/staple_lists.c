@@ -11,8 +11,11 @@
 #include "io/staple_list_store.h"
 #include "staple_store_writer.h"
 
-/* What is judged before others have their turn: some milliseconds. */
-#define SLICE ((apr_size_t)1 << 20)
+/* What is judged in one go, a fraction of a millisecond's work, and how long the
+ * thread rests after it: handshakes find a processor, and a long list takes a
+ * second more. */
+#define SLICE ((apr_size_t)1 << 17)
+#define REST apr_time_from_msec(2)
 
 /* How often files are looked at. */
 #define FILES_INTERVAL apr_time_from_sec(2)
@@ -47,6 +50,7 @@ struct staple_lists_t {
     waiting_t *waiting; /* a ring */
     unsigned room, first, waiting_count;
     /* being judged */
+    apr_time_t sliced_at; /* when it was gone on with last; 0: not yet */
     from_e from;
     apr_uint32_t list;
     staple_stored_list_t came;
@@ -67,6 +71,7 @@ static void forget(staple_lists_t *lists)
     lists->der = NULL;
     lists->from = FROM_NOWHERE;
     lists->is_copying = 0;
+    lists->sliced_at = 0;
 }
 
 static apr_status_t lists_cleanup(void *data)
@@ -363,21 +368,8 @@ static int begin_next(staple_lists_t *lists, apr_time_t now)
     return begin_stored(lists, now) || begin_next_file(lists, now);
 }
 
-int staple_lists_step(staple_lists_t *lists, apr_time_t now)
+static void end(staple_lists_t *lists, staple_reason_e reason, apr_time_t now)
 {
-    staple_reason_e reason;
-
-    if (lists->from == FROM_NOWHERE && !begin_next(lists, now)) {
-        return 0;
-    }
-    if (lists->is_copying) {
-        copy_file(lists, now);
-        return 1;
-    }
-    if (staple_refresh_judge(&reason, lists->refresh, lists->list, &lists->came,
-                             SLICE, now)) {
-        return 1;
-    }
     switch (lists->from) {
     case FROM_STORE:
         end_stored(lists, reason, now);
@@ -392,7 +384,37 @@ int staple_lists_step(staple_lists_t *lists, apr_time_t now)
         break;
     }
     forget(lists);
-    return 1;
+}
+
+/* One slice.  Returns 1: the list needs more of them. */
+static int go_on(staple_lists_t *lists, apr_time_t now)
+{
+    staple_reason_e reason;
+
+    if (lists->is_copying) {
+        copy_file(lists, now);
+        return lists->from != FROM_NOWHERE;
+    }
+    if (staple_refresh_judge(&reason, lists->refresh, lists->list, &lists->came,
+                             SLICE, now)) {
+        return 1;
+    }
+    end(lists, reason, now);
+    return 0;
+}
+
+apr_interval_time_t staple_lists_step(staple_lists_t *lists, apr_time_t now)
+{
+    if (lists->from == FROM_NOWHERE && !begin_next(lists, now)) {
+        return STAPLE_LISTS_IDLE;
+    }
+    if (staple_clock_is_over(lists->sliced_at, REST, now)) {
+        if (!go_on(lists, now)) {
+            return 0;
+        }
+        lists->sliced_at = now;
+    }
+    return REST;
 }
 
 void staple_lists_show(const staple_lists_t *lists)

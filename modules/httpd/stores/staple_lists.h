@@ -28,8 +28,11 @@ staple_lists_t *staple_lists_make(apr_pool_t *p,
 void staple_lists_take(staple_lists_t *lists, staple_exchange_t *exchange,
                        const staple_answer_t *answer);
 
-/* Does about one slice of work.  Returns 1: there is more to do at once. */
-int staple_lists_step(staple_lists_t *lists, apr_time_t now);
+#define STAPLE_LISTS_IDLE ((apr_interval_time_t)-1)
+
+/* Does about one slice of work where it is time for one.  Returns how long to
+ * wait until the next, or STAPLE_LISTS_IDLE: there is nothing to do. */
+apr_interval_time_t staple_lists_step(staple_lists_t *lists, apr_time_t now);
 
 /* Publishes what is known of each list. */
 void staple_lists_show(const staple_lists_t *lists);
