@@ -110,6 +110,8 @@ $responder->set('*', 'hang');
 $responder->clear_log;
 
 # ---- stopped meanwhile ----
+# A child that is born at that moment misses the signal: httpd sends it anew
+# after 3 s (ap_reclaim_child_processes), and kills after 9 s.
 
 my $long = Staple::Process::scale(20);
 
@@ -129,7 +131,7 @@ for my $end (qw(stop graceful)) {
     my $took = $server->stop;
 
     ok(defined $took, "$end: httpd ends");
-    cmp_ok($took // 99, '<', Staple::Process::scale(4), "$end: at once");
+    cmp_ok($took // 99, '<', Staple::Process::scale(8), "$end: before httpd kills");
     is(told($server, 'warn'), 0, "$end: nothing is said of that");
     is(join("\n", $server->bad_lines), '', "$end: nothing bad in the log");
 }
