@@ -1,3 +1,4 @@
+# every MPM
 # OCSPStapleChain: in TLS 1.3 a response for each certificate of the chain, as
 # clients that want all of them see it.
 use strict;
