@@ -31,6 +31,9 @@
  * to stop: stopping httpd waits for it. */
 #define POLL_INTERVAL apr_time_from_msec(100)
 
+/* How long nothing is asked until what exchanges needed is given back. */
+#define REST_AFTER apr_time_from_sec(5)
+
 /* How long the end of a child waits for the watchdog's thread. */
 #define PATIENCE apr_time_from_sec(1)
 
@@ -343,6 +346,7 @@ static void run(staple_watchdog_t *w)
         if (staple_refresh_in_flight(w->refresh) == 0
             && rest == STAPLE_LISTS_IDLE) {
             staple_report_idle(w->reporter, apr_time_now());
+            staple_fetch_rest(w->fetch, REST_AFTER);
             return;
         }
         staple_fetch_run(w->fetch,

@@ -3,6 +3,9 @@
 
 #include <apr_strings.h>
 #include <curl/curl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -17,6 +20,9 @@
 
 /* A look-up of a name that was left is ended by its resolver, or after this. */
 #define LOOKUP_LAST 300000L /* milliseconds */
+
+/* So many exchanges leave that much that the system is to have it back. */
+#define MANY 16
 
 /* What is looked at before libcurl ends it by itself. */
 #define MARGIN apr_time_from_msec(20)
@@ -43,12 +49,16 @@ typedef struct transfer_t {
 } transfer_t;
 
 struct staple_fetch_t {
+    apr_pool_t *pool;
     CURLM *multi;
-    transfer_t *transfers;
+    transfer_t **transfers; /* that were needed so far */
     transfer_t *free;
     transfer_t *stillborn; /* failed to begin, linked by next_free */
     transfer_t *taken;     /* its answer is in the caller's hands */
     unsigned count;
+    unsigned count_last;  /* how many there may be */
+    unsigned used;        /* transfers since the last rest */
+    apr_time_t worked_at; /* by our clock */
     unsigned left;      /* transfers that wait for nothing but their name */
     unsigned left_last; /* how many there may be */
     unsigned under_way; /* begun and not taken yet */
@@ -235,20 +245,27 @@ static CURL *make_easy(const staple_fetch_t *fetch, transfer_t *transfer)
     return easy;
 }
 
+/* Gives back what a transfer needed for its work. */
+static void strip(const staple_fetch_t *fetch, transfer_t *transfer)
+{
+    if (transfer->easy != NULL) {
+        curl_multi_remove_handle(fetch->multi, transfer->easy);
+        curl_easy_cleanup(transfer->easy);
+        transfer->easy = NULL;
+    }
+    free(transfer->body);
+    transfer->body = NULL;
+    transfer->room = 0;
+    staple_fetch_list_clear(&transfer->list);
+}
+
 static apr_status_t fetch_cleanup(void *data)
 {
     staple_fetch_t *fetch = data;
     unsigned i;
 
     for (i = 0; i < fetch->count; i++) {
-        transfer_t *transfer = &fetch->transfers[i];
-
-        if (transfer->easy != NULL) {
-            curl_multi_remove_handle(fetch->multi, transfer->easy);
-            curl_easy_cleanup(transfer->easy);
-        }
-        free(transfer->body);
-        staple_fetch_list_clear(&transfer->list);
+        strip(fetch, fetch->transfers[i]);
     }
     curl_multi_cleanup(fetch->multi);
     curl_slist_free_all(fetch->post_headers);
@@ -268,7 +285,7 @@ static void set_limits(const staple_fetch_t *fetch)
     /* It has a pool of threads since 8.20, of 20, which 20 silent name servers
      * would keep from all others; two for each name. */
     curl_multi_setopt(fetch->multi, CURLMOPT_RESOLVE_THREADS_MAX,
-                      2 * (long)fetch->count);
+                      2 * (long)fetch->count_last);
     curl_multi_setopt(fetch->multi, CURLMOPT_QUICK_EXIT, 1L);
 #endif
 }
@@ -287,8 +304,8 @@ staple_fetch_t *staple_fetch_make(apr_pool_t *p,
                                   const staple_fetch_options_t *options)
 {
     staple_fetch_t *fetch = apr_pcalloc(p, sizeof(*fetch));
-    unsigned i;
 
+    fetch->pool = p;
     fetch->options = *options;
     fetch->multi = curl_multi_init();
     if (fetch->multi == NULL
@@ -306,18 +323,37 @@ staple_fetch_t *staple_fetch_make(apr_pool_t *p,
     fetch->left_last = 7 * options->concurrency < STAPLE_FETCH_LEFT
                            ? 7 * options->concurrency
                            : STAPLE_FETCH_LEFT;
-    fetch->count = options->concurrency + fetch->left_last;
+    fetch->count_last = options->concurrency + fetch->left_last;
     set_limits(fetch);
-    fetch->transfers = apr_pcalloc(p, fetch->count * sizeof(transfer_t));
-    for (i = 0; i < fetch->count; i++) {
-        fetch->transfers[i].next_free = fetch->free;
-        fetch->free = &fetch->transfers[i];
-    }
+    fetch->transfers =
+        apr_palloc(p, (fetch->count_last + 1) * sizeof(fetch->transfers[0]));
     apr_pool_cleanup_register(p, fetch, fetch_cleanup, apr_pool_cleanup_null);
     return fetch;
 }
 
 /* ---- an exchange ---- */
+
+/* One that is free; there is one for each exchange, and for those that may be
+ * left. */
+static transfer_t *take_transfer(staple_fetch_t *fetch)
+{
+    transfer_t *transfer = fetch->free;
+
+    if (transfer != NULL) {
+        fetch->free = transfer->next_free;
+    }
+    else {
+        transfer = apr_pcalloc(fetch->pool, sizeof(*transfer));
+        fetch->transfers[fetch->count++] = transfer;
+    }
+    return transfer;
+}
+
+static void give_transfer(staple_fetch_t *fetch, transfer_t *transfer)
+{
+    transfer->next_free = fetch->free;
+    fetch->free = transfer;
+}
 
 static void put_stillborn(staple_fetch_t *fetch, transfer_t *transfer,
                           CURLcode why)
@@ -421,12 +457,13 @@ static void clear(transfer_t *transfer, staple_exchange_t *exchange)
 
 void staple_fetch_start(staple_fetch_t *fetch, staple_exchange_t *exchange)
 {
-    transfer_t *transfer = fetch->free;
+    transfer_t *transfer = take_transfer(fetch);
 
-    fetch->free = transfer->next_free;
     clear(transfer, exchange);
+    fetch->used++;
+    fetch->worked_at = staple_steady_now();
     transfer->lookup_until =
-        staple_steady_now() + connect_timeout(exchange) - MARGIN;
+        fetch->worked_at + connect_timeout(exchange) - MARGIN;
     transfer->failed_start = begin(fetch, transfer);
     transfer->is_under_way = transfer->failed_start == CURLE_OK;
     fetch->under_way++;
@@ -464,9 +501,8 @@ static void end_late(staple_fetch_t *fetch, transfer_t *transfer,
  */
 static void leave(staple_fetch_t *fetch, transfer_t *transfer)
 {
-    transfer_t *other = fetch->free;
+    transfer_t *other = take_transfer(fetch);
 
-    fetch->free = other->next_free;
     end_late(fetch, other, transfer->exchange);
     transfer->is_under_way = 0;
     transfer->is_left = 1;
@@ -482,15 +518,14 @@ static void drop(staple_fetch_t *fetch, transfer_t *transfer)
     transfer->easy = NULL;
     transfer->is_left = 0;
     fetch->left--;
-    transfer->next_free = fetch->free;
-    fetch->free = transfer;
+    give_transfer(fetch, transfer);
 }
 
 /* The name of an exchange takes too long.  Where too many were left already it
  * goes on, and keeps its place, until its name is there. */
 static void be_late(staple_fetch_t *fetch, transfer_t *transfer)
 {
-    if (fetch->left < fetch->left_last && fetch->free != NULL) {
+    if (fetch->left < fetch->left_last) {
         leave(fetch, transfer);
     }
     else if (!transfer->is_late) {
@@ -515,7 +550,7 @@ static void watch_names(staple_fetch_t *fetch)
     unsigned i;
 
     for (i = 0; i < fetch->count; i++) {
-        transfer_t *transfer = &fetch->transfers[i];
+        transfer_t *transfer = fetch->transfers[i];
 
         if (transfer->is_left && !is_looking_up(transfer)) {
             drop(fetch, transfer);
@@ -746,8 +781,7 @@ staple_exchange_t *staple_fetch_take(staple_fetch_t *fetch,
     CURLcode code;
 
     if (fetch->taken != NULL) {
-        fetch->taken->next_free = fetch->free;
-        fetch->free = fetch->taken;
+        give_transfer(fetch, fetch->taken);
         fetch->taken = NULL;
     }
     transfer = next_ended(fetch, &code);
@@ -758,6 +792,34 @@ staple_exchange_t *staple_fetch_take(staple_fetch_t *fetch,
     fetch->taken = transfer;
     fill_answer(answer, transfer, code);
     return transfer->exchange;
+}
+
+/* What is free in the heaps goes back to the system: pages amid what is in use,
+ * which free() keeps. */
+static void trim(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
+void staple_fetch_rest(staple_fetch_t *fetch, apr_interval_time_t idle_for)
+{
+    unsigned i;
+
+    if (fetch->used == 0 || fetch->under_way > 0
+        || staple_steady_now() - fetch->worked_at < idle_for) {
+        return;
+    }
+    for (i = 0; i < fetch->count; i++) {
+        if (!fetch->transfers[i]->is_left) {
+            strip(fetch, fetch->transfers[i]);
+        }
+    }
+    if (fetch->used >= MANY) {
+        trim();
+    }
+    fetch->used = 0;
 }
 
 void staple_fetch_wake(staple_fetch_t *fetch)

@@ -6,6 +6,9 @@
 #include <apr_strings.h>
 #include <arpa/inet.h>
 #include <dirent.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -665,6 +668,42 @@ static void test_in_turn(void)
     }
 }
 
+/* ---- between bursts ---- */
+
+static apr_size_t in_use(void)
+{
+#ifdef __GLIBC__
+    return mallinfo2().uordblks;
+#else
+    return 0;
+#endif
+}
+
+static void test_rest(void)
+{
+    staple_exchange_t exchange = list_exchange();
+    apr_size_t before;
+    result_t result;
+    int i;
+
+    for (i = 0; i < 20; i++) {
+        result = ask_list(&usual);
+        MUST(is_list(&result));
+    }
+    before = in_use();
+    staple_fetch_rest(fetch, apr_time_from_sec(3600));
+    is_int(in_use(), before, "rest: not yet");
+    staple_fetch_rest(fetch, 0);
+    ok(before == 0 || in_use() + 4096 < before, "rest: memory is given back");
+    begin(&exchange, &usual);
+    step();
+    before = in_use();
+    staple_fetch_rest(fetch, 0);
+    is_int(in_use(), before, "rest: not while one is under way");
+    result = end();
+    ok(is_list(&result), "rest: which comes to its end");
+}
+
 /* ---- files, and the end ---- */
 
 static void test_no_file(void)
@@ -752,6 +791,7 @@ int main(void)
     test_trickle();
     test_late();
     test_in_turn();
+    test_rest();
     test_ended();
     test_no_file();
     test_no_server();
