@@ -2,6 +2,7 @@
 #include "staple_fetch.h"
 
 #include <apr_strings.h>
+#include <apr_thread_mutex.h>
 #include <curl/curl.h>
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -50,7 +51,8 @@ typedef struct transfer_t {
 
 struct staple_fetch_t {
     apr_pool_t *pool;
-    CURLM *multi;
+    CURLM *multi;              /* this thread's own, but for waking it */
+    apr_thread_mutex_t *guard; /* of which it is, for who wakes it */
     transfer_t **transfers; /* that were needed so far */
     transfer_t *free;
     transfer_t *stillborn; /* failed to begin, linked by next_free */
@@ -275,19 +277,25 @@ static apr_status_t fetch_cleanup(void *data)
 
 /* Connections are kept as long as there are exchanges to use them; names are
  * looked up at once, all of them. */
-static void set_limits(const staple_fetch_t *fetch)
+static CURLM *make_multi(const staple_fetch_t *fetch)
 {
-    curl_multi_setopt(fetch->multi, CURLMOPT_MAXCONNECTS,
+    CURLM *multi = curl_multi_init();
+
+    if (multi == NULL) {
+        return NULL;
+    }
+    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS,
                       (long)fetch->options.concurrency);
-    curl_multi_setopt(fetch->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
+    curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS,
                       (long)STAPLE_RESPONDER_WINDOW_LAST);
 #if LIBCURL_VERSION_NUM >= 0x081400
     /* It has a pool of threads since 8.20, of 20, which 20 silent name servers
      * would keep from all others; two for each name. */
-    curl_multi_setopt(fetch->multi, CURLMOPT_RESOLVE_THREADS_MAX,
+    curl_multi_setopt(multi, CURLMOPT_RESOLVE_THREADS_MAX,
                       2 * (long)fetch->count_last);
-    curl_multi_setopt(fetch->multi, CURLMOPT_QUICK_EXIT, 1L);
+    curl_multi_setopt(multi, CURLMOPT_QUICK_EXIT, 1L);
 #endif
+    return multi;
 }
 
 static int add_header(struct curl_slist **list, const char *line)
@@ -307,8 +315,14 @@ staple_fetch_t *staple_fetch_make(apr_pool_t *p,
 
     fetch->pool = p;
     fetch->options = *options;
-    fetch->multi = curl_multi_init();
+    fetch->left_last = 7 * options->concurrency < STAPLE_FETCH_LEFT
+                           ? 7 * options->concurrency
+                           : STAPLE_FETCH_LEFT;
+    fetch->count_last = options->concurrency + fetch->left_last;
+    fetch->multi = make_multi(fetch);
     if (fetch->multi == NULL
+        || apr_thread_mutex_create(&fetch->guard, APR_THREAD_MUTEX_DEFAULT, p)
+               != APR_SUCCESS
         || !add_header(&fetch->get_headers, "Accept: application/ocsp-response")
         || !add_header(&fetch->post_headers,
                        "Accept: application/ocsp-response")
@@ -320,11 +334,6 @@ staple_fetch_t *staple_fetch_make(apr_pool_t *p,
         curl_multi_cleanup(fetch->multi);
         return NULL;
     }
-    fetch->left_last = 7 * options->concurrency < STAPLE_FETCH_LEFT
-                           ? 7 * options->concurrency
-                           : STAPLE_FETCH_LEFT;
-    fetch->count_last = options->concurrency + fetch->left_last;
-    set_limits(fetch);
     fetch->transfers =
         apr_palloc(p, (fetch->count_last + 1) * sizeof(fetch->transfers[0]));
     apr_pool_cleanup_register(p, fetch, fetch_cleanup, apr_pool_cleanup_null);
@@ -803,19 +812,31 @@ static void trim(void)
 #endif
 }
 
+/* Closes the connections, which libcurl keeps for as long as it can. */
+static void hang_up(staple_fetch_t *fetch)
+{
+    CURLM *multi = make_multi(fetch), *old = fetch->multi;
+
+    if (multi != NULL) {
+        apr_thread_mutex_lock(fetch->guard);
+        fetch->multi = multi;
+        apr_thread_mutex_unlock(fetch->guard);
+        curl_multi_cleanup(old);
+    }
+}
+
 void staple_fetch_rest(staple_fetch_t *fetch, apr_interval_time_t idle_for)
 {
     unsigned i;
 
-    if (fetch->used == 0 || fetch->under_way > 0
+    if (fetch->used == 0 || fetch->under_way > 0 || fetch->left > 0
         || staple_steady_now() - fetch->worked_at < idle_for) {
         return;
     }
     for (i = 0; i < fetch->count; i++) {
-        if (!fetch->transfers[i]->is_left) {
-            strip(fetch, fetch->transfers[i]);
-        }
+        strip(fetch, fetch->transfers[i]);
     }
+    hang_up(fetch);
     if (fetch->used >= MANY) {
         trim();
     }
@@ -824,5 +845,7 @@ void staple_fetch_rest(staple_fetch_t *fetch, apr_interval_time_t idle_for)
 
 void staple_fetch_wake(staple_fetch_t *fetch)
 {
+    apr_thread_mutex_lock(fetch->guard);
     curl_multi_wakeup(fetch->multi);
+    apr_thread_mutex_unlock(fetch->guard);
 }

@@ -60,6 +60,7 @@ typedef struct staple_store_writer_t {
     apr_uint64_t known_sequence; /* as written last */
     apr_uint64_t known_token; /* of the store that was written to */
     apr_time_t known_at;      /* when it was written */
+    /* room, which takes no memory until it is needed: not cleared */
     staple_known_row_t rows[STAPLE_KNOWN_MAX];
     unsigned char bytes[STAPLE_KNOWN_BYTES];
     unsigned char der[STAPLE_MAX_RESPONSE];
@@ -428,9 +429,10 @@ static void run(void *data)
 static staple_store_writer_t *make(const staple_generation_t *generation,
                                    apr_pool_t *p)
 {
-    staple_store_writer_t *writer = apr_pcalloc(p, sizeof(*writer));
+    staple_store_writer_t *writer = apr_palloc(p, sizeof(*writer));
     apr_uint32_t i;
 
+    memset(writer, 0, offsetof(staple_store_writer_t, rows));
     staple_threads_make(&writer->threads, run, writer);
     writer->generation = generation;
     writer->count = (apr_uint32_t)generation->certs->nelts;
