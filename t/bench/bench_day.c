@@ -14,7 +14,8 @@
  * The whole refresher (schedule, verification, cache, events) with a responder
  * that answers at once with responses that live for twelve hours.  The first
  * half day is for getting into the steady state; then comes the day that
- * counts: its requests, its events, and by how much the memory has grown.
+ * counts: its requests, its events, by how much the memory has grown, and what
+ * one certificate and one handshake's look-up cost among so many.
  */
 #define LIFE (12 * MAKE_HOUR)
 #define FIRST (13 * MAKE_HOUR)
@@ -25,7 +26,12 @@ static struct {
     staple_refresh_cert_t *certs;
     apr_uint32_t count;
     apr_uint64_t requests, events;
+    double seconds; /* of processor time, in the refresher */
 } bench;
+
+/* How many look-ups, and how far from one certificate to the next. */
+#define LOOK_UPS 1000000
+#define STRIDE 40503
 
 static void count_events(void *baton, const staple_report_t *report)
 {
@@ -81,6 +87,7 @@ static void answer(staple_refresh_t *refresh, staple_exchange_t *exchange,
                    apr_pool_t *scratch, apr_time_t now)
 {
     make_response_t knobs = make_good(bench.pki);
+    double began;
     staple_answer_t answer = {.http_status = 200, .detail = "", .took = 1000};
     make_der_t der;
 
@@ -92,8 +99,19 @@ static void answer(staple_refresh_t *refresh, staple_exchange_t *exchange,
     answer.der = der.bytes;
     answer.der_len = der.len;
     bench.requests++;
+    began = bench_seconds(CLOCK_THREAD_CPUTIME_ID);
     staple_refresh_done(refresh, exchange, &answer, now);
+    bench.seconds += bench_seconds(CLOCK_THREAD_CPUTIME_ID) - began;
     apr_pool_clear(scratch);
+}
+
+static staple_exchange_t *next(staple_refresh_t *refresh, apr_time_t now)
+{
+    double began = bench_seconds(CLOCK_THREAD_CPUTIME_ID);
+    staple_exchange_t *exchange = staple_refresh_next(refresh, now);
+
+    bench.seconds += bench_seconds(CLOCK_THREAD_CPUTIME_ID) - began;
+    return exchange;
 }
 
 static void run_until(staple_refresh_t *refresh, apr_pool_t *scratch,
@@ -102,7 +120,7 @@ static void run_until(staple_refresh_t *refresh, apr_pool_t *scratch,
     staple_exchange_t *exchange;
 
     while (*now < end) {
-        while ((exchange = staple_refresh_next(refresh, *now)) != NULL) {
+        while ((exchange = next(refresh, *now)) != NULL) {
             answer(refresh, exchange, scratch, *now);
         }
         *now = staple_refresh_due_at(refresh);
@@ -130,6 +148,28 @@ static double memory(void)
     return kib * 1024;
 }
 
+/* What a handshake does, in nanoseconds: finds its certificate, and copies. */
+static double look_up(const staple_cache_t *cache, apr_time_t now)
+{
+    static unsigned char der[STAPLE_USUAL_MAX_SIZE];
+    apr_uint32_t i, at = 0, missing = 0;
+    double began = bench_seconds(CLOCK_THREAD_CPUTIME_ID);
+
+    for (i = 0; i < LOOK_UPS; i++) {
+        apr_size_t len = sizeof(der);
+
+        at = (at + STRIDE) % bench.count;
+        missing += staple_cache_get(der, &len, cache,
+                                    &bench.certs[at].cert->key, now)
+                   != STAPLE_OK;
+    }
+    if (missing > 0) {
+        bench_die("%u of %d look-ups found nothing", (unsigned)missing,
+                  LOOK_UPS);
+    }
+    return (bench_seconds(CLOCK_THREAD_CPUTIME_ID) - began) * 1e9 / LOOK_UPS;
+}
+
 int main(int argc, char **argv)
 {
     int count = argc > 1 ? atoi(argv[1]) : 10000;
@@ -138,8 +178,9 @@ int main(int argc, char **argv)
     staple_refresh_options_t options = {
         .concurrency = 64, .seed = 1, .report = count_events};
     staple_refresh_t *refresh;
+    staple_cache_t *cache;
     apr_pool_t *scratch;
-    double before, growth, each;
+    double made, before, figure;
 
     if (count < 1) {
         bench_die("bench_day CERTIFICATES");
@@ -148,19 +189,28 @@ int main(int argc, char **argv)
     bench.pki = make_pki(p);
     apr_pool_create(&scratch, p);
     make_certs(p);
-    refresh = staple_refresh_make(p, bench.certs, bench.count, make_cache(p),
-                                  &options, now);
+    cache = make_cache(p);
+    made = memory();
+    refresh = staple_refresh_make(p, bench.certs, bench.count, cache, &options,
+                                  now);
     run_until(refresh, scratch, &now, began + apr_time_from_sec(FIRST));
-    bench.requests = bench.events = 0;
     before = memory();
+    figure = (before - made) / count;
+    bench_row("bytes of memory of the refresher per certificate", &figure, 1);
+    bench.requests = bench.events = 0;
+    bench.seconds = 0;
     run_until(refresh, scratch, &now,
               began + apr_time_from_sec(FIRST + MAKE_DAY));
-    growth = memory() - before;
-    bench_row("bytes of memory that the simulated day added", &growth, 1);
-    each = (double)bench.requests / count;
-    bench_row("requests per certificate in the simulated day", &each, 1);
-    each = (double)bench.events;
-    bench_row("events in the simulated day", &each, 1);
+    figure = memory() - before;
+    bench_row("bytes of memory that the simulated day added", &figure, 1);
+    figure = (double)bench.requests / count;
+    bench_row("requests per certificate in the simulated day", &figure, 1);
+    figure = (double)bench.events;
+    bench_row("events in the simulated day", &figure, 1);
+    figure = bench.seconds * 1e6 / (double)bench.requests;
+    bench_row("microseconds of processor time per refresh", &figure, 1);
+    figure = look_up(cache, now);
+    bench_row("nanoseconds of a handshake's look-up", &figure, 1);
     make_end(p);
     return 0;
 }
