@@ -15,7 +15,7 @@ use Staple::Process qw(capture spawn reap wait_until find_program read_file
 use Staple::Server ();
 use Staple::Test ();
 
-our @EXPORT_OK = qw(median spread cpu_seconds busiest_thread
+our @EXPORT_OK = qw(median spread interval cpu_seconds busiest_thread
                     proportional_memory started_at tell);
 
 # Says how far it is, on standard error: the table is all of the output.
@@ -39,6 +39,16 @@ sub spread {
     my @sorted = sort { $a <=> $b } @_;
 
     return @sorted[0, -1];
+}
+
+# Between which the median lies with 95 in 100: by the ranks of the sorted
+# numbers, whatever they are distributed like.
+sub interval {
+    my @sorted = sort { $a <=> $b } @_;
+    my $low = int(@sorted / 2 - 0.98 * sqrt(@sorted));
+
+    $low = 0 if $low < 0;
+    return @sorted[$low, $#sorted - $low];
 }
 
 # ---- processes of a server ----
