@@ -11,9 +11,9 @@
 #include "io/staple_list_store.h"
 #include "staple_store_writer.h"
 
-/* What is judged in one go, a fraction of a millisecond's work, and how long the
- * thread rests after it: handshakes find a processor, and a long list takes a
- * second more. */
+/* What is judged in one go, a fraction of a millisecond's work, and how long
+ * the thread rests after it: handshakes find a processor, and a long list takes
+ * a second more. */
 #define SLICE ((apr_size_t)1 << 17)
 #define REST apr_time_from_msec(2)
 
