@@ -58,10 +58,11 @@ void cli_attempts_print_answer(const cli_attempt_t *attempt)
         return;
     }
     printf("   verdict:  %s: %s: %s%s%s%s\n",
-            attempt->is_made ? "rejected" : "not made",
-            staple_reason_name(attempt->reason),
-            staple_reason_sentence(attempt->reason), *detail != '\0' ? " (" : "",
-            detail, *detail != '\0' ? ")" : "");
+           attempt->is_made ? "rejected" : "not made",
+           staple_reason_name(attempt->reason),
+           staple_reason_sentence(attempt->reason),
+           *detail != '\0' ? " (" : "", detail,
+           *detail != '\0' ? ")" : "");
 }
 
 static json_t *attempt_json(const cli_attempt_t *attempt)
@@ -92,8 +93,9 @@ json_t *cli_attempts_json(const apr_array_header_t *attempts)
     int i;
 
     for (i = 0; i < attempts->nelts; i++) {
-        json_array_append_new(
-            array, attempt_json(APR_ARRAY_IDX(attempts, i, cli_attempt_t *)));
+        json_array_append_new(array,
+                              attempt_json(APR_ARRAY_IDX(attempts, i,
+                                                         cli_attempt_t *)));
     }
     return array;
 }

@@ -66,6 +66,29 @@ static int check_options(const cli_command_t *command, cli_fetch_wish_t *wish,
     return check_files(command, wish);
 }
 
+/* The rows of what it makes. */
+#define OUTPUT_OPTIONS(wish)                                                   \
+    {.name = "out", .value = "FILE", .kind = CLI_OPTION_TEXT,                  \
+     .help = "write the response here, as DER, once it is verified\n"          \
+             "as good or revoked",                                             \
+     .to = &(wish)->out},                                                      \
+    {.name = "out-dir", .value = "DIR", .kind = CLI_OPTION_TEXT,               \
+     .help = "keep a file there for each chain, site.pem.ocsp for\n"           \
+             "site.pem, as DER; one whose response has more than\n"            \
+             "half of its life before it is not asked about",                  \
+     .to = &(wish)->out_dir},                                                  \
+    {.name = "force", .kind = CLI_OPTION_FLAG,                                 \
+     .help = "ask about those, too", .to = &(wish)->force},                    \
+    {.name = "store", .value = "DIR", .kind = CLI_OPTION_TEXT,                 \
+     .help = "put the response into this OCSPStapleStore, where the\n"         \
+             "next start of httpd, graceful or not, finds it",                 \
+     .to = &(wish)->store},                                                    \
+    {.name = "json", .kind = CLI_OPTION_FLAG,                                  \
+     .help = "print one JSON object instead of lines",                         \
+     .to = &(wish)->json},                                                     \
+    {.name = "quiet", .kind = CLI_OPTION_FLAG,                                 \
+     .help = "print the last line only", .to = &(wish)->is_quiet}
+
 static int read_options(cli_fetch_wish_t *wish, cli_urls_t *urls,
                         const cli_command_t *command, apr_pool_t *p,
                         const char *const *args)
@@ -76,8 +99,8 @@ static int read_options(cli_fetch_wish_t *wish, cli_urls_t *urls,
                  "given several times: all are asked about at once",
          .to = &wish->chains},
         {.name = "dir", .value = "DIR", .kind = CLI_OPTION_TEXT,
-         .help = "the same of each file *.pem in this directory; those that\n"
-                 "are no such chain are named and skipped",
+         .help = "the same of each file *.pem in this directory; those\n"
+                 "that are no such chain are named and skipped",
          .to = &wish->dir},
         CLI_OPTION_CERT(&wish->cert),
         CLI_OPTION_ISSUER(&wish->issuer),
@@ -120,26 +143,7 @@ static int read_options(cli_fetch_wish_t *wish, cli_urls_t *urls,
         {.name = "crl-max-size", .value = "BYTES", .kind = CLI_OPTION_NUMBER,
          .help = "as OCSPStapleCRLMaxSize says (default: 33554432)",
          .to = &wish->how.crl_max_size, .min = 65536, .max = 1073741824},
-        {.name = "out", .value = "FILE", .kind = CLI_OPTION_TEXT,
-         .help = "write the response here, as DER, once it is verified\n"
-                 "as good or revoked",
-         .to = &wish->out},
-        {.name = "out-dir", .value = "DIR", .kind = CLI_OPTION_TEXT,
-         .help = "keep a file there for each chain, site.pem.ocsp for\n"
-                 "site.pem, as DER; one whose response has more than half\n"
-                 "of its life before it is not asked about",
-         .to = &wish->out_dir},
-        {.name = "force", .kind = CLI_OPTION_FLAG,
-         .help = "ask about those, too", .to = &wish->force},
-        {.name = "store", .value = "DIR", .kind = CLI_OPTION_TEXT,
-         .help = "put the response into this OCSPStapleStore, where the\n"
-                 "next start of httpd, graceful or not, finds it",
-         .to = &wish->store},
-        {.name = "json", .kind = CLI_OPTION_FLAG,
-         .help = "print one JSON object instead of lines",
-         .to = &wish->json},
-        {.name = "quiet", .kind = CLI_OPTION_FLAG,
-         .help = "print the last line only", .to = &wish->is_quiet},
+        OUTPUT_OPTIONS(wish),
         {.name = NULL}};
     int status = cli_options_read(command, p, options, args);
 

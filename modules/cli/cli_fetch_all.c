@@ -470,6 +470,7 @@ static json_t *item_json(const all_t *all, const item_t *item)
 {
     json_t *object = cli_verdict_json(all->pool, &item->verdict);
     const cli_job_t *job = item->job;
+    apr_time_t next_at = job != NULL ? job->record.next_at : 0;
 
     json_object_set_new(object, "file", json_string(item->file));
     json_object_set_new(object, "asked", json_boolean(job != NULL));
@@ -479,9 +480,8 @@ static json_t *item_json(const all_t *all, const item_t *item)
     json_object_set_new(object, "attempts",
                         job != NULL ? cli_attempts_json(job->attempts)
                                     : json_array());
-    json_object_set_new(
-        object, "next_refresh",
-        cli_verdict_json_time(all->pool, job != NULL ? job->record.next_at : 0));
+    json_object_set_new(object, "next_refresh",
+                        cli_verdict_json_time(all->pool, next_at));
     return object;
 }
 
