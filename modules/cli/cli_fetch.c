@@ -152,34 +152,6 @@ static int read_options(cli_fetch_wish_t *wish, cli_urls_t *urls,
 
 /* ---- the result ---- */
 
-/* What the job's end says, in the words of verify. */
-void cli_fetch_fill_verdict(cli_verdict_t *verdict, const cli_job_t *job)
-{
-    const staple_record_t *record = &job->record;
-
-    verdict->at = record->attempted_at;
-    verdict->reason = job->reason;
-    if (record->der_len > 0
-        && (job->reason == STAPLE_OK || staple_record_says_revoked(record))) {
-        /* Also where it has ended within the tolerance of clocks: such a one
-         * is held where it says revoked, and nothing is stapled. */
-        verdict->reason = STAPLE_OK;
-    }
-    else if (staple_record_verdict(record) == &record->crl
-             && (staple_record_is_current(record, record->attempted_at)
-                 || staple_record_is_revoked(record))) {
-        verdict->reason = STAPLE_OK;
-        verdict->said = record->crl;
-        return;
-    }
-    else if (job->reason == STAPLE_UNKNOWN) {
-        verdict->reason = STAPLE_OK;
-        verdict->said.status = STAPLE_CERT_UNKNOWN;
-        return;
-    }
-    verdict->said = record->held;
-}
-
 static void print_cert(apr_pool_t *p, const staple_cert_t *cert)
 {
     if (cert != NULL) {
@@ -298,7 +270,7 @@ static int ask(cli_verdict_t *verdict, const cli_command_t *command,
     if (why != NULL) {
         return cli_complain(command, "%s", why);
     }
-    cli_fetch_fill_verdict(verdict, job);
+    cli_jobs_fill_verdict(verdict, job);
     return write_out(command, p, wish, job);
 }
 

@@ -3,7 +3,6 @@
 #define CLI_FETCH_H
 
 #include "cli_jobs.h"
-#include "cli_verdict.h"
 
 /* What its options say. */
 typedef struct cli_fetch_wish_t {
@@ -18,9 +17,6 @@ typedef struct cli_fetch_wish_t {
     int json;
     int is_quiet;
 } cli_fetch_wish_t;
-
-/* What the job's end says, in the words of verify. */
-void cli_fetch_fill_verdict(cli_verdict_t *verdict, const cli_job_t *job);
 
 /* Several certificates, or files that are kept fresh: a line for each, and a
  * sum.  The exit status. */

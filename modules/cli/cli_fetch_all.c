@@ -383,7 +383,7 @@ static void end_item(const all_t *all, item_t *item)
     const unsigned char *der;
     apr_size_t len;
 
-    cli_fetch_fill_verdict(&item->verdict, item->job);
+    cli_jobs_fill_verdict(&item->verdict, item->job);
     if (item->verdict.reason != STAPLE_OK && item->there != NULL
         && item->said.status == STAPLE_CERT_REVOKED) {
         item->verdict.reason = STAPLE_OK; /* it is so until somebody says no */

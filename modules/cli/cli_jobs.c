@@ -10,7 +10,7 @@
 #include "io/staple_fetch.h"
 #include "io/staple_spool.h"
 #include "cli_crl.h"
-#include "cli_verdict.h"
+#include "cli_wait.h"
 
 #define LOOK apr_time_from_msec(500)
 
@@ -518,6 +518,8 @@ static int make_refresh(cli_jobs_t *jobs, unsigned concurrency)
 const char *cli_jobs_run(cli_jobs_t *jobs, unsigned concurrency,
                          const cli_jobs_hooks_t *hooks)
 {
+    const apr_time_t begun_at = cli_wait_now();
+
     jobs->hooks = *hooks;
     if (jobs->all->nelts == 0) {
         return NULL;
@@ -525,7 +527,9 @@ const char *cli_jobs_run(cli_jobs_t *jobs, unsigned concurrency,
     if (!make_refresh(jobs, concurrency)) {
         return "no memory for libcurl or the responses";
     }
-    while (jobs->count_ended < jobs->all->nelts) {
+    while (jobs->count_ended < jobs->all->nelts
+           && (jobs->how->patience == 0
+               || cli_wait_now() - begun_at < jobs->how->patience)) {
         ask(jobs);
         if (staple_refresh_in_flight(jobs->refresh) > 0) {
             staple_fetch_run(jobs->fetch, LOOK);
@@ -540,6 +544,37 @@ const char *cli_jobs_run(cli_jobs_t *jobs, unsigned concurrency,
 }
 
 /* ---- what came of it ---- */
+
+void cli_jobs_fill_verdict(cli_verdict_t *verdict, const cli_job_t *job)
+{
+    const staple_record_t *record = &job->record;
+
+    if (!job->has_ended) {
+        verdict->reason = STAPLE_TIMEOUT;
+        return;
+    }
+    verdict->at = record->attempted_at;
+    verdict->reason = job->reason;
+    if (record->der_len > 0
+        && (job->reason == STAPLE_OK || staple_record_says_revoked(record))) {
+        /* Also where it has ended within the tolerance of clocks: such a one
+         * is held where it says revoked, and nothing is stapled. */
+        verdict->reason = STAPLE_OK;
+    }
+    else if (staple_record_verdict(record) == &record->crl
+             && (staple_record_is_current(record, record->attempted_at)
+                 || staple_record_is_revoked(record))) {
+        verdict->reason = STAPLE_OK;
+        verdict->said = record->crl;
+        return;
+    }
+    else if (job->reason == STAPLE_UNKNOWN) {
+        verdict->reason = STAPLE_OK;
+        verdict->said.status = STAPLE_CERT_UNKNOWN;
+        return;
+    }
+    verdict->said = record->held;
+}
 
 int cli_jobs_response(const unsigned char **der, apr_size_t *len,
                       const cli_job_t *job, apr_pool_t *p)

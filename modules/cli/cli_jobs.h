@@ -7,6 +7,7 @@
 #include "refresh/staple_refresh.h"
 #include "cli_certs.h"
 #include "cli_options.h"
+#include "cli_verdict.h"
 
 /* How to ask. */
 typedef struct cli_asking_t {
@@ -16,6 +17,7 @@ typedef struct cli_asking_t {
     int no_crl;           /* no CRL where it names no responder */
     cli_urls_t crl_urls;  /* these, not those that it names */
     apr_int64_t crl_max_size;
+    apr_interval_time_t patience; /* for all of it; 0: as long as it takes */
 } cli_asking_t;
 
 #define CLI_ASKING_DEFAULT                                                     \
@@ -75,10 +77,13 @@ cli_job_t *cli_jobs_add(staple_reason_e *reason, cli_jobs_t *jobs,
 
 unsigned cli_jobs_count(const cli_jobs_t *jobs);
 
-/* Sees all of them through, up to `concurrency` exchanges at once.  NULL, or
- * what is wrong. */
+/* Sees all of them through, up to `concurrency` exchanges at once, or what can
+ * be before its patience ends.  NULL, or what is wrong. */
 const char *cli_jobs_run(cli_jobs_t *jobs, unsigned concurrency,
                          const cli_jobs_hooks_t *hooks);
+
+/* What the job's end says, in the words of verify. */
+void cli_jobs_fill_verdict(cli_verdict_t *verdict, const cli_job_t *job);
 
 /* The response that an ended job holds, also one that says revoked and has run
  * out; 0: it holds none.  *der is from p. */

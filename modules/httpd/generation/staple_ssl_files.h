@@ -32,8 +32,8 @@ void staple_ssl_files_of(staple_ssl_files_t *files, server_rec *s,
                          apr_hash_t *sections, apr_pool_t *p);
 
 /* One that has the certificate of file `i`, and what is sent with it, as
- * mod_ssl would make it, but no key; the caller frees it.  NULL: the file cannot be
- * read, as *why says. */
+ * mod_ssl would make it, but no key; the caller frees it.  NULL: the file
+ * cannot be read, as *why says. */
 SSL_CTX *staple_ssl_files_open(const char **why,
                                const staple_ssl_files_t *files, int i);
 
