@@ -166,8 +166,19 @@ write_file("$root/junk.der", "this is no response\n");
 files("$root/junk.der");
 like($text, qr/OST0181.*junk.der will be refused: /, 'no response');
 files("$root/nowhere.der");
-like($text, qr/No such file.*OST0180.*nowhere.der will not be used: it cannot/,
+like($text, qr/No such file.*OST0180.*nowhere.der will not be used: it must/,
      'not there');
+SKIP: {
+    skip 'not root', 2 if $> != 0;
+    write_file("$root/secret.der", read_file($good));
+    chmod 0600, "$root/secret.der" or die $!;
+    files("$root/secret.der");
+    like($text, qr/denied.*OST0180.*secret.der will not be used/,
+         'not for the eyes of User');
+}
+preview([host('good.example', "${on}OCSPStapleResponder none\n"
+            . "OCSPStapleResponseFile $expired\n", $cert{good})], '-S');
+unlike($text, qr/OST018/, 'httpd -S: nothing is said');
 files($good, $foreign);
 like($text, qr/foreign\.der will be refused/, 'one of two: that one');
 unlike($text, qr/good\.der will be refused/, '... and not the other');

@@ -4,8 +4,11 @@
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_log.h>
+#include <unixd.h>
 #include <openssl/pem.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/staple_text.h"
 #include "cache/staple_writer.h"
@@ -189,14 +192,33 @@ static staple_reason_e try_file(const trial_t *trial,
     return result;
 }
 
+/* May the child processes read what root has read?  Whether they may enter its
+ * directories is not looked at. */
+static int may_user_read(const char *path)
+{
+    struct stat info;
+
+    if (geteuid() != 0 || stat(path, &info) != 0) {
+        return 1;
+    }
+    if (info.st_uid == ap_unixd_config.user_id) {
+        return (info.st_mode & S_IRUSR) != 0;
+    }
+    /* User may have other groups beside Group. */
+    return (info.st_mode & (S_IRGRP | S_IROTH)) != 0;
+}
+
 static void warn_of(const server_rec *s, const staple_file_t *file,
                     staple_reason_e reason, apr_status_t status)
 {
+    if (status == APR_SUCCESS && !may_user_read(file->path)) {
+        status = APR_EACCES;
+    }
     if (status != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, status, s,
                      STAPLE_LOGNO(0180)
-                     "OCSPStapleResponseFile %s will not be used: it cannot "
-                     "be read",
+                     "OCSPStapleResponseFile %s will not be used: it must "
+                     "be a file that httpd's User may read",
                      file->path);
     }
     else if (reason != STAPLE_OK) {
@@ -334,18 +356,21 @@ static int has_files(const server_rec *s)
 void staple_preview_test(apr_pool_t *pconf, server_rec *main_server)
 {
     int is_dump = ap_exists_config_define("DUMP_OCSPSTAPLE");
+    /* httpd -S and httpd -M come here, too */
+    int is_test = ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST;
+    int is_wanted = is_test && has_files(main_server);
     staple_generation_t *generation = staple_generation_get();
     apr_array_header_t *all;
     apr_file_t *out = NULL;
     int i;
 
-    if (!is_dump && !has_files(main_server)) {
+    if (!is_dump && !is_wanted) {
         return;
     }
     all = find_all(main_server, pconf);
     register_all(all, pconf);
     staple_register_finish(generation, pconf);
-    if (has_files(main_server)) {
+    if (is_wanted) {
         check_files(generation, main_server, pconf);
     }
     if (!is_dump || apr_file_open_stdout(&out, pconf) != APR_SUCCESS) {
