@@ -179,6 +179,13 @@ $text = (fetch(@chains, '--quiet'))[1];
 is($text, "3 certificates: 3 good\n", '--quiet: the sum alone');
 $text = (fetch('--chain', $new[0]{chain}, '--quiet'))[1];
 is($text, "good\n", '--quiet: the last line alone');
+unlike((fetch(@chains))[1], qr/\r/, 'it does not count where nobody looks');
+SKIP: {
+    skip 'no script', 1 if !have_tool('script');
+    $text = capture(['script', '-qec', "$tool fetch @chains", '/dev/null'],
+                    timeout => 60);
+    like($text, qr/\r0 of 3.*\r1 of 3.*\r3 of 3/s, 'on a terminal it counts');
+}
 for my $row ([['--dir', "$dir/nowhere"], qr/--dir: \S+ cannot be read/],
              [['--dir', $out], qr/holds no chain/],
              [[@chains, '--out-dir', "$out/no"], qr/is not a directory/],

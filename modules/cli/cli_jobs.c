@@ -579,17 +579,24 @@ void cli_jobs_fill_verdict(cli_verdict_t *verdict, const cli_job_t *job)
 int cli_jobs_response(const unsigned char **der, apr_size_t *len,
                       const cli_job_t *job, apr_pool_t *p)
 {
-    unsigned char *copy;
+    apr_pool_t *scratch;
+    unsigned char *bytes;
+    int is_held;
 
     if (!job->has_ended || job->record.der_len == 0) {
         return 0;
     }
     *len = STAPLE_MAX_RESPONSE;
-    copy = apr_palloc(p, *len);
-    *der = copy;
+    apr_pool_create(&scratch, p);
+    bytes = apr_palloc(scratch, *len);
     /* At the time 0: also one that says revoked and has ended. */
-    return staple_cache_get(copy, len, job->jobs->cache, &job->cert->key, 0)
-           == STAPLE_OK;
+    is_held = staple_cache_get(bytes, len, job->jobs->cache, &job->cert->key, 0)
+              == STAPLE_OK;
+    if (is_held) {
+        *der = apr_pmemdup(p, bytes, *len);
+    }
+    apr_pool_destroy(scratch);
+    return is_held;
 }
 
 staple_reason_e cli_jobs_offer(cli_job_t *job, const unsigned char *der,

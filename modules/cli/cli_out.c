@@ -20,7 +20,8 @@ const char *cli_out_path(apr_pool_t *p, const char *dir, const char *chain)
 int cli_out_read(const unsigned char **der, apr_size_t *len, apr_pool_t *p,
                  const char *path)
 {
-    unsigned char *bytes = apr_palloc(p, STAPLE_ARMOUR_MAX);
+    apr_pool_t *scratch;
+    unsigned char *bytes;
     apr_status_t status = APR_EGENERAL;
     struct stat info;
     int file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -28,16 +29,21 @@ int cli_out_read(const unsigned char **der, apr_size_t *len, apr_pool_t *p,
     if (file < 0) {
         return 0;
     }
+    apr_pool_create(&scratch, p);
+    bytes = apr_palloc(scratch, STAPLE_ARMOUR_MAX);
     if (fstat(file, &info) == 0 && S_ISREG(info.st_mode)) {
         status = staple_files_read(bytes, len, file, STAPLE_ARMOUR_MAX);
     }
     close(file);
-    if (status != APR_SUCCESS || *len == 0 || *len > STAPLE_ARMOUR_MAX) {
-        return 0;
+    if (status == APR_SUCCESS && *len > 0 && *len <= STAPLE_ARMOUR_MAX) {
+        *len = staple_armour_remove(bytes, *len);
+        *der = apr_pmemdup(p, bytes, *len);
     }
-    *len = staple_armour_remove(bytes, *len);
-    *der = bytes;
-    return 1;
+    else {
+        status = APR_EGENERAL;
+    }
+    apr_pool_destroy(scratch);
+    return status == APR_SUCCESS;
 }
 
 /* Beside it, and hidden: HAProxy reads all files of a directory but such. */
