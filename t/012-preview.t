@@ -179,6 +179,9 @@ SKIP: {
 preview([host('good.example', "${on}OCSPStapleResponder none\n"
             . "OCSPStapleResponseFile $expired\n", $cert{good})], '-S');
 unlike($text, qr/OST018/, 'httpd -S: nothing is said');
+($text) = $server->configtest('-D', 'DUMP_OCSPSTAPLE');
+like($text, qr/^    stapled, as far as OCSPStapleResponseFile has/m,
+     'the dump: by files alone');
 files($good, $foreign);
 like($text, qr/foreign\.der will be refused/, 'one of two: that one');
 unlike($text, qr/good\.der will be refused/, '... and not the other');

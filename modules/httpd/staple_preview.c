@@ -277,7 +277,11 @@ static void dump_fate(apr_file_t *out, const preview_t *preview,
         why = staple_reason_sentence(reason);
     }
     if (fate == STAPLE_FATE_STAPLED) {
-        apr_file_printf(out, "    stapled\n");
+        apr_file_printf(out, "    stapled%s\n",
+                        staple_config_get(preview->s)->policy->no_network
+                            ? ", as far as OCSPStapleResponseFile has a "
+                              "response for it"
+                            : "");
         return;
     }
     apr_file_printf(out, "    %snot stapled: %s%s\n",
