@@ -8,6 +8,7 @@
 #include "httpd/config/staple_config.h"
 #include "httpd/events/staple_eventlog.h"
 #include "httpd/staple_lifecycle.h"
+#include "httpd/staple_preview.h"
 #include "httpd/staple_prime.h"
 #include "httpd/staple_serve.h"
 #include "httpd/staple_serve_chain.h"
@@ -30,7 +31,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_pre_config(staple_lifecycle_pre_config, NULL, NULL,
                        APR_HOOK_MIDDLE);
     ap_hook_check_config(staple_config_check, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_test_config(staple_config_dump, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_test_config(staple_preview_test, NULL, NULL, APR_HOOK_MIDDLE);
     /* Before mod_md's: OCSPStaple On is the more particular wish. */
     ap_hook_ssl_ocsp_prime_hook(staple_prime, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_ssl_ocsp_get_resp_hook(staple_serve_response, NULL, NULL,

@@ -297,16 +297,14 @@ is_deeply(\%vhost, {
     OCSPStapleMaxAge => 86400, OCSPStapleIssuerCheck => 'Off',
     OCSPStapleChain => 'On',
     OCSPStapleRevokedScore => '1.5', OCSPStapleCRL => 'always',
-    OCSPStapleCRLURL => 'none',
     OCSPStapleCRLFile => "$root/one.crl /two.crl",
     OCSPStapleProxy => 'http://127.0.0.1:3128/',
-    OCSPStapleProxyCAFile => 'none', OCSPStapleProxyCredentials => 'none',
     OCSPStapleNoProxy => '.internal.example 10.0.0.0/8 ::1',
     OCSPStapleResponder => 'http://127.0.0.1:3/x',
     OCSPStapleResponseFile => "$root/one.der /two.der",
     OCSPStapleChainFile => "$root/chain.pem",
     OCSPStapleLogExclude => 'revoked stale',
-}, 'the dump: the virtual host, inherited and its own');
+}, 'the dump: the virtual host, what differs from the default');
 like($vhost, qr/^virtual host a\.example \(\S+httpd\.conf:\d+\)/,
      'the dump: where it stands');
 

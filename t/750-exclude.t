@@ -46,7 +46,7 @@ for my $case (@good) {
     my ($text) = set_up($outer, $inner)->configtest('-D', 'DUMP_OCSPSTAPLE');
     my ($got) = $text =~ /virtual host a\.example.*?OCSPStapleLogExclude ([^\n]*)/s;
 
-    is($got, $wanted, "server \"$outer\", virtual host \"$inner\"");
+    is($got // 'all', $wanted, "server \"$outer\", virtual host \"$inner\"");
 }
 for my $case (@bad) {
     my ($words, $named) = @$case;

@@ -109,27 +109,27 @@ like($text, qr/\AOCSP WARNING: .*dead .* \| certificates=3;;;0 .*\n\z/,
 
 # ---- the unit of systemd ----
 
-my $unit = read_file("$kit/systemd/ocspstaple-fetch\@.service");
+my $unit = read_file("$kit/systemd/ocspstaple-fetch.service");
 my ($exec) = $unit =~ /^ExecStart=(.*)$/m;
-my ($post) = $unit =~ /^ExecStartPost=\+-(.*)$/m;
+my ($post) = $unit =~ /^ExecStopPost=\+-(.*)$/m;
 mkdir "$dir/$_" or die "$dir/$_: $!\n" for qw(etc var);
 symlink $cert->{chain}, "$dir/etc/www.example.org.pem" or die $!;
-my $fetched = write_file("$dir/etc/www.example.org.fetched",
+my $fetched = write_file("$dir/etc/fetched",
                          "#!/bin/sh\necho \"\$1\" >>$dir/told\n");
 
 # systemd splits as a shell does, but expands nothing that is here.
 sub run_unit {
     my ($line) = @_;
 
-    $line =~ s{%i}{www.example.org}g;
     $line =~ s{/usr/bin/ocspstaple}{$tool};
     $line =~ s{/etc/ocspstaple}{$dir/etc}g;
     $line =~ s{/var/lib/ocspstaple}{$dir/var}g;
+    $line =~ s{\z}{ --force} if $line =~ / fetch /;
     return (capture(['sh', '-c', "exec $line"], timeout => 60))[1];
 }
 
 is(run_unit($exec), 0, 'the unit: it fetches');
-my $der = "$dir/var/www.example.org.der";
+my $der = "$dir/var/www.example.org.pem.ocsp";
 is((capture([$tool, 'verify', '--chain', $cert->{chain}, '--response',
              $der]))[1], 0, 'the unit: what verifies');
 ok((stat $der)[2] & 4, 'the unit: that others may read');
@@ -137,7 +137,7 @@ is(run_unit($post), 0, 'the unit: nobody is told where there is no program');
 ok(!-e "$dir/told", '... indeed');
 chmod 0755, $fetched or die $!;
 is(run_unit($post), 0, 'the unit: a program is told');
-is(read_file("$dir/told"), "$der\n", '... which file it is');
+is(read_file("$dir/told"), "$dir/var\n", '... where the files are');
 $responder->set('*', 'unknown', path => '/');
 my $before = read_file($der);
 is(run_unit($exec), 11, 'the unit: unknown is an error');
@@ -146,7 +146,7 @@ $responder->set('*', 'revoked', path => '/');
 is(run_unit($exec), 10, 'the unit: and so is revoked');
 my ($not_again) = $unit =~ /^RestartPreventExitStatus=(.*)$/m;
 is($not_again, '2 10', 'which is not tried again and again');
-my ($timer) = read_file("$kit/systemd/ocspstaple-fetch\@.timer")
+my ($timer) = read_file("$kit/systemd/ocspstaple-fetch.timer")
     =~ /^OnCalendar=(.*)$/m;
 SKIP: {
     skip 'no systemd-analyze', 1 if !have_tool('systemd-analyze');

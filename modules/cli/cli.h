@@ -38,9 +38,12 @@ const char *cli_file_name(const char *path);
 /*
  * Reads a file, a pipe or whatever `path` is, "-" being standard input, which
  * can be read once; to its end or to `limit` bytes, and *len is limit + 1 where
- * there are more.  CLI_GO_ON and *bytes, from p, or after a complaint the exit
- * status.
+ * there are more.  NULL and *bytes, from p, or what is wrong, from p.
  */
+const char *cli_load_file(unsigned char **bytes, apr_size_t *len, apr_pool_t *p,
+                          const char *path, apr_size_t limit);
+
+/* The same; CLI_GO_ON, or after a complaint the exit status. */
 int cli_read_file(unsigned char **bytes, apr_size_t *len,
                   const cli_command_t *command, apr_pool_t *p,
                   const char *path, apr_size_t limit);

@@ -1,6 +1,7 @@
 /* Files with certificates -> the certificate in question and its issuer. */
 #include "cli_certs.h"
 
+#include <apr_strings.h>
 #include <openssl/pem.h>
 
 #define MAX_FILE (1024 * 1024) /* of certificates, in bytes */
@@ -49,40 +50,58 @@ static apr_status_t free_stack(void *stack)
     return APR_SUCCESS;
 }
 
-int cli_certs_read_all(STACK_OF(X509) **stack, const cli_command_t *command,
-                       apr_pool_t *p, const char *path)
+/* The certificates in the text of a file; NULL, or what is wrong. */
+static const char *parse(STACK_OF(X509) **stack, apr_pool_t *p,
+                         const char *path, const unsigned char *text,
+                         apr_size_t len)
 {
-    unsigned char *text = NULL;
-    apr_size_t len = 0;
-    BIO *bio = NULL;
+    BIO *bio = BIO_new_mem_buf(text, (int)len);
     const char *why;
     int is_read;
-    int status = cli_read_file(&text, &len, command, p, path, MAX_FILE);
 
-    if (status != CLI_GO_ON) {
-        return status;
-    }
-    if (len > MAX_FILE) {
-        return cli_complain(command, "%s is larger than %d bytes",
-                            cli_file_name(path), MAX_FILE);
-    }
-    bio = BIO_new_mem_buf(text, (int)len);
     *stack = sk_X509_new_null();
     apr_pool_cleanup_register(p, *stack, free_stack, apr_pool_cleanup_null);
     is_read = bio != NULL && *stack != NULL && read_pem(*stack, bio);
     BIO_free(bio);
     if (!is_read) {
         why = ERR_reason_error_string(ERR_peek_error());
-        return cli_complain(command,
-                            "certificate %d in %s cannot be read: %s",
+        return apr_psprintf(p, "certificate %d in %s cannot be read: %s",
                             sk_X509_num(*stack) + 1, cli_file_name(path),
                             why != NULL ? why : "no memory");
     }
-    if (sk_X509_num(*stack) == 0) {
-        return cli_complain(command, "%s holds no certificate in PEM",
-                            cli_file_name(path));
+    return sk_X509_num(*stack) > 0
+               ? NULL
+               : apr_psprintf(p, "%s holds no certificate in PEM",
+                              cli_file_name(path));
+}
+
+/* All certificates of a file, at least one; NULL, or what is wrong. */
+static const char *load_all(STACK_OF(X509) **stack, apr_pool_t *p,
+                            const char *path)
+{
+    apr_pool_t *scratch;
+    unsigned char *text = NULL;
+    apr_size_t len = 0;
+    const char *why;
+
+    apr_pool_create(&scratch, p);
+    why = cli_load_file(&text, &len, scratch, path, MAX_FILE);
+    if (why == NULL && len > MAX_FILE) {
+        why = apr_psprintf(p, "%s is larger than %d bytes", cli_file_name(path),
+                           MAX_FILE);
     }
-    return CLI_GO_ON;
+    why = why == NULL ? parse(stack, p, path, text, len)
+                      : apr_pstrdup(p, why);
+    apr_pool_destroy(scratch);
+    return why;
+}
+
+int cli_certs_read_all(STACK_OF(X509) **stack, const cli_command_t *command,
+                       apr_pool_t *p, const char *path)
+{
+    const char *why = load_all(stack, p, path);
+
+    return why != NULL ? cli_complain(command, "%s", why) : CLI_GO_ON;
 }
 
 /* The issuer of `leaf` among certificates number `from` and after: the one
@@ -99,21 +118,18 @@ static X509 *find_issuer(STACK_OF(X509) *stack, int from, X509 *leaf)
     return sk_X509_value(stack, from);
 }
 
-int cli_certs_find(cli_found_t *found, const cli_command_t *command,
-                   apr_pool_t *p, const cli_certs_t *files)
+const char *cli_certs_load(cli_found_t *found, apr_pool_t *p,
+                           const cli_certs_t *files)
 {
     const char *path = files->chain != NULL ? files->chain : files->cert;
     STACK_OF(X509) *certs = NULL, *issuers = NULL;
-    int status = check_options(command, files);
+    const char *why = load_all(&certs, p, path);
 
-    if (status == CLI_GO_ON) {
-        status = cli_certs_read_all(&certs, command, p, path);
+    if (why == NULL && files->issuer != NULL) {
+        why = load_all(&issuers, p, files->issuer);
     }
-    if (status == CLI_GO_ON && files->issuer != NULL) {
-        status = cli_certs_read_all(&issuers, command, p, files->issuer);
-    }
-    if (status != CLI_GO_ON) {
-        return status;
+    if (why != NULL) {
+        return why;
     }
     found->leaf = sk_X509_value(certs, 0);
     found->others = issuers != NULL ? issuers : certs;
@@ -124,13 +140,25 @@ int cli_certs_find(cli_found_t *found, const cli_command_t *command,
                          X509_get_issuer_name(found->leaf)) == 0) {
         found->issuer = found->leaf;
     }
-    if (found->issuer == NULL) {
-        return cli_complain(command,
-                            "%s holds one certificate only: its issuer's must "
-                            "follow it, or give --cert and --issuer",
-                            cli_file_name(path));
+    return found->issuer != NULL
+               ? NULL
+               : apr_psprintf(p,
+                              "%s holds one certificate only: its issuer's "
+                              "must follow it, or give --cert and --issuer",
+                              cli_file_name(path));
+}
+
+int cli_certs_find(cli_found_t *found, const cli_command_t *command,
+                   apr_pool_t *p, const cli_certs_t *files)
+{
+    int status = check_options(command, files);
+    const char *why;
+
+    if (status != CLI_GO_ON) {
+        return status;
     }
-    return CLI_GO_ON;
+    why = cli_certs_load(found, p, files);
+    return why != NULL ? cli_complain(command, "%s", why) : CLI_GO_ON;
 }
 
 int cli_certs_read(staple_cert_t **cert, staple_reason_e *reason,

@@ -17,6 +17,11 @@ typedef struct cli_found_t {
     STACK_OF(X509) *others; /* of the file that the issuer's is in, all */
 } cli_found_t;
 
+/* Reads the certificates of files that are named as they should be.  NULL, or
+ * what is wrong with them, from p. */
+const char *cli_certs_load(cli_found_t *found, apr_pool_t *p,
+                           const cli_certs_t *files);
+
 /* Reads the certificates.  CLI_GO_ON, or after a complaint the exit status. */
 int cli_certs_find(cli_found_t *found, const cli_command_t *command,
                    apr_pool_t *p, const cli_certs_t *files);

@@ -4,8 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli_certs.h"
-#include "cli_options.h"
+#include "cli_jobs.h"
 #include "cli_plugin.h"
 #include "cli_show.h"
 #include "cli_starttls.h"
@@ -20,6 +19,7 @@ typedef struct wish_t {
     const char *ca, *issuer;
     int tls12, tls13;
     int json, is_quiet;
+    int no_crl;
     cli_limits_t limits;
     staple_policy_t policy;
     cli_connect_options_t how;
@@ -72,6 +72,10 @@ static int read_options(wish_t *wish, const cli_command_t *command,
          .help = "the certificate's issuer (default: looked for in what\n"
                  "the server sends and in what is trusted)",
          .to = &wish->issuer},
+        {.name = "no-crl", .kind = CLI_OPTION_FLAG,
+         .help = "fetch no CRL; else that of a certificate that names\n"
+                 "no responder says whether it is revoked",
+         .to = &wish->no_crl},
         {.name = "timeout", .value = "SECONDS", .kind = CLI_OPTION_DURATION,
          .help = "for one look at one host (default: 10)",
          .to = &wish->how.timeout, .min = 1, .max = 300},
@@ -152,7 +156,65 @@ static void set_alarm(const wish_t *wish, const char *label)
     alarm((unsigned)apr_time_sec(wish->how.timeout) + GRACE);
 }
 
-static void look(cli_finding_t *finding, apr_pool_t *p, const wish_t *wish)
+/* Asks the CRL of the certificate that was found, with rules and transport of
+ * fetch --crl. */
+static void ask_crl(cli_finding_t *finding, apr_pool_t *p, const wish_t *wish)
+{
+    cli_asking_t *how = apr_palloc(p, sizeof(*how));
+    const cli_jobs_hooks_t hooks = {.baton = NULL};
+    cli_jobs_t *jobs;
+    cli_job_t *job;
+    cli_found_t found = {.leaf = finding->peer.leaf,
+                         .issuer = finding->peer.issuer,
+                         .others = wish->how.issuers};
+
+    *how = (cli_asking_t)CLI_ASKING_DEFAULT;
+    how->policy = wish->policy;
+    how->policy.timeout = wish->how.timeout;
+    how->crl = 1;
+    how->patience = wish->how.timeout;
+    jobs = cli_jobs_make(p, how);
+    finding->crl.cert = finding->verdict.cert;
+    finding->crl.at = finding->verdict.at;
+    job = cli_jobs_add(&finding->crl.reason, jobs, finding->verdict.cert,
+                       &found);
+    if (job == NULL) {
+        return;
+    }
+    if (cli_jobs_run(jobs, 1, &hooks) == NULL) {
+        cli_jobs_fill_verdict(&finding->crl, job);
+    }
+    else {
+        finding->crl.reason = STAPLE_NO_MEMORY;
+    }
+}
+
+/* What the CRL says, or said of the same certificate a moment ago. */
+static void look_at_crl(cli_finding_t *finding, apr_pool_t *p,
+                        const wish_t *wish, const apr_array_header_t *findings)
+{
+    int i;
+
+    finding->crl_url = wish->no_crl ? NULL : cli_finding_crl(finding, p);
+    if (finding->crl_url == NULL) {
+        return;
+    }
+    for (i = 0; i < findings->nelts; i++) {
+        const cli_finding_t *other =
+            &APR_ARRAY_IDX(findings, i, cli_finding_t);
+
+        if (other != finding && other->crl_url != NULL
+            && X509_cmp(other->peer.leaf, finding->peer.leaf) == 0) {
+            finding->crl = other->crl;
+            return;
+        }
+    }
+    set_alarm(wish, finding->label);
+    ask_crl(finding, p, wish);
+}
+
+static void look(cli_finding_t *finding, apr_pool_t *p, const wish_t *wish,
+                 const apr_array_header_t *findings)
 {
     cli_connect_options_t how = wish->how;
     cli_target_t at;
@@ -164,7 +226,9 @@ static void look(cli_finding_t *finding, apr_pool_t *p, const wish_t *wish)
     set_alarm(wish, finding->label);
     finding->failed =
         cli_connect(&finding->peer, p, finding->target, finding->version, &how);
-    cli_finding_judge(finding, p, &wish->policy, &wish->limits, apr_time_now());
+    cli_finding_read(finding, p, apr_time_now());
+    look_at_crl(finding, p, wish, findings);
+    cli_finding_judge(finding, p, &wish->policy, &wish->limits);
     alarm(0);
 }
 
@@ -237,7 +301,7 @@ int cli_check_run(const cli_command_t *command, apr_pool_t *p,
         return status == 0 ? 0 : CLI_PLUGIN_UNKNOWN;
     }
     for (i = 0; i < findings->nelts; i++) {
-        look(&APR_ARRAY_IDX(findings, i, cli_finding_t), p, &wish);
+        look(&APR_ARRAY_IDX(findings, i, cli_finding_t), p, &wish, findings);
     }
     return wish.json ? cli_show_json(stdout, p, findings)
                      : cli_show_lines(stdout, p, findings, wish.is_quiet);

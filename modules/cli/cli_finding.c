@@ -106,13 +106,60 @@ static const char *why_no_responder(apr_pool_t *p,
         crl != NULL ? ": `ocspstaple fetch --crl` asks it" : "", NULL);
 }
 
+const char *cli_finding_crl(const cli_finding_t *finding, apr_pool_t *p)
+{
+    return finding->peer.leaf != NULL && finding->peer.staple == NULL
+                   && finding->verdict.reason == STAPLE_OK
+                   && finding->verdict.cert->url_count == 0
+               ? names_crl(p, &finding->peer)
+               : NULL;
+}
+
+static int is_revoked_by_crl(const cli_finding_t *finding)
+{
+    return finding->crl_url != NULL && finding->crl.reason == STAPLE_OK
+           && finding->crl.said.status == STAPLE_CERT_REVOKED;
+}
+
+/* What its CRL says of a certificate without staple. */
+static void judge_crl(cli_finding_t *finding, apr_pool_t *p)
+{
+    const cli_verdict_t *crl = &finding->crl;
+
+    if (is_revoked_by_crl(finding)) {
+        say(finding, CLI_PLUGIN_CRITICAL,
+            apr_psprintf(p,
+                         "the certificate is revoked, its CRL says (%s, %s)",
+                         staple_verify_crl_reason(crl->said.revocation_reason),
+                         cli_verdict_time(p, crl->said.revoked_at)));
+    }
+    else if (crl->reason == STAPLE_OK) {
+        say(finding, CLI_PLUGIN_OK,
+            apr_psprintf(p,
+                         "good, its CRL says, until %s; no staple: no OCSP "
+                         "responder in the certificate",
+                         cli_verdict_time(p, crl->said.use_until)));
+    }
+    else {
+        say(finding, CLI_PLUGIN_WARNING,
+            apr_psprintf(p,
+                         "no staple: no OCSP responder in the certificate, "
+                         "and its CRL at %s says nothing: %s: %s",
+                         finding->crl_url, staple_reason_name(crl->reason),
+                         staple_reason_sentence(crl->reason)));
+    }
+}
+
 static void judge_none(cli_finding_t *finding, apr_pool_t *p)
 {
     const staple_cert_t *cert = finding->verdict.cert;
     X509 *leaf = finding->peer.leaf;
     apr_interval_time_t life = life_of(leaf);
 
-    if (staple_cert_must_staple(leaf)) {
+    if (is_revoked_by_crl(finding)) {
+        judge_crl(finding, p);
+    }
+    else if (staple_cert_must_staple(leaf)) {
         say(finding, CLI_PLUGIN_CRITICAL,
             "no staple, but the certificate has must-staple: clients refuse "
             "it");
@@ -120,6 +167,9 @@ static void judge_none(cli_finding_t *finding, apr_pool_t *p)
     else if (finding->verdict.reason == STAPLE_CERT_SELF_SIGNED) {
         say(finding, CLI_PLUGIN_OK,
             "no staple: the certificate is self-signed, so there is none");
+    }
+    else if (finding->crl_url != NULL) {
+        judge_crl(finding, p);
     }
     else if (cert == NULL || cert->url_count == 0) {
         say(finding, CLI_PLUGIN_OK, why_no_responder(p, finding));
@@ -264,11 +314,18 @@ static void judge_staple(cli_finding_t *finding, apr_pool_t *p,
     }
 }
 
-void cli_finding_judge(cli_finding_t *finding, apr_pool_t *p,
-                       const staple_policy_t *policy,
-                       const cli_limits_t *limits, apr_time_t now)
+void cli_finding_read(cli_finding_t *finding, apr_pool_t *p, apr_time_t now)
 {
     finding->verdict.at = now;
+    if (finding->failed == NULL && finding->peer.leaf != NULL) {
+        read_cert(finding, p);
+    }
+}
+
+void cli_finding_judge(cli_finding_t *finding, apr_pool_t *p,
+                       const staple_policy_t *policy,
+                       const cli_limits_t *limits)
+{
     finding->limits = *limits;
     if (finding->failed != NULL) {
         say(finding, CLI_PLUGIN_CRITICAL, finding->failed);
@@ -278,7 +335,6 @@ void cli_finding_judge(cli_finding_t *finding, apr_pool_t *p,
         say(finding, CLI_PLUGIN_CRITICAL, "the server has no certificate");
         return;
     }
-    read_cert(finding, p);
     if (finding->peer.staple != NULL) {
         judge_staple(finding, p, policy);
     }

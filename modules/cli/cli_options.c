@@ -139,6 +139,18 @@ static int set_text(const cli_command_t *command, const cli_option_t *option,
     return CLI_GO_ON;
 }
 
+/* Adds to what is given as often as one likes, within reason. */
+static int add_argument(const cli_command_t *command, cli_arguments_t *to,
+                        const char *what, const char *text)
+{
+    if (to->count == CLI_OPTIONS_MAX_ARGUMENTS) {
+        return cli_complain(command, "more than %d are given: %s",
+                            CLI_OPTIONS_MAX_ARGUMENTS, what);
+    }
+    to->list[to->count++] = text;
+    return CLI_GO_ON;
+}
+
 static int set_value(const cli_command_t *command, const cli_option_t *option,
                      const char *text)
 {
@@ -153,6 +165,8 @@ static int set_value(const cli_command_t *command, const cli_option_t *option,
         break;
     case CLI_OPTION_TEXTS:
         return set_text(command, option, text);
+    case CLI_OPTION_LIST:
+        return add_argument(command, option->to, option->value, text);
     case CLI_OPTION_NUMBER:
     case CLI_OPTION_DURATION:
         return set_number(command, option, text);
@@ -219,7 +233,6 @@ static int take_argument(const cli_command_t *command, cli_option_t *options,
                          const char *text)
 {
     cli_option_t *row = options;
-    cli_arguments_t *arguments;
 
     while (row->name != NULL && *row->name != '\0') {
         row++;
@@ -227,13 +240,7 @@ static int take_argument(const cli_command_t *command, cli_option_t *options,
     if (row->name == NULL) {
         return cli_complain(command, "\"%s\" is not an option", text);
     }
-    arguments = row->to;
-    if (arguments->count == CLI_OPTIONS_MAX_ARGUMENTS) {
-        return cli_complain(command, "more than %d are given: %s",
-                            CLI_OPTIONS_MAX_ARGUMENTS, row->value);
-    }
-    arguments->list[arguments->count++] = text;
-    return CLI_GO_ON;
+    return add_argument(command, row->to, row->value, text);
 }
 
 /* Sets an option; `found` is what APR says of its value. */
@@ -241,7 +248,8 @@ static int take_option(const cli_command_t *command, cli_option_t *option,
                        apr_status_t found, const char *value)
 {
     if (option->is_given && option->kind != CLI_OPTION_URLS
-        && option->kind != CLI_OPTION_TEXTS) {
+        && option->kind != CLI_OPTION_TEXTS
+        && option->kind != CLI_OPTION_LIST) {
         return cli_complain(command, "--%s is given twice", option->name);
     }
     option->is_given = 1;

@@ -8,13 +8,15 @@
 /* How often an option with a list of URLs may be given. */
 #define CLI_OPTIONS_MAX_URLS 16
 
-/* How many arguments that are no options a command takes. */
+/* How many arguments that are no options a command takes, and how often an
+ * option of the kind CLI_OPTION_LIST may be given. */
 #define CLI_OPTIONS_MAX_ARGUMENTS 1000
 
 typedef enum {
     CLI_OPTION_FLAG,     /* no value; int: 1 */
     CLI_OPTION_TEXT,     /* const char *: anything but nothing */
     CLI_OPTION_TEXTS,    /* cli_urls_t: the same, up to `max` times */
+    CLI_OPTION_LIST,     /* cli_arguments_t: the same, up to 1000 times */
     CLI_OPTION_NUMBER,   /* apr_int64_t: from min to max */
     CLI_OPTION_DURATION, /* apr_interval_time_t: from min to max seconds */
     CLI_OPTION_WORD,     /* int: the word's place in `words` */
@@ -29,7 +31,7 @@ typedef struct cli_urls_t {
     const char *urls[CLI_OPTIONS_MAX_URLS + 1];
 } cli_urls_t;
 
-/* What is given beside options, in its order. */
+/* What is given beside options, or as values of one, in its order. */
 typedef struct cli_arguments_t {
     unsigned count;
     const char *list[CLI_OPTIONS_MAX_ARGUMENTS];

@@ -11,6 +11,7 @@
 #include "io/staple_desk.h"
 #include "cli_options.h"
 #include "cli_plugin.h"
+#include "cli_verdict.h"
 #include "cli_wait.h"
 
 #define LOOK apr_time_from_msec(100)
@@ -273,21 +274,6 @@ static int exit_of(const json_t *cert)
                : CLI_EXIT_REJECTED;
 }
 
-/* Revoked is worse than nothing that verifies, and that than unknown. */
-static int worse(int a, int b)
-{
-    static const int order[] = {CLI_EXIT_REVOKED, CLI_EXIT_REJECTED,
-                                CLI_EXIT_UNKNOWN, CLI_EXIT_GOOD};
-    unsigned i;
-
-    for (i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-        if (a == order[i] || b == order[i]) {
-            return order[i];
-        }
-    }
-    return CLI_EXIT_REJECTED;
-}
-
 static void print_cert(const work_t *work, const json_t *cert)
 {
     const char *server = text_of(work, cert, "server");
@@ -370,7 +356,7 @@ static int print_result(const work_t *work, const cli_command_t *command)
         for (n = 0; n < json_array_size(certs); n++) {
             json_t *cert = json_array_get(certs, n);
 
-            status = worse(status, exit_of(cert));
+            status = cli_verdict_worse(status, exit_of(cert));
             json_array_append(all, cert);
             if (!work->wish->json) {
                 print_cert(work, cert);

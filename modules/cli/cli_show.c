@@ -110,6 +110,15 @@ static void print_cert(FILE *out, apr_pool_t *p, const cli_finding_t *finding)
             cli_plugin_text(p, cert->issuer->subject));
 }
 
+static void print_updates(FILE *out, apr_pool_t *p,
+                          const staple_verdict_t *said)
+{
+    fprintf(out, "this update: %s\n", cli_verdict_time(p, said->this_update));
+    fprintf(out, "next update: %s\n",
+            said->next_update != 0 ? cli_verdict_time(p, said->next_update)
+                                   : "not given");
+}
+
 static void print_staple(FILE *out, apr_pool_t *p, const cli_finding_t *finding)
 {
     const staple_verdict_t *said = &finding->verdict.said;
@@ -121,10 +130,7 @@ static void print_staple(FILE *out, apr_pool_t *p, const cli_finding_t *finding)
     fputs("staple:      ", out);
     cli_verdict_print(out, p, &finding->verdict);
     fprintf(out, "produced:    %s\n", cli_verdict_time(p, said->produced_at));
-    fprintf(out, "this update: %s\n", cli_verdict_time(p, said->this_update));
-    fprintf(out, "next update: %s\n",
-            said->next_update != 0 ? cli_verdict_time(p, said->next_update)
-                                   : "not given");
+    print_updates(out, p, said);
     if (left_of(finding) <= 0) {
         fprintf(out, "ran out:     %s\n", cli_verdict_time(p, said->use_until));
     }
@@ -142,6 +148,20 @@ static void print_staple(FILE *out, apr_pool_t *p, const cli_finding_t *finding)
     }
 }
 
+static void print_crl(FILE *out, apr_pool_t *p, const cli_finding_t *finding)
+{
+    const staple_verdict_t *said = &finding->crl.said;
+
+    if (finding->crl_url == NULL) {
+        return;
+    }
+    fprintf(out, "CRL:         %s\n", finding->crl_url);
+    fprintf(out, "it says:     %s\n", cli_verdict_text(p, &finding->crl));
+    if (finding->crl.reason == STAPLE_OK) {
+        print_updates(out, p, said);
+    }
+}
+
 static void print_details(FILE *out, apr_pool_t *p,
                           const cli_finding_t *finding)
 {
@@ -152,6 +172,7 @@ static void print_details(FILE *out, apr_pool_t *p,
     }
     print_cert(out, p, finding);
     print_staple(out, p, finding);
+    print_crl(out, p, finding);
 }
 
 int cli_show_lines(FILE *out, apr_pool_t *p, const apr_array_header_t *findings,
@@ -213,6 +234,28 @@ static json_t *verdict_json(apr_pool_t *p, const cli_finding_t *finding)
     return object;
 }
 
+/* What its CRL says, or null. */
+static json_t *crl_json(apr_pool_t *p, const cli_finding_t *finding)
+{
+    static const char *const members[] = {
+        "status", "reason", "sentence", "this_update", "next_update",
+        "use_until", "revoked_at", "revocation_reason"};
+    json_t *object, *all;
+    unsigned i;
+
+    if (finding->crl_url == NULL) {
+        return json_null();
+    }
+    object = json_object();
+    all = cli_verdict_json(p, &finding->crl);
+    put(object, "url", finding->crl_url);
+    for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        json_object_set(object, members[i], json_object_get(all, members[i]));
+    }
+    json_decref(all);
+    return object;
+}
+
 static json_t *finding_json(apr_pool_t *p, const cli_finding_t *finding)
 {
     json_t *object = json_object();
@@ -242,6 +285,7 @@ static json_t *finding_json(apr_pool_t *p, const cli_finding_t *finding)
         : finding->is_delegate  ? "delegate"
                                 : "issuer");
     put(object, "signer", finding->signer);
+    json_object_set_new(object, "crl", crl_json(p, finding));
     return object;
 }
 

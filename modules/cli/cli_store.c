@@ -1,4 +1,4 @@
-/* Puts a response into a store, where the next start of httpd finds it. */
+/* Responses in a store, where the next start of httpd finds them. */
 #include "cli_store.h"
 
 #include <apr_strings.h>
@@ -22,21 +22,22 @@ static void name_of(char name[65], const staple_cert_t *cert)
     }
 }
 
-/* Is there a response in the store that is newer?  The refresher judges it, as
- * it judges any. */
-static int is_newer_there(apr_pool_t *p, int directory, const char *name,
-                          staple_refresh_t *refresh, const staple_cert_t *cert)
+/* Reads the file of the store that is the certificate's.  1: *der is the
+ * response in it, from p; 0: there is none. */
+static int read_it(const unsigned char **der, apr_size_t *der_len,
+                   apr_pool_t *p, int directory, const staple_cert_t *cert)
 {
     unsigned char *bytes = apr_palloc(p, STAPLE_CODEC_MAX);
     apr_status_t status = APR_EGENERAL;
-    const unsigned char *der;
     staple_record_t record;
-    apr_size_t len, der_len;
+    apr_size_t len = 0;
     struct stat info;
-    int file = openat(directory, name,
-                      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
-                          | O_CLOEXEC);
+    char name[65];
+    int file;
 
+    name_of(name, cert);
+    file = openat(directory, name,
+                  O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (file < 0) {
         return 0;
     }
@@ -45,12 +46,21 @@ static int is_newer_there(apr_pool_t *p, int directory, const char *name,
     }
     close(file);
     return status == APR_SUCCESS && len <= STAPLE_CODEC_MAX
-           && staple_codec_decode(&record, &der, &der_len, bytes, len,
+           && staple_codec_decode(&record, der, der_len, bytes, len,
                                   cert->sha256)
                   == STAPLE_OK
-           && der_len > 0
-           && staple_refresh_offer(refresh, 0, der, der_len, apr_time_now())
-                  == STAPLE_OK;
+           && *der_len > 0;
+}
+
+/* Is there a response in the store that is newer?  The refresher judges it, as
+ * it judges any. */
+static int is_newer_there(apr_pool_t *p, int directory, cli_job_t *job)
+{
+    const unsigned char *der;
+    apr_size_t len;
+
+    return read_it(&der, &len, p, directory, job->cert)
+           && cli_jobs_offer(job, der, len) == STAPLE_OK;
 }
 
 static apr_status_t write_it(apr_pool_t *p, int directory, const char *name,
@@ -71,27 +81,58 @@ static apr_status_t write_it(apr_pool_t *p, int directory, const char *name,
     return staple_files_write(directory, name, beside, 0600, &like, bytes, len);
 }
 
+static int complain(const cli_command_t *command, const char *path,
+                    apr_status_t error, const char *why)
+{
+    return cli_complain(command, "the store %s cannot be used: %s", path,
+                        why != NULL ? why : strerror(error));
+}
+
+int cli_store_check(const cli_command_t *command, const char *path)
+{
+    const char *why;
+    int directory;
+    apr_status_t error = staple_desk_directory(&directory, &why, path);
+
+    if (error != APR_SUCCESS) {
+        return complain(command, path, error, why);
+    }
+    close(directory);
+    return CLI_GO_ON;
+}
+
+int cli_store_get(const unsigned char **der, apr_size_t *len, apr_pool_t *p,
+                  const char *path, const staple_cert_t *cert)
+{
+    const char *why;
+    int directory, is_there;
+
+    if (staple_desk_directory(&directory, &why, path) != APR_SUCCESS) {
+        return 0;
+    }
+    is_there = read_it(der, len, p, directory, cert);
+    close(directory);
+    return is_there;
+}
+
 int cli_store_put(const cli_command_t *command, apr_pool_t *p,
-                  const char *path, staple_refresh_t *refresh,
-                  const staple_cert_t *cert, const staple_record_t *record,
+                  const char *path, cli_job_t *job,
                   const unsigned char *der, apr_size_t len)
 {
-    const staple_record_t kept = *record;
     apr_status_t error;
     const char *why;
     char name[65];
     int directory;
 
-    name_of(name, cert);
+    name_of(name, job->cert);
     error = staple_desk_directory(&directory, &why, path);
     if (error == APR_SUCCESS) {
-        if (!is_newer_there(p, directory, name, refresh, cert)) {
-            error = write_it(p, directory, name, cert, &kept, der, len);
+        if (!is_newer_there(p, directory, job)) {
+            error = write_it(p, directory, name, job->cert, &job->record, der,
+                             len);
         }
         close(directory);
     }
-    return error == APR_SUCCESS
-               ? CLI_GO_ON
-               : cli_complain(command, "the store %s cannot be used: %s", path,
-                              why != NULL ? why : strerror(error));
+    return error == APR_SUCCESS ? CLI_GO_ON
+                                : complain(command, path, error, why);
 }

@@ -1,19 +1,26 @@
-/* Puts a response into a store, where the next start of httpd finds it. */
+/* Responses in a store, where the next start of httpd finds them. */
 #ifndef CLI_STORE_H
 #define CLI_STORE_H
 
-#include "refresh/staple_refresh.h"
-#include "cli.h"
+#include "cli_jobs.h"
+
+/* Can the directory be used?  CLI_GO_ON, or after a complaint the exit
+ * status. */
+int cli_store_check(const cli_command_t *command, const char *path);
+
+/* The response to the certificate that is there, not verified; *der is from p.
+ * 0: there is none. */
+int cli_store_get(const unsigned char **der, apr_size_t *len, apr_pool_t *p,
+                  const char *path, const staple_cert_t *cert);
 
 /*
- * Writes what `refresh` holds of its only certificate, which *record is of, to
- * the directory of OCSPStapleStore: in its owner's name, also for root, whole
- * or not at all, and nowhere else.  What is there already stays where it is
- * newer.  CLI_GO_ON, or after a complaint the exit status.
+ * Writes the response that the ended job holds to the directory of
+ * OCSPStapleStore: in its owner's name, also for root, whole or not at all, and
+ * nowhere else.  What is there already stays where it is newer.  CLI_GO_ON, or
+ * after a complaint the exit status.
  */
 int cli_store_put(const cli_command_t *command, apr_pool_t *p,
-                  const char *path, staple_refresh_t *refresh,
-                  const staple_cert_t *cert, const staple_record_t *record,
+                  const char *path, cli_job_t *job,
                   const unsigned char *der, apr_size_t len);
 
 #endif

@@ -2,6 +2,7 @@
 #include "cli_verdict.h"
 
 #include <apr_escape.h>
+#include <apr_strings.h>
 
 #include "base/staple_text.h"
 #include "cli.h"
@@ -22,28 +23,46 @@ const char *cli_verdict_time(apr_pool_t *p, apr_time_t at)
     return staple_text_time(text, at);
 }
 
-void cli_verdict_print(FILE *out, apr_pool_t *p, const cli_verdict_t *verdict)
+const char *cli_verdict_text(apr_pool_t *p, const cli_verdict_t *verdict)
 {
     const staple_verdict_t *said = &verdict->said;
 
     if (verdict->reason != STAPLE_OK) {
-        fprintf(out, "rejected: %s: %s\n", staple_reason_name(verdict->reason),
-                staple_reason_sentence(verdict->reason));
+        return apr_psprintf(p, "rejected: %s: %s",
+                            staple_reason_name(verdict->reason),
+                            staple_reason_sentence(verdict->reason));
     }
-    else if (said->status == STAPLE_CERT_REVOKED) {
-        fprintf(out, "revoked (%s, %s)\n",
-                staple_verify_crl_reason(said->revocation_reason),
-                cli_verdict_time(p, said->revoked_at));
-    }
-    else {
-        fprintf(out, "%s\n", statuses[said->status].name);
-    }
+    return said->status == STAPLE_CERT_REVOKED
+               ? apr_psprintf(p, "revoked (%s, %s)",
+                              staple_verify_crl_reason(said->revocation_reason),
+                              cli_verdict_time(p, said->revoked_at))
+               : statuses[said->status].name;
+}
+
+void cli_verdict_print(FILE *out, apr_pool_t *p, const cli_verdict_t *verdict)
+{
+    fprintf(out, "%s\n", cli_verdict_text(p, verdict));
 }
 
 int cli_verdict_exit(const cli_verdict_t *verdict)
 {
     return verdict->reason == STAPLE_OK ? statuses[verdict->said.status].exit
                                         : CLI_EXIT_REJECTED;
+}
+
+int cli_verdict_worse(int a, int b)
+{
+    static const int order[] = {CLI_EXIT_USAGE, CLI_EXIT_REVOKED,
+                                CLI_EXIT_REJECTED, CLI_EXIT_UNKNOWN,
+                                CLI_EXIT_GOOD};
+    unsigned i;
+
+    for (i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+        if (a == order[i] || b == order[i]) {
+            return order[i];
+        }
+    }
+    return CLI_EXIT_REJECTED;
 }
 
 /* ---- JSON ---- */

@@ -17,7 +17,10 @@ typedef struct cli_verdict_t {
 /* An instant in UTC, to the second (RFC 3339), from p. */
 const char *cli_verdict_time(apr_pool_t *p, apr_time_t at);
 
-/* Prints good, revoked (reason, time), unknown or rejected: NAME: sentence. */
+/* good, revoked (reason, time), unknown or rejected: NAME: sentence; from p. */
+const char *cli_verdict_text(apr_pool_t *p, const cli_verdict_t *verdict);
+
+/* Prints it, on a line. */
 void cli_verdict_print(FILE *out, apr_pool_t *p, const cli_verdict_t *verdict);
 
 /* A new JSON object, or NULL without memory.  Its members are always the same:
@@ -34,5 +37,9 @@ void cli_verdict_put_reason(json_t *object, staple_reason_e reason);
 void cli_verdict_put_json(FILE *out, json_t *json);
 
 int cli_verdict_exit(const cli_verdict_t *verdict);
+
+/* The worse of two exit statuses: wrong usage, revoked, nothing that verifies,
+ * unknown, good. */
+int cli_verdict_worse(int a, int b);
 
 #endif

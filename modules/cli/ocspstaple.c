@@ -1,6 +1,7 @@
 /* The program ocspstaple: finds the command and runs it. */
 #include <apr_general.h>
 #include <apr_signal.h>
+#include <apr_strings.h>
 #include <apr_version.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -76,9 +77,8 @@ const char *cli_file_name(const char *path)
     return is_stdin(path) ? "standard input" : path;
 }
 
-int cli_read_file(unsigned char **bytes, apr_size_t *len,
-                  const cli_command_t *command, apr_pool_t *p,
-                  const char *path, apr_size_t limit)
+const char *cli_load_file(unsigned char **bytes, apr_size_t *len, apr_pool_t *p,
+                          const char *path, apr_size_t limit)
 {
     static int stdin_was_read;
     int file = is_stdin(path) ? STDIN_FILENO
@@ -86,8 +86,7 @@ int cli_read_file(unsigned char **bytes, apr_size_t *len,
     apr_status_t error = file < 0 ? errno : APR_SUCCESS;
 
     if (is_stdin(path) && stdin_was_read++) {
-        return cli_complain(command, "\"-\" is given twice: standard input "
-                                     "can be read once");
+        return "\"-\" is given twice: standard input can be read once";
     }
     if (file >= 0) {
         *bytes = apr_palloc(p, limit);
@@ -96,11 +95,19 @@ int cli_read_file(unsigned char **bytes, apr_size_t *len,
     if (file >= 0 && !is_stdin(path)) {
         close(file);
     }
-    if (error != APR_SUCCESS) {
-        return cli_complain(command, "%s cannot be read: %s",
-                            cli_file_name(path), strerror(error));
-    }
-    return CLI_GO_ON;
+    return error == APR_SUCCESS
+               ? NULL
+               : apr_psprintf(p, "%s cannot be read: %s", cli_file_name(path),
+                              strerror(error));
+}
+
+int cli_read_file(unsigned char **bytes, apr_size_t *len,
+                  const cli_command_t *command, apr_pool_t *p,
+                  const char *path, apr_size_t limit)
+{
+    const char *why = cli_load_file(bytes, len, p, path, limit);
+
+    return why != NULL ? cli_complain(command, "%s", why) : CLI_GO_ON;
 }
 
 static void print_help(FILE *out)

@@ -123,6 +123,13 @@ static int count_words(const row_t *row)
     return count;
 }
 
+static apr_int64_t default_of(const row_t *row)
+{
+    return row->kind == DURATION && row->initial >= count_words(row)
+               ? apr_time_from_sec(row->initial)
+               : row->initial;
+}
+
 apr_int64_t staple_config_value(const server_rec *s, staple_setting_e setting)
 {
     apr_int64_t value = staple_config_get(s)->values[setting];
@@ -131,9 +138,7 @@ apr_int64_t staple_config_value(const server_rec *s, staple_setting_e setting)
     if (value != UNSET) {
         return value;
     }
-    return row->kind == DURATION && row->initial >= count_words(row)
-               ? apr_time_from_sec(row->initial)
-               : row->initial;
+    return default_of(row);
 }
 
 int staple_config_enabled(const server_rec *s)
@@ -1135,8 +1140,8 @@ static apr_int64_t in_force(const server_rec *s, staple_setting_e setting)
                : get_member(staple_config_get(s)->policy, setting);
 }
 
-static void dump_server(apr_pool_t *p, apr_file_t *out, const server_rec *s,
-                        int is_main)
+void staple_config_dump(apr_file_t *out, const server_rec *s, int is_main,
+                        apr_pool_t *p)
 {
     const staple_policy_t *policy = staple_config_get(s)->policy;
     int i;
@@ -1146,35 +1151,25 @@ static void dump_server(apr_pool_t *p, apr_file_t *out, const server_rec *s,
     for (i = 0; i < STAPLE_SET_COUNT; i++) {
         staple_setting_e setting = (staple_setting_e)i;
 
-        if (is_main || !rows[setting].server_only) {
-            apr_file_printf(out, "  %s %s\n", rows[setting].name,
-                            value_text(p, setting,
-                                               in_force(s, setting)));
+        if (is_main || (!rows[i].server_only
+                        && in_force(s, setting) != default_of(&rows[i]))) {
+            apr_file_printf(out, "  %s %s\n", rows[i].name,
+                            value_text(p, setting, in_force(s, setting)));
         }
     }
     for (i = 0; i < STAPLE_LIST_COUNT; i++) {
-        dump_list(out, lists[i].name, policy->lists[i],
-                  i == STAPLE_LIST_RESPONDER && policy->no_network
-                      ? "none"
-                      : lists[i].none);
+        int is_none = i == STAPLE_LIST_RESPONDER && policy->no_network;
+
+        if (is_main || is_none || policy->lists[i] != NULL) {
+            dump_list(out, lists[i].name, policy->lists[i],
+                      is_none ? "none" : lists[i].none);
+        }
     }
-    apr_file_printf(out, "  OCSPStapleLogExclude %s\n",
-                    exclude_text(p, policy->exclude));
+    if (is_main || policy->exclude != STAPLE_EXCLUDE_ALL) {
+        apr_file_printf(out, "  OCSPStapleLogExclude %s\n",
+                        exclude_text(p, policy->exclude));
+    }
     if (is_main) {
         dump_main(out, s);
-    }
-}
-
-void staple_config_dump(apr_pool_t *pconf, server_rec *main_server)
-{
-    apr_file_t *out = NULL;
-    server_rec *s;
-
-    if (!ap_exists_config_define("DUMP_OCSPSTAPLE")
-        || apr_file_open_stdout(&out, pconf) != APR_SUCCESS) {
-        return;
-    }
-    for (s = main_server; s != NULL; s = s->next) {
-        dump_server(pconf, out, s, s == main_server);
     }
 }

@@ -84,9 +84,10 @@ const char *staple_config_place(apr_pool_t *p, const server_rec *s);
 int staple_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                         server_rec *main_server);
 
-/* test_config hook: prints the effective settings of every server at
- * `httpd -t -D DUMP_OCSPSTAPLE`.  Runs in: parent, `httpd -t`. */
-void staple_config_dump(apr_pool_t *pconf, server_rec *main_server);
+/* Prints the settings of a server: of the main server all, of a virtual host
+ * those that differ from the defaults.  Runs in: parent, `httpd -t`. */
+void staple_config_dump(apr_file_t *out, const server_rec *s, int is_main,
+                        apr_pool_t *p);
 
 /* The directives in which they want something else for a certificate that they
  * share, "OCSPStapleTimeout, OCSPStapleNonce", or NULL: in none.  Not those of

@@ -43,6 +43,7 @@ static struct {
                                     mod_ssl's order */
     apr_hash_t *by_key;        /* key -> seen_t, of every certificate met */
     apr_array_header_t *disabled; /* staple_disabled_t */
+    int is_test; /* by httpd -t: this is the only time */
 } registry;
 
 void staple_register_begin(apr_pool_t *pconf)
@@ -53,8 +54,14 @@ void staple_register_begin(apr_pool_t *pconf)
     registry.servers = apr_array_make(pconf, 16, sizeof(apr_array_header_t *));
     registry.by_key = apr_hash_make(pconf);
     registry.disabled = apr_array_make(pconf, 4, sizeof(staple_disabled_t));
+    registry.is_test = 0;
     staple_chain_begin(pconf);
     staple_register_crl_begin(pconf);
+}
+
+void staple_register_test(void)
+{
+    registry.is_test = 1;
 }
 
 static staple_refresh_cert_t *entry_at(int index)
@@ -71,7 +78,8 @@ static apr_array_header_t *servers_of(int index)
  * of the first time: once is enough to read certificates and to complain. */
 static int is_rehearsal(void)
 {
-    return ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
+    return !registry.is_test
+           && ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
 }
 
 static void tell_why_not(server_rec *s, staple_reason_e reason,
@@ -671,6 +679,18 @@ static staple_reason_e why_neither(const staple_policy_t *policy,
                : seen->reason;
 }
 
+staple_fate_e staple_register_fate(staple_reason_e *reason,
+                                   const staple_key_t *key)
+{
+    const seen_t *seen = find(key);
+
+    *reason = seen != NULL ? seen->reason : STAPLE_CERT_UNREADABLE;
+    if (seen == NULL || seen->index < 0) {
+        return STAPLE_FATE_NOTHING;
+    }
+    return is_stapled(seen) ? STAPLE_FATE_STAPLED : STAPLE_FATE_FOLLOWED;
+}
+
 /* ---- certificates whose issuer mod_ssl does not know ---- */
 
 /* Is the server among these?  NULL: there are none. */
@@ -841,6 +861,14 @@ static void check_one(void *baton, SSL_CTX *ssl_ctx, X509 *x509)
     }
 }
 
+static void begin_server(server_rec *s, apr_pool_t *p)
+{
+    if (staple_config_enabled(s)) {
+        check_sources_named(s, p);
+        staple_register_crl_server(staple_config_get(s)->policy);
+    }
+}
+
 int staple_register_check_server(server_rec *s, apr_pool_t *p, int is_proxy,
                               SSL_CTX *ssl_ctx)
 {
@@ -849,14 +877,27 @@ int staple_register_check_server(server_rec *s, apr_pool_t *p, int is_proxy,
     if (is_proxy || is_rehearsal()) {
         return 0;
     }
-    if (staple_config_enabled(s)) {
-        check_sources_named(s, p);
-        staple_register_crl_server(staple_config_get(s)->policy);
-    }
+    begin_server(s, p);
     STAPLE_OPENSSL_ENTER();
     staple_chain_visit(ssl_ctx, check_one, &visitor);
     STAPLE_OPENSSL_LEAVE();
     return visitor.unoffered;
+}
+
+void staple_register_test_server(server_rec *s, apr_pool_t *p,
+                                 const apr_array_header_t *ssl_ctxs)
+{
+    visitor_t visitor = {s, p, 0};
+    int i;
+
+    begin_server(s, p);
+    STAPLE_OPENSSL_ENTER();
+    for (i = 0; i < ssl_ctxs->nelts; i++) {
+        SSL_CTX *ssl_ctx = APR_ARRAY_IDX(ssl_ctxs, i, SSL_CTX *);
+
+        check_one(&visitor, ssl_ctx, SSL_CTX_get0_certificate(ssl_ctx));
+    }
+    STAPLE_OPENSSL_LEAVE();
 }
 
 /* ---- when all servers are known ---- */
