@@ -13,9 +13,10 @@ test_packages='clang libclang-rt-14-dev|libclang-rt-dev libapache2-mod-perl2
     golang-cfssl gnutls-bin curl tshark redis-server memcached tinyproxy
     faketime prometheus valgrind shellcheck cppcheck pmccabe
     libperl-critic-perl procps iproute2'
-# What takes much room, for build/test --all: Java, Go and NSS as clients, and a
-# browser that lays out the status page.
-large_packages='default-jdk-headless golang-go libnss3-tools chromium'
+# What takes much room, for build/test --all: Java, Go, NSS and Firefox as clients,
+# and a browser that lays out the status page.
+large_packages='default-jdk-headless golang-go libnss3-tools
+    firefox-esr chromium'
 
 say() {
     printf '==> %s\n' "$*"
