@@ -26,6 +26,7 @@ help:
 	@echo 'build/sanitize        tests under sanitizers and valgrind'
 	@echo 'build/fuzz            fuzzing with libFuzzer'
 	@echo 'build/fault-table     docs/faults.md from a run of the fault tests'
+	@echo 'build/pictures        docs/pictures anew, from build/demo'
 	@echo 'build/test-unstable   build/test in another Debian'
 	@echo 'build/check-reproducible'
 	@echo '                      the same source twice makes the same module'
