@@ -19,8 +19,10 @@ plan tests => 8, need { $missing => !$missing };
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $responder = Staple::Responder->new(pki => $pki);
 my @names = map { "$_.example" } qw(must bare plain revoked);
-my %cert = map { $_ => $pki->cert($_, url => $responder->url("/$_/"), san => $_,
-                                  must_staple => scalar /^(?:must|bare)/) } @names;
+my %cert = map {
+    $_ => $pki->cert($_, url => $responder->url("/$_/"), san => $_,
+                     must_staple => scalar(/^(?:must|bare)/))
+} @names;
 $responder->set('*', 'trylater', path => '/bare.example/');
 $responder->set('*', 'trylater', path => '/plain.example/');
 $responder->set('revoked.example', 'revoked');
@@ -28,7 +30,8 @@ my $server = Staple::Server->new(
     vhosts => [Staple::Server->stapled(@cert{@names})])->start;
 write_file($server->root . '/htdocs/index.html', 'it came');
 ok(wait_all_stapled($server, ['must.example', 'revoked.example'],
-                    verify => $pki->ca_file), 'two are stapled, two have nothing');
+                    verify => $pki->ca_file),
+   'two are stapled, two have nothing');
 
 my $firefox = Staple::Firefox->new(pki => $pki, names => \@names);
 like($firefox->version, qr/^\d/, 'Firefox ' . $firefox->version);
@@ -47,6 +50,6 @@ is(load('bare'), 'MOZILLA_PKIX_ERROR_REQUIRED_TLS_FEATURE_MISSING',
 is(load('plain'), 'it came', 'a usual certificate, without: the page');
 is(load('revoked'), 'SEC_ERROR_REVOKED_CERTIFICATE',
    'its staple says revoked: refused');
-is(scalar(grep { ($_->{headers}{'user-agent'} // '') =~ /Firefox/ } $responder->all),
-   0, 'nobody was asked by the browser');
+is(scalar(grep { ($_->{headers}{'user-agent'} // '') =~ /Firefox/ }
+          $responder->all), 0, 'nobody was asked by the browser');
 is(join("\n", $server->bad_lines), '', 'nothing bad in the log');

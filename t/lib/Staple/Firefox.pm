@@ -77,7 +77,8 @@ sub new {
     $self->{pid} = spawn([find_program('firefox-esr'), '--headless',
                           '--marionette', '--no-remote', '--profile', $profile],
                          "$dir/firefox.log",
-                         env => { HOME => $dir, MOZ_CRASHREPORTER_DISABLE => 1 });
+                         env => { HOME => $dir,
+                                  MOZ_CRASHREPORTER_DISABLE => 1 });
     $self->{socket} = wait_until(sub {
         IO::Socket::INET->new(PeerAddr => '127.0.0.1',
                               PeerPort => $self->{port}) }, 60, 0.2)
