@@ -13,9 +13,10 @@ test_packages='clang libclang-rt-14-dev|libclang-rt-dev libapache2-mod-perl2
     golang-cfssl gnutls-bin curl tshark redis-server memcached tinyproxy
     faketime prometheus valgrind shellcheck cppcheck pmccabe
     libperl-critic-perl procps iproute2'
-# What takes much room, for build/test --all: Java, Go and NSS as clients, and a
-# browser that lays out the status page.
-large_packages='default-jdk-headless golang-go libnss3-tools chromium'
+# What takes much room, for build/test --all: Java, Go, NSS and Firefox as clients,
+# and a browser that lays out the status page.
+large_packages='default-jdk-headless golang-go libnss3-tools
+    firefox-esr chromium'
 
 say() {
     printf '==> %s\n' "$*"
@@ -25,13 +26,16 @@ note() {
     printf '    %s\n' "$*"
 }
 
+# What is being done, for whoever fails at it.
+doing=
+
 # die REASON [LOG]: the reason, the end of the log, and where it is.
 die() {
     {
         if [ -n "${2-}" ] && [ -s "$2" ]; then
             tail -n 30 "$2" | sed 's/^/    | /'
         fi
-        printf '%s: %s\n' "$program" "$1"
+        printf '%s: %s%s\n' "$program" "${doing:+$doing: }" "$1"
         if [ -n "${2-}" ]; then
             printf '%s: the whole log: %s\n' "$program" "$2"
         fi
@@ -61,21 +65,32 @@ lock_out() {
     fi
 }
 
+# Seconds between two lines of what takes long, where no terminal looks.
+watch_every=60
+
 # watched LOG COMMAND...: both outputs go to the end of the log; a terminal sees
-# how long it has taken and the last line.
+# how long it has taken and the last line, others every now and then.
 watched() {
     watched_log=$1
     shift
-    if [ ! -t 2 ]; then
-        "$@" >>"$watched_log" 2>&1
-        return
+    form='    %s s: %.60s\n'
+    pause=$watch_every
+    if [ -t 2 ]; then
+        form='\r\033[K    %s s: %.60s'
+        pause=1
     fi
     (
         # The group of a terminal's Ctrl-C is spared; so look for the parent.
         began=$(date +%s)
-        while sleep 1 && kill -0 $$ 2>/dev/null; do
-            printf '\r\033[K    %s s: %.60s' "$(($(date +%s) - began))" \
-                "$(tail -n 1 "$watched_log" | tr -d '\r\033')" >&2
+        seen=0
+        while sleep 1 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
+            taken=$(($(date +%s) - began))
+            if [ $((taken - seen)) -ge "$pause" ]; then
+                seen=$taken
+                # shellcheck disable=SC2059
+                printf "$form" "$taken" \
+                    "$(tail -n 1 "$watched_log" | tr -d '\r\033')" >&2
+            fi
         done
     ) 9>&- &
     ticker=$!
@@ -83,7 +98,9 @@ watched() {
     watched_status=$?
     kill "$ticker" 2>/dev/null
     wait "$ticker" 2>/dev/null
-    printf '\r\033[K' >&2
+    if [ -t 2 ]; then
+        printf '\r\033[K' >&2
+    fi
     return $watched_status
 }
 

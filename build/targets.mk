@@ -5,6 +5,7 @@ help:
 	@echo 'make install          to where apxs says (DESTDIR is honoured)'
 	@echo 'make uninstall        takes that away again'
 	@echo 'make check            tests without a server, and the checks of build/'
+	@echo 'make check-package    the part of it that packages run'
 	@echo 'make check-server     tests with httpd (t/run-server-tests, t/README);'
 	@echo "                      SERVER_TESTS='100-serve.t' names some of them"
 	@echo 'make dist             the tarball'
@@ -19,15 +20,21 @@ help:
 	@echo 'From the clone; most say more with --help:'
 	@echo 'build/demo            watch it staple'
 	@echo 'build/test            every test, from a fresh clone; --quick: without httpd;'
-	@echo '                      --all: with Java, Go and NSS as clients, too'
+	@echo '                      --all: with Java, Go, NSS and Firefox, too'
 	@echo 'build/bench           benchmarks, next to others where they are installed'
 	@echo 'build/lint            static analysis'
 	@echo 'build/sanitize        tests under sanitizers and valgrind'
 	@echo 'build/fuzz            fuzzing with libFuzzer'
 	@echo 'build/fault-table     docs/faults.md from a run of the fault tests'
+	@echo 'build/pictures        docs/pictures anew, from build/demo'
 	@echo 'build/test-unstable   build/test in another Debian'
 	@echo 'build/check-reproducible'
 	@echo '                      the same source twice makes the same module'
+
+# What packages run: no fuzz targets, no benchmarks, no checks of the sources.
+check-package: all
+	$(MAKE) $(AM_MAKEFLAGS) check check_PROGRAMS='$(unit_tests)' \
+	    TESTS='$(unit_tests) build/check-hardening'
 
 check-server: all
 	$(MAKE) $(AM_MAKEFLAGS) $(check_PROGRAMS) $(check_SCRIPTS)
@@ -67,7 +74,7 @@ compile_commands.json: Makefile
 
 CLEANFILES += compile_commands.json compile_commands.json.tmp
 
-.PHONY: help check-server clean-local format format-check
+.PHONY: help check-package check-server clean-local format format-check
 
 # ---- packages ----
 

@@ -4,6 +4,7 @@ use strict;
 use warnings;
 
 use Apache::Test qw(-withtestmore);
+use File::Path qw(remove_tree);
 use Staple::Test;
 use Staple::Client;
 use Staple::PKI;
@@ -17,7 +18,7 @@ my @wrong = (
     ['a wait that is no number', 2, qr/--wait 1h: a whole number/,
      '--wait', '1h'],
 );
-plan tests => 6 + 10 + 3 + 2 + 2 * @wrong + 3 * 4 + 4;
+plan tests => 15 + 12 + 4 + 3 + 2 * @wrong + 3 * 4 + 4;
 
 my $script = "$ENV{top_srcdir}/build/demo";
 my $out = new_dir('out');
@@ -35,16 +36,28 @@ sub left { return join ' ', glob("$tmp/*"), glob("$out/*") }
 # ---- the whole ----
 
 my ($text, $status) = demo();
+my $good = qr/^ +one\.demo\.example: good, in TLS 1\.2 and 1\.3, until .*\n +two\.demo\.example: good, in TLS 1\.2 and 1\.3/m;
 is($status, 0, 'it ends well') or diag($text);
-for my $version ('1.2', '1.3') {
-    my ($part) = $text =~ /^(--- one\.demo\.example, TLS \Q$version\E\n.*?)\n\n/ms;
-
-    like($part, qr/OCSP Response Status: successful .*^ *Cert Status: good$/ms,
-         "the staple of TLS $version is shown");
-}
-is(() = $text =~ /Cert Status: good/g, 4, 'of both virtual hosts');
-like($text, qr{^==> \d/6 .*\n(?:.*\n)*==> 6/6 }m, 'it says how far it is');
+like($text, qr{^==> 4/7 .*staples\n(?:.*\n)?$good}m, 'both hosts are stapled');
+like($text, qr{^==> 5/7 stopping the responder.*\n$good}m,
+     'also without the responder');
+like($text, qr/^ +httpd knows it after \d s/m, 'a revocation is seen in seconds');
+like($text, qr/^ +two\.demo\.example: revoked, in TLS 1\.2 and 1\.3/m,
+     'the staple says so');
+like($text, qr/^ +event: .*"event":"revoked".*"two\.demo\.example"/m,
+     'an event does');
+like($text, qr/^ +page: +CRITICAL: 1 certificate is revoked.*two\.demo\.example/m,
+     'and the status page');
+like($text, qr{^==> 7/7 .*(?:.*\n)*==> all is well}m, 'it says how far it is');
+my @lines = split /\n/, $text;
+cmp_ok(scalar @lines, '<=', 20, 'it is short');
 is(left(), '', 'nothing is left behind');
+($text, $status) = demo('--verbose');
+is($status, 0, '--verbose: it ends well');
+is(() = $text =~ /\| +Cert Status: good/g, 4, '--verbose: the staples');
+like($text, qr/\| +Revocation Reason: keyCompromise/, '--verbose: the revoked one');
+like($text, qr/\| \{"time":.*"revocation_reason":/, '--verbose: the event');
+like($text, qr/\| STATE +ENDS.*\n +\| revoked /, '--verbose: the status');
 
 # ---- kept running ----
 
@@ -52,10 +65,15 @@ is(left(), '', 'nothing is left behind');
 is($status, 0, '--keep: it ends well') or diag($text);
 my ($port) = $text =~ /look: .*127\.0\.0\.1:(\d+) -servername one\.demo/;
 ok($port, 'it says how to look');
+my ($page) = $text =~ m{page: +http://(127\.0\.0\.1:\d+)/ocspstaple-status$}m;
+ok($page, 'where the page is');
+like(capture([top_builddir() . '/ocspstaple', 'status',
+              "http://$page/ocspstaple-status"]),
+     qr/^revoked .*two\.demo\.example/m, 'and it is there');
 like($text, qr{stop: .*build/demo --stop$}m, 'and how to stop');
 like(capture(['openssl', 's_client', '-connect', "127.0.0.1:$port",
               '-servername', 'two.demo.example', '-status']),
-     qr/Cert Status: good/, 'it is still there');
+     qr/Cert Status: revoked/, 'it is still there');
 ($text, $status) = demo();
 is($status, 1, 'no second one beside it');
 like($text, qr/running already.*--stop/, 'for that reason');
@@ -73,18 +91,27 @@ my $responder = Staple::Responder->new(pki => $pki);
 my $own = $pki->cert('own.example', url => $responder->url);
 ($text, $status) = demo('--cert', $own->{chain}, '--key', $own->{key});
 is($status, 0, '--cert: it ends well') or diag($text);
-is(() = $text =~ /^--- own\.example, TLS .*?Cert Status: good/msg, 2,
-   'its staple is shown');
+like($text, qr/^ +own\.example: good, in TLS 1\.2 and 1\.3/m,
+     'its staple is shown');
+like($text, qr/its responder is not ours: nothing is stopped or revoked/,
+     'the rest is left out');
 ok($responder->count(name => 'own.example') > 0, 'its own responder was asked');
 
 $responder->set('*', 'unauthorized');
 ($text, $status) = demo('--cert', $own->{chain}, '--key', $own->{key},
                         '--wait', 1);
 like("$status\n$text",
-     qr/^1\n.*unauthorized.*no response was stapled for own\.example/ms,
-     'a responder that refuses: the reason is said');
+     qr/^1\n.*unauthorized.*demo: 3.4 starting httpd.*: no response was stapled for own\.example/ms,
+     'a responder that refuses: step and reason are said');
 my ($logs) = $text =~ /logs and configuration: (.*)/;
 ok($logs && -s "$logs/error.log", 'and where the logs are');
+
+$env{STAPLE_HTTPD} = '/bin/false';
+($text, $status) = demo();
+like("$status\n$text", qr{^1\n.*^demo: 4/7 starting httpd.*: /bin/false does not}ms,
+     'an httpd that fails: the step is said');
+delete $env{STAPLE_HTTPD};
+remove_tree(glob "$tmp/*");
 
 # ---- what cannot be done ----
 
@@ -131,8 +158,8 @@ SKIP: {
                                env => { STAPLE_OUT => "$theirs/out",
                                         TMPDIR => $theirs });
     is($status, 0, 'without root: it ends well') or diag($text);
-    like($text, qr/two\.demo\.example, TLS 1\.3.*Cert Status: good/s,
-         'without root: a staple');
+    like($text, qr/two\.demo\.example: good.*two\.demo\.example: revoked/s,
+         'without root: all of it');
     ($text, $status) = capture([@nobody, $script, '--stop'], timeout => 90,
                                env => { STAPLE_OUT => "$theirs/out",
                                         TMPDIR => $theirs });

@@ -10,7 +10,7 @@ use Staple::PKI;
 use Staple::Responder;
 use Staple::Server;
 
-plan tests => 16;
+plan tests => 17;
 
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $responder = Staple::Responder->new(pki => $pki);
@@ -59,6 +59,16 @@ is(askers($responder, 'both.example'), 'mod_ssl we',
 is(askers($dead, 'dead.example'), 'we',
    'mod_ssl is not asked in our place while a response is missing');
 is($responder->count(name => 'ours.example'), 1, 'once for many handshakes');
+
+# Away from mod_ssl's, as docs/migration.md has it: SSLUseStapling goes first, and
+# SSLStaplingCache stays for now.
+$server->reconfigure(
+    lines => "SSLStaplingCache shmcb:run/staples(512000)\n",
+    vhosts => [{ name => 'ours.example', certs => [$cert{ours}],
+                 lines => "OCSPStaple On\n" }]);
+$server->graceful(wait => 1);
+is(staple($server, 'ours.example')->{cert_status}, 'good',
+   'a graceful restart without SSLUseStapling: still stapled');
 
 # Stapling of our own, with SSLUseStapling Off.
 $server->stop;

@@ -13,7 +13,7 @@ use Staple::Responder;
 use Staple::Server;
 use Staple::Status;
 
-plan tests => 16, need { 'no chromium' => have_tool('chromium') };
+plan tests => 18, need { 'no chromium' => have_tool('chromium') };
 
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $responder = Staple::Responder->new(pki => $pki);
@@ -92,13 +92,16 @@ $page =~ s/<details>/<details open>/g;
 $page .= <<'END';
 <script>
 const wide = [...document.querySelectorAll('body *')]
-    .filter(e => e.getBoundingClientRect().right > innerWidth + 0.5)
+    .filter(e => e.getBoundingClientRect().right > innerWidth + 0.5
+                 || e.matches('.tiles .state')
+                    && e.getBoundingClientRect().right
+                       > e.parentElement.getBoundingClientRect().right)
     .map(e => e.tagName + '.' + e.className);
 parent.postMessage([innerWidth, document.documentElement.scrollWidth, wide], '*');
 </script>
 END
 write_file("$dir/page.html", $page);
-for my $width (320, 390, 1280) {
+for my $width (320, 390, 1100, 1280) {
     write_file("$dir/frame.html", <<"END");
 <body><iframe src="page.html" style="border:0;width:${width}px;height:900px">
 </iframe><script>
@@ -111,6 +114,7 @@ END
     my ($window, $needed, $wide) = $text =~ /<title>seen (\d+) (\d+) (.*?)\.</;
 
     is($window // $text, $width, "$width px: the window is so wide");
-    ok(($needed // 9999) <= $width, "$width px: nothing is wider")
+    ok(($needed // 9999) <= $width && $wide eq '',
+       "$width px: nothing is wider, no mark than its tile")
         or diag("$needed px: $wide");
 }
