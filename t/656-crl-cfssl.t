@@ -29,10 +29,14 @@ sub cfssl {
     write_file("$dir/serials", join '', map { "$_\n" }
                map { Math::BigInt->from_hex($_->{serial})->bstr } @certs);
     write_file("$dir/seconds", $seconds);
-    my ($text, $status) =
-        capture(['cfssl', 'gencrl', "$dir/serials", $ca,
-                 $ca =~ s/\.pem$/.key/r, "$dir/seconds"]);
+    my ($text, $status);
 
+    for my $life ("$dir/seconds", $seconds) { # a file, or since 1.6 a number
+        ($text, $status) =
+            capture(['cfssl', 'gencrl', "$dir/serials", $ca,
+                     $ca =~ s/\.pem$/.key/r, $life]);
+        last if $status eq '0';
+    }
     $status eq '0' or die "cfssl gencrl: $text";
     return decode_base64($text =~ s/^\d{4}\/.*$//mgr);
 }
