@@ -3,6 +3,9 @@
 
 #include <ap_mpm.h>
 #include <apr_strings.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <unistd.h>
 #include <mod_watchdog.h>
 #include <scoreboard.h>
@@ -31,8 +34,10 @@
  * to stop: stopping httpd waits for it. */
 #define POLL_INTERVAL apr_time_from_msec(100)
 
-/* How long nothing is asked until what exchanges needed is given back. */
+/* How long nothing is asked until what exchanges needed is given back; and how
+ * many leave that much behind that the system is to have it. */
 #define REST_AFTER apr_time_from_sec(5)
+#define MANY_EXCHANGES 16
 
 /* How long the end of a child waits for the watchdog's thread. */
 #define PATIENCE apr_time_from_sec(1)
@@ -325,6 +330,22 @@ static void take_answers(staple_watchdog_t *w)
     }
 }
 
+/* After a burst, memory that was needed for it alone goes back: also whole pages
+ * amid what is in use, which free() keeps. */
+static void rest_after_work(staple_watchdog_t *w)
+{
+    unsigned exchanges = staple_fetch_rest(w->fetch, REST_AFTER);
+
+    if (exchanges > 0) {
+        staple_refresh_rest(w->refresh);
+    }
+#ifdef __GLIBC__
+    if (exchanges >= MANY_EXCHANGES) {
+        malloc_trim(0);
+    }
+#endif
+}
+
 /* Begins what is due and sees it through; returns when nothing is in flight
  * any more, or it is time to stop. */
 static void run(staple_watchdog_t *w)
@@ -346,7 +367,7 @@ static void run(staple_watchdog_t *w)
         if (staple_refresh_in_flight(w->refresh) == 0
             && rest == STAPLE_LISTS_IDLE) {
             staple_report_idle(w->reporter, apr_time_now());
-            staple_fetch_rest(w->fetch, REST_AFTER);
+            rest_after_work(w);
             return;
         }
         staple_fetch_run(w->fetch,

@@ -4,9 +4,6 @@
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 #include <curl/curl.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -21,9 +18,6 @@
 
 /* A look-up of a name that was left is ended by its resolver, or after this. */
 #define LOOKUP_LAST 300000L /* milliseconds */
-
-/* So many exchanges leave that much that the system is to have it back. */
-#define MANY 16
 
 /* What is looked at before libcurl ends it by itself. */
 #define MARGIN apr_time_from_msec(20)
@@ -803,15 +797,6 @@ staple_exchange_t *staple_fetch_take(staple_fetch_t *fetch,
     return transfer->exchange;
 }
 
-/* What is free in the heaps goes back to the system: pages amid what is in use,
- * which free() keeps. */
-static void trim(void)
-{
-#ifdef __GLIBC__
-    malloc_trim(0);
-#endif
-}
-
 /* Closes the connections, which libcurl keeps for as long as it can. */
 static void hang_up(staple_fetch_t *fetch)
 {
@@ -825,22 +810,21 @@ static void hang_up(staple_fetch_t *fetch)
     }
 }
 
-void staple_fetch_rest(staple_fetch_t *fetch, apr_interval_time_t idle_for)
+unsigned staple_fetch_rest(staple_fetch_t *fetch, apr_interval_time_t idle_for)
 {
+    unsigned used = fetch->used;
     unsigned i;
 
-    if (fetch->used == 0 || fetch->under_way > 0 || fetch->left > 0
+    if (used == 0 || fetch->under_way > 0 || fetch->left > 0
         || staple_steady_now() - fetch->worked_at < idle_for) {
-        return;
+        return 0;
     }
     for (i = 0; i < fetch->count; i++) {
         strip(fetch, fetch->transfers[i]);
     }
     hang_up(fetch);
-    if (fetch->used >= MANY) {
-        trim();
-    }
     fetch->used = 0;
+    return used;
 }
 
 void staple_fetch_wake(staple_fetch_t *fetch)

@@ -2,12 +2,55 @@
 #include "staple_refresh.h"
 
 #include <apr_strings.h>
+#include <stdlib.h>
 
 #include "staple_outage.h"
 #include "staple_source_crl.h"
 
 /* A clock set back by more than this moves all due times along. */
 #define CLOCK_TOLERANCE apr_time_from_sec(2)
+
+/* ---- the exchanges' memory ---- */
+
+/* Is there one to hand out?  Makes it where none is free. */
+static int has_exchange(staple_refresh_t *refresh)
+{
+    staple_exchange_t *exchange;
+
+    if (refresh->free == NULL
+        && refresh->made_count < refresh->options.concurrency) {
+        exchange = calloc(1, sizeof(*exchange));
+        if (exchange != NULL) {
+            exchange->next_made = refresh->made;
+            refresh->made = exchange;
+            refresh->made_count++;
+            refresh->free = exchange;
+        }
+    }
+    return refresh->free != NULL;
+}
+
+static apr_status_t free_exchanges(void *data)
+{
+    staple_refresh_t *refresh = data;
+
+    while (refresh->made != NULL) {
+        staple_exchange_t *exchange = refresh->made;
+
+        refresh->made = exchange->next_made;
+        free(exchange);
+    }
+    refresh->free = NULL;
+    refresh->made_count = 0;
+    return APR_SUCCESS;
+}
+
+void staple_refresh_rest(staple_refresh_t *refresh)
+{
+    if (refresh->in_flight == 0) {
+        free_exchanges(refresh);
+    }
+}
 
 /* ---- handing out exchanges ---- */
 
@@ -109,7 +152,9 @@ staple_exchange_t *staple_refresh_next(staple_refresh_t *refresh,
            && at <= now) {
         staple_job_start(refresh, index, now);
     }
-    return refresh->free != NULL ? next_in_turn(refresh, now) : NULL;
+    return staple_queue_waiting(refresh->queue) > 0 && has_exchange(refresh)
+               ? next_in_turn(refresh, now)
+               : NULL;
 }
 
 /* ---- taking answers ---- */
@@ -295,17 +340,6 @@ static void take_up(staple_refresh_t *refresh, apr_uint32_t index,
         in_any_order(refresh, staple_job_first_at(entry, &record, now)));
 }
 
-static staple_exchange_t *make_exchanges(apr_pool_t *p, unsigned count)
-{
-    staple_exchange_t *all = apr_pcalloc(p, count * sizeof(*all));
-    unsigned i;
-
-    for (i = 0; i + 1 < count; i++) {
-        all[i].next_free = &all[i + 1];
-    }
-    return all;
-}
-
 staple_refresh_t *staple_refresh_make(apr_pool_t *p,
                                       const staple_refresh_cert_t *certs,
                                       apr_uint32_t count, staple_cache_t *cache,
@@ -335,7 +369,8 @@ staple_refresh_t *staple_refresh_make(apr_pool_t *p,
     refresh->entries = apr_pcalloc(p, (jobs + 1) * sizeof(staple_entry_t));
     refresh->states =
         staple_chain_state_make(p, count, cache, refresh->writer, &hooks);
-    refresh->free = make_exchanges(p, options->concurrency);
+    apr_pool_cleanup_register(p, refresh, free_exchanges,
+                              apr_pool_cleanup_null);
     for (source = refresh->sources; *source != NULL; source++) {
         if ((*source)->begin != NULL) {
             (*source)->begin(refresh, p);

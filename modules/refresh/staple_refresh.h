@@ -100,6 +100,9 @@ void staple_refresh_show_list(staple_list_row_t *row,
  * exchange ends before. */
 apr_time_t staple_refresh_due_at(const staple_refresh_t *refresh);
 
+/* Gives back the memory of exchanges where none is handed out. */
+void staple_refresh_rest(staple_refresh_t *refresh);
+
 /* Exchanges handed out and not yet taken back. */
 unsigned staple_refresh_in_flight(const staple_refresh_t *refresh);
 

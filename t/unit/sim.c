@@ -448,6 +448,7 @@ void sim_run(sim_t *sim, apr_interval_time_t time)
                != NULL) {
             begin(sim, exchange);
         }
+        staple_refresh_rest(sim->refresh); /* which must never be felt */
         sim->now = next_instant(sim, end);
         end_some(sim);
     }
