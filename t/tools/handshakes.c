@@ -44,7 +44,7 @@ static struct {
     double timeout, pause, loop; /* seconds; loop < 0: until SIGTERM */
     int tls, status, quiet, require, until_stapled;
     char *sigalgs; /* not const: OpenSSL's macro casts it away */
-    const char *ciphers, *verify, *der;
+    const char *ciphers, *verify, *der, *fill;
     SSL_CTX *ctx;
     STACK_OF(X509) * trusted;
     int epoll;
@@ -339,6 +339,9 @@ static void usage(void)
          "  --loop SECONDS       go on for so long; 0: until SIGTERM\n"
          "  --until-stapled      with --loop: ask for a name until it got a "
          "staple\n"
+         "  --fill FILE          with --until-stapled: write there after how "
+         "many seconds\n"
+         "                       each name had its first staple\n"
          "  --pause MS           between two of one connection\n"
          "  --timeout SECONDS    of one handshake (default 10)\n"
          "  --tls 1.2|1.3        this version only\n"
@@ -394,6 +397,9 @@ static void take_option(int option, char *value)
     case 'd':
         run.der = value;
         return;
+    case 'f':
+        run.fill = value;
+        return;
     default:
         usage();
     }
@@ -410,6 +416,7 @@ static void parse_options(int argc, char **argv)
         {"der", 1, NULL, 'd'},       {"no-status", 0, &run.status, 0},
         {"quiet", 0, &run.quiet, 1}, {"require-staple", 0, &run.require, 1},
         {"pause", 1, NULL, 'p'},     {"help", 0, NULL, 'h'},
+        {"fill", 1, NULL, 'f'},
         {"until-stapled", 0, &run.until_stapled, 1},
         {NULL, 0, NULL, 0}};
     int option;
@@ -496,6 +503,9 @@ int main(int argc, char **argv)
     }
     run.started_at = now();
     run_all(conns);
+    if (run.fill != NULL && !hs_names_write_fill(run.fill, run.started_at)) {
+        die("the file of --fill cannot be written");
+    }
     sum_up();
     return run.ok == run.ended && (!run.require || run.stapled == run.ended)
                ? 0

@@ -73,10 +73,27 @@ void hs_names_ended(hs_name_t *name, int is_stapled, double now)
     name->is_busy = 0;
     if (is_stapled && !name->is_done) {
         name->is_done = 1;
+        name->stapled_at = now;
         list.done++;
         list.at_first += name->again_at == 0;
     }
     name->again_at = now + PAUSE;
+}
+
+int hs_names_write_fill(const char *path, double since)
+{
+    FILE *file = fopen(path, "w");
+    size_t i;
+
+    if (file == NULL) {
+        return 0;
+    }
+    for (i = 0; i < list.count; i++) {
+        if (list.names[i].is_done) {
+            fprintf(file, "%.3f\n", list.names[i].stapled_at - since);
+        }
+    }
+    return fclose(file) == 0;
 }
 
 size_t hs_names_left(void)

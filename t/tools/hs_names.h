@@ -12,7 +12,8 @@ typedef struct hs_name_t {
     const char *judgement;
     /* until each got a staple */
     int is_busy, is_done;
-    double again_at; /* not before */
+    double again_at;   /* not before */
+    double stapled_at; /* its first staple; 0: none */
 } hs_name_t;
 
 void hs_names_add(const char *name);
@@ -31,6 +32,10 @@ hs_name_t *hs_names_next_left(double now);
 
 /* A handshake with it ended; whether it had a staple. */
 void hs_names_ended(hs_name_t *name, int is_stapled, double now);
+
+/* Writes to a file, a line for each name that got a staple, how many seconds
+ * after `since` its first one came.  Returns 0 where it cannot be written. */
+int hs_names_write_fill(const char *path, double since);
 
 /* How many got none so far, and how many got one at their first handshake. */
 size_t hs_names_left(void);

@@ -125,7 +125,7 @@ sub command {
             '--concurrency', $opt{concurrency} // 8,
             '--timeout', $opt{timeout} // 10,
             (map { defined $opt{$_} ? ("--$_", $opt{$_}) : () }
-                qw(count tls sigalgs ciphers verify der loop pause)),
+                qw(count tls sigalgs ciphers verify der fill loop pause)),
             (map { $opt{$_} ? "--$_" : () } qw(no-status quiet until-stapled)),
             "127.0.0.1:$port");
 }
