@@ -37,6 +37,7 @@ link_chain($certs[0]{leaf}, 'alone');
 link_chain($certs[0]{key}, 'key');
 POSIX::mkfifo("$dir/pipe.pem", 0600) or die "$dir/pipe.pem: $!\n";
 link_chain($pki->ca_file, 'root');
+write_file("$dir/two\nlines.pem", "junk\n");
 write_file("$dir/readme.txt", "not looked at\n");
 
 sub fetch {
@@ -72,8 +73,10 @@ for my $row ([alone => qr/holds one certificate only/],
     like($text, qr{^\Q$dir/$row->[0].pem\E: skipped: .*$row->[1]}m,
          "$row->[0]: skipped, and why");
 }
+like($text, qr/^\S+two\?lines\.pem: skipped: holds no certificate/m,
+     'a name stays on one line');
 like($text, qr/^41\ certificates:\ 39\ good,\ 1\ revoked,\ 1\ rejected;
-               \ 5\ files\ skipped\n\z/mx, 'the sum is the last line');
+               \ 6\ files\ skipped\n\z/mx, 'the sum is the last line');
 is(scalar(grep {
     (capture([$tool, 'verify', '--chain', $_->{chain}, '--response',
               ocsp($_)]))[1] == 0
@@ -174,7 +177,7 @@ is_deeply([map { $_->{file} } @{ $object->{certificates} }],
 is($object->{certificates}[0]{attempts}[0]{http_status}, 200,
    'JSON: the attempts');
 $text = (fetch('--dir', $dir, '--json', '--timeout', 1))[1];
-is(scalar @{ JSON::PP->new->decode($text)->{skipped} }, 4, 'JSON: what is skipped');
+is(scalar @{ JSON::PP->new->decode($text)->{skipped} }, 5, 'JSON: what is skipped');
 $text = (fetch(@chains, '--quiet'))[1];
 is($text, "3 certificates: 3 good\n", '--quiet: the sum alone');
 $text = (fetch('--chain', $new[0]{chain}, '--quiet'))[1];

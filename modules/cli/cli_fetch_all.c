@@ -1,6 +1,7 @@
 /* The command fetch for several certificates: a line for each, and a sum. */
 #include <apr_file_info.h>
 #include <apr_hash.h>
+#include <apr_lib.h>
 #include <apr_strings.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,31 @@ static void hide_count(const all_t *all)
     }
 }
 
+/* A file's name on one line: others may have chosen it. */
+static const char *shown(apr_pool_t *p, const char *file)
+{
+    char *text = apr_pstrdup(p, file);
+    char *at;
+
+    for (at = text; *at != '\0'; at++) {
+        if (apr_iscntrl(*at)) {
+            *at = '?';
+        }
+    }
+    return text;
+}
+
+/* Why it is skipped, without the name that the sentence may begin with. */
+static const char *why_skipped(const item_t *item)
+{
+    apr_size_t len = strlen(item->file);
+
+    return strncmp(item->skipped, item->file, len) == 0
+                   && item->skipped[len] == ' '
+               ? item->skipped + len + 1
+               : item->skipped;
+}
+
 /* Why nothing came: whom was asked last, and its words. */
 static const char *whose_failure(const all_t *all, const item_t *item)
 {
@@ -102,11 +128,11 @@ static void show(const all_t *all, const item_t *item)
     }
     hide_count(all);
     if (item->skipped != NULL) {
-        printf("%s: skipped: %s\n", item->file, item->skipped);
+        printf("%s: skipped: %s\n", shown(p, item->file), why_skipped(item));
         fflush(stdout);
         return;
     }
-    printf("%s: %s", item->file, cli_verdict_text(p, verdict));
+    printf("%s: %s", shown(p, item->file), cli_verdict_text(p, verdict));
     if (verdict->reason != STAPLE_OK) {
         fputs(whose_failure(all, item), stdout);
     }
