@@ -330,8 +330,8 @@ static void take_answers(staple_watchdog_t *w)
     }
 }
 
-/* After a burst, memory that was needed for it alone goes back: also whole pages
- * amid what is in use, which free() keeps. */
+/* After a burst, memory that was needed for it alone goes back: also whole
+ * pages amid what is in use, which free() keeps. */
 static void rest_after_work(staple_watchdog_t *w)
 {
     unsigned exchanges = staple_fetch_rest(w->fetch, REST_AFTER);
