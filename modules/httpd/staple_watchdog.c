@@ -3,9 +3,6 @@
 
 #include <ap_mpm.h>
 #include <apr_strings.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #include <unistd.h>
 #include <mod_watchdog.h>
 #include <scoreboard.h>
@@ -34,10 +31,8 @@
  * to stop: stopping httpd waits for it. */
 #define POLL_INTERVAL apr_time_from_msec(100)
 
-/* How long nothing is asked until what exchanges needed is given back; and how
- * many leave that much behind that the system is to have it. */
+/* How long nothing is asked until what exchanges needed is given back. */
 #define REST_AFTER apr_time_from_sec(5)
-#define MANY_EXCHANGES 16
 
 /* How long the end of a child waits for the watchdog's thread. */
 #define PATIENCE apr_time_from_sec(1)
@@ -330,20 +325,14 @@ static void take_answers(staple_watchdog_t *w)
     }
 }
 
-/* After a burst, memory that was needed for it alone goes back: also whole
- * pages amid what is in use, which free() keeps. */
+/* After a burst, what was needed for it alone is freed.  malloc_trim() would get
+ * whole pages amid what is in use, too; but it holds the lock of each heap for
+ * milliseconds, and handshakes would wait for it. */
 static void rest_after_work(staple_watchdog_t *w)
 {
-    unsigned exchanges = staple_fetch_rest(w->fetch, REST_AFTER);
-
-    if (exchanges > 0) {
+    if (staple_fetch_rest(w->fetch, REST_AFTER)) {
         staple_refresh_rest(w->refresh);
     }
-#ifdef __GLIBC__
-    if (exchanges >= MANY_EXCHANGES) {
-        malloc_trim(0);
-    }
-#endif
 }
 
 /* Begins what is due and sees it through; returns when nothing is in flight

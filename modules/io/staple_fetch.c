@@ -53,7 +53,7 @@ struct staple_fetch_t {
     transfer_t *taken;     /* its answer is in the caller's hands */
     unsigned count;
     unsigned count_last;  /* how many there may be */
-    unsigned used;        /* transfers since the last rest */
+    int is_used;          /* since the last rest */
     apr_time_t worked_at; /* by our clock */
     unsigned left;      /* transfers that wait for nothing but their name */
     unsigned left_last; /* how many there may be */
@@ -463,7 +463,7 @@ void staple_fetch_start(staple_fetch_t *fetch, staple_exchange_t *exchange)
     transfer_t *transfer = take_transfer(fetch);
 
     clear(transfer, exchange);
-    fetch->used++;
+    fetch->is_used = 1;
     fetch->worked_at = staple_steady_now();
     transfer->lookup_until =
         fetch->worked_at + connect_timeout(exchange) - MARGIN;
@@ -810,12 +810,11 @@ static void hang_up(staple_fetch_t *fetch)
     }
 }
 
-unsigned staple_fetch_rest(staple_fetch_t *fetch, apr_interval_time_t idle_for)
+int staple_fetch_rest(staple_fetch_t *fetch, apr_interval_time_t idle_for)
 {
-    unsigned used = fetch->used;
     unsigned i;
 
-    if (used == 0 || fetch->under_way > 0 || fetch->left > 0
+    if (!fetch->is_used || fetch->under_way > 0 || fetch->left > 0
         || staple_steady_now() - fetch->worked_at < idle_for) {
         return 0;
     }
@@ -823,8 +822,8 @@ unsigned staple_fetch_rest(staple_fetch_t *fetch, apr_interval_time_t idle_for)
         strip(fetch, fetch->transfers[i]);
     }
     hang_up(fetch);
-    fetch->used = 0;
-    return used;
+    fetch->is_used = 0;
+    return 1;
 }
 
 void staple_fetch_wake(staple_fetch_t *fetch)
