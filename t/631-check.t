@@ -163,7 +163,12 @@ says('no chain', 2, qr/^OCSP CRITICAL: .* clients refuse the certificate/,
 says('no chain, the issuer is trusted', 0, qr/^OCSP OK: .* good/, @bare[0 .. 2],
      '--ca', $pki->issuer_file);
 
-# What clients refuse, and what tells them of a revocation.
+# What clients refuse, and what tells them of a revocation.  OpenSSL 3.6's own
+# server looks for a response about the certificate, and sends no other.
+my ($major, $minor) = scalar(capture(['openssl', 'version']))
+    =~ /^OpenSSL (\d+)\.(\d+)/;
+my $is_choosy = $major > 3 || $major == 3 && $minor >= 6;
+
 for my $row (
     [revoked => qr/the certificate is revoked \(keyCompromise, \d{4}-\S+Z\)/,
      'plain', 'revoked', reason => 'keyCompromise', time => -60],
@@ -179,9 +184,15 @@ for my $row (
     ['tryLater' => qr/staple: try_later: /, 'plain', 'trylater'],
 ) {
     my ($name, $pattern, $cert, @rule) = @$row;
-    my ($one, @arguments) = server('plain', response($cert, @rule));
 
-    says($name, 2, qr/^OCSP CRITICAL: a\.example:443: .*$pattern/, @arguments);
+  SKIP: {
+        skip "$name: OpenSSL's server does not send it", 2
+            if $is_choosy && $name =~ /another|tryLater/;
+        my ($one, @arguments) = server('plain', response($cert, @rule));
+
+        says($name, 2, qr/^OCSP CRITICAL: a\.example:443: .*$pattern/,
+             @arguments);
+    }
 }
 my ($own, @own) = server('plain', response('plain', 'good', signer => 'ca'));
 like(says('signed by the issuer', 0, qr/^OCSP OK/, @own),
