@@ -18,25 +18,31 @@ plan tests => 18, need { 'no chromium' => have_tool('chromium') };
 my $pki = Staple::PKI->new(dir => new_dir('pki'));
 my $responder = Staple::Responder->new(pki => $pki);
 my $long = 'a' . 'n' x 62;
-my %option = (evil => { subject => '<script>alert(1)</script>' },
+my $middle = $pki->cert('middle', ca => 1, issuer => 'root',
+                        url => $responder->url);
+my %option = (below => { issuer => $middle },
+              evil => { subject => '<script>alert(1)</script>' },
               failing => { must_staple => 1 }, nourl => { url => undef });
-my @names = (qw(good evil revoked unknown failing nourl
+my @names = (qw(good below evil revoked unknown failing nourl
                 long-name-of-a-virtual-host), $long);
 
 $responder->set('*', 'good', next => 86400, this => -40000);
 $responder->set('revoked.example', 'revoked', next => 600);
 $responder->set('unknown.example', 'unknown');
+$responder->set('middle', 'revoked', reason => 'keyCompromise');
 $responder->set('failing.example', 'http=503');
 $responder->set("$long.example", 'revoked', reason => 'cessationOfOperation');
 my $port = Staple::Server->another_port;
 my $server = Staple::Server->new(
     modules => [qw(authz_host status)],
+    lines => 'OCSPStapleChainFile ' . $pki->ca_file . "\n",
     vhosts => [status_vhost($port), map { {
         name => "$_.example", lines => "OCSPStaple On\n",
         certs => [$pki->cert("$_.example", url => $responder->url,
                              %{ $option{$_} || {} })] } } @names]);
 $server->start;
 ok(wait_status($port, sub { $_->{totals}{pending} == 0
+                            && $_->{totals}{'issuer-revoked'} == 1
                             && @{ $_->{responders} } }), 'nothing is pending');
 
 my $dir = $ENV{STAPLE_SCREENSHOTS} || new_dir('screenshots');
