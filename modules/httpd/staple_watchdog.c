@@ -325,9 +325,9 @@ static void take_answers(staple_watchdog_t *w)
     }
 }
 
-/* After a burst, what was needed for it alone is freed.  malloc_trim() would get
- * whole pages amid what is in use, too; but it holds the lock of each heap for
- * milliseconds, and handshakes would wait for it. */
+/* After a burst, what was needed for it alone is freed.  malloc_trim() would
+ * get whole pages amid what is in use, too; but it holds the lock of each heap
+ * for milliseconds, and handshakes would wait for it. */
 static void rest_after_work(staple_watchdog_t *w)
 {
     if (staple_fetch_rest(w->fetch, REST_AFTER)) {
