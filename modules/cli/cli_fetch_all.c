@@ -311,7 +311,7 @@ static int look_at_out(const all_t *all, item_t *item, apr_time_t now)
 
 /* ---- what is asked ---- */
 
-/* A pipe would be waited for, whoever put it there. */
+/* A pipe in a directory would be waited for. */
 static const char *load(const all_t *all, item_t *item)
 {
     int is_pair = item->file == all->wish->cert;
@@ -412,7 +412,7 @@ static void end_item(const all_t *all, item_t *item)
     cli_jobs_fill_verdict(&item->verdict, item->job);
     if (item->verdict.reason != STAPLE_OK && item->there != NULL
         && item->said.status == STAPLE_CERT_REVOKED) {
-        item->verdict.reason = STAPLE_OK; /* it is so until somebody says no */
+        item->verdict.reason = STAPLE_OK; /* until a response says no */
         item->verdict.said = item->said;
     }
     item->status = cli_verdict_exit(&item->verdict);

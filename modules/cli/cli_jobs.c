@@ -33,7 +33,7 @@ struct cli_jobs_t {
     staple_fetch_t *fetch;
     staple_refresh_t *refresh;
     cli_attempt_t *current;    /* whose answer the refresher judges */
-    apr_array_header_t *ended; /* cli_job_t *: nobody was told yet */
+    apr_array_header_t *ended; /* cli_job_t *: not told yet */
     int count_ended;
 };
 
@@ -441,7 +441,7 @@ static void take_answers(cli_jobs_t *jobs)
     }
 }
 
-/* Outside the refresher's calls, so that whoever is told may call it. */
+/* Outside the refresher's calls, so that the hook may call it. */
 static void tell_ended(cli_jobs_t *jobs)
 {
     int i;
@@ -457,35 +457,6 @@ static void tell_ended(cli_jobs_t *jobs)
 
 /* ---- all of them ---- */
 
-static apr_status_t free_block(void *block)
-{
-    free(block);
-    return APR_SUCCESS;
-}
-
-/* What the module has in shared memory, in memory of this process.  Most of it
- * is never touched, so it is not of the pool, which would clear it. */
-static int make_cache(cli_jobs_t *jobs)
-{
-    apr_uint32_t count = (apr_uint32_t)jobs->all->nelts;
-    apr_size_t max_len = (apr_size_t)jobs->how->max_size;
-    apr_size_t size = staple_cache_size(count, max_len);
-    staple_key_t *keys = apr_palloc(jobs->pool, count * sizeof(*keys));
-    void *block = size > 0 ? calloc(1, size) : NULL;
-    apr_uint32_t i;
-
-    if (block == NULL) {
-        return 0;
-    }
-    apr_pool_cleanup_register(jobs->pool, block, free_block,
-                              apr_pool_cleanup_null);
-    for (i = 0; i < count; i++) {
-        keys[i] = job_of(jobs, i)->cert->key;
-    }
-    jobs->cache = staple_cache_format(block, size, keys, count, max_len);
-    return jobs->cache != NULL;
-}
-
 static int make_refresh(cli_jobs_t *jobs, unsigned concurrency)
 {
     const staple_fetch_options_t fetch = {
@@ -500,15 +471,19 @@ static int make_refresh(cli_jobs_t *jobs, unsigned concurrency)
         .list_max_len = (apr_size_t)jobs->how->crl_max_size,
         .report = take_report,
         .baton = jobs};
+    const staple_refresh_cert_t *certs =
+        (const staple_refresh_cert_t *)jobs->certs->elts;
+    const apr_uint32_t count = (apr_uint32_t)jobs->certs->nelts;
     int i;
 
-    if (!make_cache(jobs) || !staple_fetch_global_init()
+    jobs->cache = staple_refresh_own_cache(jobs->pool, certs, count,
+                                           (apr_size_t)jobs->how->max_size);
+    if (jobs->cache == NULL || !staple_fetch_global_init()
         || (jobs->fetch = staple_fetch_make(jobs->pool, &fetch)) == NULL) {
         return 0;
     }
-    jobs->refresh = staple_refresh_make(
-        jobs->pool, (const staple_refresh_cert_t *)jobs->certs->elts,
-        (apr_uint32_t)jobs->all->nelts, jobs->cache, &options, now);
+    jobs->refresh = staple_refresh_make(jobs->pool, certs, count, jobs->cache,
+                                        &options, now);
     for (i = 0; i < jobs->lists->nelts; i++) {
         staple_refresh_start_list(jobs->refresh, (apr_uint32_t)i, now);
     }

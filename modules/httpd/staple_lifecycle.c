@@ -175,17 +175,15 @@ static int make_shared(staple_generation_t *generation, apr_pool_t *ptemp,
     apr_uint32_t count = (apr_uint32_t)generation->certs->nelts;
     apr_size_t max_len =
         (apr_size_t)staple_config_value(s, STAPLE_SET_MAX_SIZE);
-    staple_key_t *keys = apr_palloc(ptemp, (count + 1) * sizeof(*keys));
+    const staple_key_t *keys = staple_refresh_keys(
+        ptemp, staple_generation_entry(generation, 0), count);
     retained_t *retained = get_retained();
     retained_t fresh = {.magic = RETAINED_MAGIC};
-    apr_uint32_t i, list_count;
+    apr_uint32_t list_count;
 
     staple_generation_lists(&list_count, generation);
     if (!lay_out(&fresh, s, count, list_count, max_len)) {
         return 0;
-    }
-    for (i = 0; i < count; i++) {
-        keys[i] = staple_generation_entry(generation, i)->cert->key;
     }
     generation->scoreboard = staple_scoreboard_format(fresh.block, count);
     generation->known = staple_known_format(fresh.known);

@@ -6,7 +6,6 @@
 #include <http_log.h>
 #include <unixd.h>
 #include <openssl/pem.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -142,37 +141,10 @@ static void register_all(const apr_array_header_t *all, apr_pool_t *p)
 
 /* ---- files of responses ---- */
 
-/* Where what is in files is tried, as the refresher would use it. */
-typedef struct trial_t {
-    const staple_generation_t *generation;
-    void *block;
-    staple_writer_t *writer;
-} trial_t;
-
-static int begin_trial(trial_t *trial, const server_rec *main_server,
-                       apr_pool_t *p)
-{
-    apr_uint32_t count = (apr_uint32_t)trial->generation->certs->nelts;
-    apr_size_t max_len =
-        (apr_size_t)staple_config_value(main_server, STAPLE_SET_MAX_SIZE);
-    apr_size_t size = staple_cache_size(count, max_len);
-    staple_key_t *keys = apr_palloc(p, (count + 1) * sizeof(*keys));
-    apr_uint32_t i;
-
-    trial->block = size > 0 ? calloc(1, size) : NULL;
-    if (trial->block == NULL) {
-        return 0;
-    }
-    for (i = 0; i < count; i++) {
-        keys[i] = staple_generation_entry(trial->generation, i)->cert->key;
-    }
-    trial->writer = staple_writer_make(
-        p, staple_cache_format(trial->block, size, keys, count, max_len));
-    return 1;
-}
-
-/* STAPLE_OK: some certificate that the file may be for is stapled by it. */
-static staple_reason_e try_file(const trial_t *trial,
+/* Tries it as the refresher would use it.  STAPLE_OK: some certificate that
+ * the file may be for is stapled by it. */
+static staple_reason_e try_file(const staple_generation_t *generation,
+                                staple_writer_t *writer,
                                 const staple_file_t *file,
                                 const unsigned char *der, apr_size_t len)
 {
@@ -183,10 +155,10 @@ static staple_reason_e try_file(const trial_t *trial,
     for (i = 0; i < file->indexes->nelts && result == STAPLE_NO_MATCH; i++) {
         apr_uint32_t index = APR_ARRAY_IDX(file->indexes, i, apr_uint32_t);
         const staple_refresh_cert_t *entry =
-            staple_generation_entry(trial->generation, index);
+            staple_generation_entry(generation, index);
         staple_record_t record = {.next_at = 0};
 
-        result = staple_adopt(&record, trial->writer, index, entry->cert,
+        result = staple_adopt(&record, writer, index, entry->cert,
                               entry->policy, der, len, NULL, now);
     }
     return result;
@@ -233,33 +205,31 @@ static void warn_of(const server_rec *s, const staple_file_t *file,
 static void check_files(const staple_generation_t *generation,
                         const server_rec *main_server, apr_pool_t *p)
 {
-    trial_t trial = {.generation = generation};
+    const staple_refresh_cert_t *certs = staple_generation_entry(generation, 0);
+    const apr_uint32_t count = (apr_uint32_t)generation->certs->nelts;
+    staple_cache_t *cache = staple_refresh_own_cache(
+        p, certs, count,
+        (apr_size_t)staple_config_value(main_server, STAPLE_SET_MAX_SIZE));
     staple_files_t *files = staple_files_make(p);
     unsigned char *der = apr_palloc(p, STAPLE_ARMOUR_MAX);
     const staple_file_t *file;
+    staple_writer_t *writer;
     apr_status_t status;
     apr_size_t len;
-    int i;
 
-    for (i = 0; i < generation->certs->nelts; i++) {
-        const char *const *path =
-            staple_generation_entry(generation, (apr_uint32_t)i)->policy->files;
-
-        for (; path != NULL && *path != NULL; path++) {
-            staple_files_add(files, *path, (apr_uint32_t)i);
-        }
-    }
-    if (!begin_trial(&trial, main_server, p)) {
+    if (cache == NULL) {
         return;
     }
+    writer = staple_writer_make(p, cache);
+    staple_files_add_all(files, certs, count);
     staple_files_rewind(files);
     while ((file = staple_files_next(files, der, &len, &status)) != NULL) {
         warn_of(main_server, file,
-                status == APR_SUCCESS ? try_file(&trial, file, der, len)
-                                      : STAPLE_OK,
+                status == APR_SUCCESS
+                    ? try_file(generation, writer, file, der, len)
+                    : STAPLE_OK,
                 status);
     }
-    free(trial.block);
 }
 
 /* ---- the dump ---- */

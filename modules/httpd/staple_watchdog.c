@@ -100,19 +100,12 @@ static const staple_refresh_cert_t *cert_at(const staple_watchdog_t *w,
 
 static void watch_files(staple_watchdog_t *w)
 {
-    const char *const *path;
-    int i;
-
     w->files = staple_files_make(w->pool);
     w->file = apr_palloc(w->pool, STAPLE_ARMOUR_MAX);
     w->unserved =
         apr_pcalloc(w->pool, (apr_size_t)w->generation->certs->nelts + 1);
-    for (i = 0; i < w->generation->certs->nelts; i++) {
-        path = cert_at(w, (apr_uint32_t)i)->policy->files;
-        for (; path != NULL && *path != NULL; path++) {
-            staple_files_add(w->files, *path, (apr_uint32_t)i);
-        }
-    }
+    staple_files_add_all(w->files, cert_at(w, 0),
+                         (apr_uint32_t)w->generation->certs->nelts);
 }
 
 /* A file has nothing for a certificate. */

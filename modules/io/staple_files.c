@@ -145,6 +145,21 @@ void staple_files_add(staple_files_t *files, const char *path,
     *(apr_uint32_t *)apr_array_push(find(files, path)->indexes) = index;
 }
 
+void staple_files_add_all(staple_files_t *files,
+                          const staple_refresh_cert_t *certs,
+                          apr_uint32_t count)
+{
+    const char *const *path;
+    apr_uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        path = certs[i].policy->files;
+        for (; path != NULL && *path != NULL; path++) {
+            staple_files_add(files, *path, i);
+        }
+    }
+}
+
 void staple_files_rewind(staple_files_t *files)
 {
     files->at = 0;

@@ -6,7 +6,7 @@
 #include <apr_tables.h>
 #include <sys/stat.h>
 
-#include "base/staple_types.h"
+#include "refresh/staple_refresh_types.h"
 
 /* ---- one file; of any thread ---- */
 
@@ -59,6 +59,11 @@ staple_files_t *staple_files_make(apr_pool_t *p);
 /* Watches `path` for certificate `index` too.  `path` must live on. */
 void staple_files_add(staple_files_t *files, const char *path,
                       apr_uint32_t index);
+
+/* Watches the files that certificates' policies name, by their indexes. */
+void staple_files_add_all(staple_files_t *files,
+                          const staple_refresh_cert_t *certs,
+                          apr_uint32_t count);
 
 /* Begins a look at all files. */
 void staple_files_rewind(staple_files_t *files);

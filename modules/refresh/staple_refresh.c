@@ -10,6 +10,44 @@
 /* A clock set back by more than this moves all due times along. */
 #define CLOCK_TOLERANCE apr_time_from_sec(2)
 
+/* ---- a cache of one's own ---- */
+
+staple_key_t *staple_refresh_keys(apr_pool_t *p,
+                                  const staple_refresh_cert_t *certs,
+                                  apr_uint32_t count)
+{
+    staple_key_t *keys = apr_palloc(p, (count + 1) * sizeof(*keys));
+    apr_uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        keys[i] = certs[i].cert->key;
+    }
+    return keys;
+}
+
+static apr_status_t free_block(void *block)
+{
+    free(block);
+    return APR_SUCCESS;
+}
+
+staple_cache_t *staple_refresh_own_cache(apr_pool_t *p,
+                                         const staple_refresh_cert_t *certs,
+                                         apr_uint32_t count,
+                                         apr_size_t max_len)
+{
+    apr_size_t size = staple_cache_size(count, max_len);
+    void *block = size > 0 ? calloc(1, size) : NULL; /* p would clear it */
+
+    if (block == NULL) {
+        return NULL;
+    }
+    apr_pool_cleanup_register(p, block, free_block, apr_pool_cleanup_null);
+    return staple_cache_format(block, size,
+                               staple_refresh_keys(p, certs, count), count,
+                               max_len);
+}
+
 /* ---- the exchanges' memory ---- */
 
 /* Is there one to hand out?  Makes it where none is free. */

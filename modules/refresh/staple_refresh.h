@@ -19,6 +19,18 @@
  * One thread of one process at a time; all times are the caller's `now`.
  */
 
+/* The keys of certificates, in their order; from p. */
+staple_key_t *staple_refresh_keys(apr_pool_t *p,
+                                  const staple_refresh_cert_t *certs,
+                                  apr_uint32_t count);
+
+/* A cache for these certificates in the memory of this process alone, which
+ * lives as long as p.  Most of it is never touched.  NULL: no memory. */
+staple_cache_t *staple_refresh_own_cache(apr_pool_t *p,
+                                         const staple_refresh_cert_t *certs,
+                                         apr_uint32_t count,
+                                         apr_size_t max_len);
+
 /*
  * A refresher of these certificates; certificate i is index i of the cache.
  * What the cache's records say of earlier work holds: who has a usable staple

@@ -8,7 +8,7 @@
 #include <openssl/ssl.h>
 
 /*
- * At httpd -t mod_ssl reads no certificate, and tells nobody what it was told.
+ * At httpd -t mod_ssl reads no certificate, and its directives are its own.
  * So its directives are looked for in httpd's own tree of the configuration, in
  * which Include, IfModule, Define and macros are resolved.  Runs in: parent,
  * `httpd -t`.
