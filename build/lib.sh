@@ -26,7 +26,7 @@ note() {
     printf '    %s\n' "$*"
 }
 
-# What is being done, for whoever fails at it.
+# What is being done, for the message of a failure.
 doing=
 
 # die REASON [LOG]: the reason, the end of the log, and where it is.

@@ -192,7 +192,7 @@ $server->reconfigure(
     vhosts => [map { host("$_.example", $on, $cert{$_}) } qw(good rsa)]);
 ($text, $exit) = $server->configtest;
 is($exit, 0, 'files of the main server: is content');
-unlike($text, qr/will be refused/, 'files of the main server: each is somebody\'s');
+unlike($text, qr/will be refused/, 'files of the main server: each is of a certificate');
 
 # What is said is what happens.
 $server->reconfigure(lines => '', vhosts => [

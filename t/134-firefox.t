@@ -51,5 +51,5 @@ is(load('plain'), 'it came', 'a usual certificate, without: the page');
 is(load('revoked'), 'SEC_ERROR_REVOKED_CERTIFICATE',
    'its staple says revoked: refused');
 is(scalar(grep { ($_->{headers}{'user-agent'} // '') =~ /Firefox/ }
-          $responder->all), 0, 'nobody was asked by the browser');
+          $responder->all), 0, 'the browser asked no responder');
 is(join("\n", $server->bad_lines), '', 'nothing bad in the log');

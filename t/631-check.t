@@ -42,12 +42,8 @@ sub check {
 # One call: its exit status, its first line, and all it prints.
 sub says {
     my ($name, $status, $pattern, @arguments) = @_;
-    my ($is, $text) = check(@arguments);
-    my ($first) = split /\n/, $text;
 
-    is($is, $status, "$name: exit status $status") or diag($text);
-    like($first // '', $pattern, "$name: says so");
-    return $text;
+    return first_line_says($name, $status, $pattern, check(@arguments));
 }
 
 # A response of the responder as it is, in a file.

@@ -40,13 +40,9 @@ sub check {
 }
 
 sub says {
-    my ($name, $wanted, $pattern, @arguments) = @_;
-    my ($status, $text) = check(@arguments);
-    my ($first) = split /\n/, $text;
+    my ($name, $status, $pattern, @arguments) = @_;
 
-    is($status, $wanted, "$name: exit status $wanted") or diag($text);
-    like($first // '', $pattern, "$name: says so");
-    return $text;
+    return first_line_says($name, $status, $pattern, check(@arguments));
 }
 
 sub crl_of {

@@ -64,7 +64,7 @@ is(scalar(grep { says($text, $_) =~ /\Agood, until \S+Z, written\z/ } @good),
 like(says($text, $certs[6]), qr/\Arevoked \(keyCompromise, \S+\), written\z/,
      'one is revoked, and written');
 like(says($text, $hangs), qr{\Arejected: timeout: .*\(http://127}, 'one hangs');
-unlike($text, qr/^\S+hangs\.pem:.*^\S+cert-/ms, 'nobody waited for it');
+unlike($text, qr/^\S+hangs\.pem:.*^\S+cert-/ms, 'the others did not wait for it');
 for my $row ([alone => qr/holds one certificate only/],
              [key => qr/holds no certificate in PEM/],
              [pipe => qr/it is not a regular file/],
@@ -92,9 +92,9 @@ link_chain($certs[0]{chain}, 'twin');
 my @names = map { ('--chain', "$dir/$_->{name}.pem") } @certs[0 .. 9];
 my %before = map { $_ => (stat $_)[9] } @files;
 ($status, $text) = fetch(@names, '--out-dir', $out);
-is($status, 10, 'fresh: the same status, though nobody answers') or diag($text);
+is($status, 10, 'fresh: the same status, though no responder answers') or diag($text);
 like($text, qr/^10 certificates: 9 good, 1 revoked; 10 fresh: not asked\n\z/m,
-     'fresh: nobody is asked');
+     'fresh: no responder is asked');
 ($status, $text) = fetch('--chain', "$dir/twin.pem", @names[0, 1], '--out-dir',
                          $out, '--force', '--timeout', 3);
 is($status, 1, '--force: they are');
@@ -182,7 +182,7 @@ $text = (fetch(@chains, '--quiet'))[1];
 is($text, "3 certificates: 3 good\n", '--quiet: the sum alone');
 $text = (fetch('--chain', $new[0]{chain}, '--quiet'))[1];
 is($text, "good\n", '--quiet: the last line alone');
-unlike((fetch(@chains))[1], qr/\r/, 'it does not count where nobody looks');
+unlike((fetch(@chains))[1], qr/\r/, 'it does not count without a terminal');
 SKIP: {
     skip 'no script', 1 if !have_tool('script');
     $text = capture(['script', '-qec', "$tool fetch @chains", '/dev/null'],

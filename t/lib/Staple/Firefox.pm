@@ -23,8 +23,8 @@ sub missing {
 }
 
 # What a test relies on, whatever the defaults of that version are: certificates
-# that ask for a staple need one, staples are asked for and judged.  Nobody is
-# asked by the browser itself; names are this machine's, and nothing is fetched
+# that ask for a staple need one, staples are asked for and judged.  The
+# browser itself asks no responder; names are this machine's, and nothing is fetched
 # from elsewhere.
 sub preferences {
     my ($self, @names) = @_;

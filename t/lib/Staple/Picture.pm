@@ -83,11 +83,13 @@ sub fill_svg {
         . qq{<g fill="#222">\n}
         . text($margin{left}, 22, $title, 'font-size="15"');
 
-    for (my $at = 0; $at <= $end; $at += step($end)) {
+    my ($second, $some) = (step($end), step($n));
+
+    for (my $at = 0; $at <= $end; $at += $second) {
         $svg .= line($x->($at), $margin{top}, $x->($at), $bottom)
             . text($x->($at), $bottom + 18, $at + 0, 'text-anchor="middle"');
     }
-    for (my $count = 0; $count <= $n; $count += step($n)) {
+    for (my $count = 0; $count <= $n; $count += $some) {
         $svg .= line($margin{left}, $y->($count), $right, $y->($count))
             . text($margin{left} - 6, $y->($count) + 4, $count,
                    'text-anchor="end"');

@@ -14,7 +14,7 @@ use Staple::Process qw(capture wait_until find_program read_file write_file
                        scale);
 
 our @EXPORT = qw(capture wait_until read_file write_file mpm have_tool
-                 have_capture new_dir tool top_builddir);
+                 have_capture new_dir tool top_builddir first_line_says);
 
 # Apache::Test's plan() sends what failed to the output that harnesses hide, as
 # if the test ran inside of httpd.
@@ -45,6 +45,19 @@ sub have_capture {
     return 0 if !have_tool('tshark');
     my $text = capture(['tshark', '-D']);
     return $text =~ /\blo\b/;
+}
+
+# How a program ended, and what its first line says; returns all that it said.
+sub first_line_says {
+    my ($name, $wanted, $pattern, $status, $text) = @_;
+    my $test = Test::Builder->new;
+    my ($first) = split /\n/, $text;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    $test->is_eq($status, $wanted, "$name: exit status $wanted")
+        or $test->diag($text);
+    $test->like($first // '', $pattern, "$name: says so");
+    return $text;
 }
 
 # A program of ours.
