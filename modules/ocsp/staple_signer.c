@@ -257,8 +257,9 @@ static staple_reason_e take(staple_signer_t *signer, staple_signers_t *signers,
         return STAPLE_NO_MEMORY;
     }
     signer->x509 = find_kept(signers, signer);
-    return signer->x509 != NULL ? STAPLE_OK
-                                : take_new(signer, places, signature, key);
+    signer->was_kept = signer->x509 != NULL;
+    return signer->was_kept ? STAPLE_OK
+                            : take_new(signer, places, signature, key);
 }
 
 staple_reason_e staple_signer_take(staple_signer_t *signer,

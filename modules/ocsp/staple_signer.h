@@ -18,6 +18,7 @@ typedef struct staple_signer_t {
     X509 *x509;
     unsigned char *der;
     apr_size_t der_len;
+    int was_kept; /* a response by it has been verified for this issuer */
 } staple_signer_t;
 
 /*
@@ -25,8 +26,8 @@ typedef struct staple_signer_t {
  * brings the same one, and OpenSSL 3.0 takes as long to decode a public key as
  * to verify a signature.  So, of a delegate that is kept, neither its key is
  * decoded nor its signature verified again: the bytes are the same to the last,
- * signature included, and its digest, key, times and authority are judged anew
- * for each response.  It changes behind an issuer that is otherwise read-only;
+ * signature included, and its digest, key and times are judged anew for each
+ * response.  It changes behind an issuer that is otherwise read-only;
  * one atomic exchange takes it out and puts it back, so that any number of
  * threads may use it at once: a thread that finds it taken does without.
  */
