@@ -81,6 +81,7 @@ unit_tests = \
 	t/unit/io/t_staple_http_cache \
 	t/unit/io/t_staple_list_store \
 	t/unit/io/t_staple_sink \
+	t/unit/io/t_staple_sockets \
 	t/unit/io/t_staple_spool \
 	t/unit/io/t_staple_store \
 	t/unit/io/t_staple_tls

@@ -2,7 +2,6 @@
 #include "staple_fetch.h"
 
 #include <apr_strings.h>
-#include <apr_thread_mutex.h>
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 
 #include "staple_fetch_list.h"
 #include "staple_http_cache.h"
+#include "staple_sockets.h"
 #include "staple_steady.h"
 #include "staple_tls.h"
 
@@ -18,6 +18,9 @@
 
 /* A look-up of a name that was left is ended by its resolver, or after this. */
 #define LOOKUP_LAST 300000L /* milliseconds */
+
+/* How often is looked whether nothing comes of a list. */
+#define LOOK_INTERVAL apr_time_from_msec(50)
 
 /* What is looked at before libcurl ends it by itself. */
 #define MARGIN apr_time_from_msec(20)
@@ -28,9 +31,11 @@ typedef struct transfer_t {
     CURL *easy;
     staple_exchange_t *exchange;
     const staple_route_t *route; /* that `easy` is set for */
+    int has_begun;
     int is_under_way;
     int is_left;             /* its exchange has ended: below */
     int is_late;             /* its name takes too long, and it could not be */
+    apr_time_t began_at;     /* by our clock */
     apr_time_t lookup_until; /* its name is to be there then; by our clock */
     unsigned char *body;     /* of an OCSP exchange */
     apr_size_t len, room;
@@ -39,22 +44,23 @@ typedef struct transfer_t {
     int is_chain_refused;             /* the responder's, of TLS */
     staple_fetch_list_t list;         /* where the exchange is for one */
     staple_http_cache_t cache;
-    CURLcode failed_start;            /* where it could not even begin */
+    CURLcode code;                    /* where it was ended by us */
     char words[CURL_ERROR_SIZE + 64]; /* about what went wrong */
 } transfer_t;
 
 struct staple_fetch_t {
     apr_pool_t *pool;
-    CURLM *multi;              /* this thread's own, but for waking it */
-    apr_thread_mutex_t *guard; /* of which it is, for who wakes it */
+    CURLM *multi;
+    staple_sockets_t *sockets; /* its own */
     transfer_t **transfers; /* that were needed so far */
     transfer_t *free;
-    transfer_t *stillborn; /* failed to begin, linked by next_free */
+    transfer_t *ended; /* by us, not by libcurl; linked by next_free */
     transfer_t *taken;     /* its answer is in the caller's hands */
     unsigned count;
     unsigned count_last;  /* how many there may be */
     int is_used;          /* since the last rest */
     apr_time_t worked_at; /* by our clock */
+    apr_time_t looked_at; /* for silence; by our clock */
     unsigned left;      /* transfers that wait for nothing but their name */
     unsigned left_last; /* how many there may be */
     unsigned under_way; /* begun and not taken yet */
@@ -313,10 +319,9 @@ staple_fetch_t *staple_fetch_make(apr_pool_t *p,
                            ? 7 * options->concurrency
                            : STAPLE_FETCH_LEFT;
     fetch->count_last = options->concurrency + fetch->left_last;
+    fetch->sockets = staple_sockets_make(p, fetch->count_last);
     fetch->multi = make_multi(fetch);
-    if (fetch->multi == NULL
-        || apr_thread_mutex_create(&fetch->guard, APR_THREAD_MUTEX_DEFAULT, p)
-               != APR_SUCCESS
+    if (fetch->multi == NULL || fetch->sockets == NULL
         || !add_header(&fetch->get_headers, "Accept: application/ocsp-response")
         || !add_header(&fetch->post_headers,
                        "Accept: application/ocsp-response")
@@ -328,6 +333,7 @@ staple_fetch_t *staple_fetch_make(apr_pool_t *p,
         curl_multi_cleanup(fetch->multi);
         return NULL;
     }
+    staple_sockets_serve(fetch->sockets, fetch->multi);
     fetch->transfers =
         apr_palloc(p, (fetch->count_last + 1) * sizeof(fetch->transfers[0]));
     apr_pool_cleanup_register(p, fetch, fetch_cleanup, apr_pool_cleanup_null);
@@ -358,12 +364,12 @@ static void give_transfer(staple_fetch_t *fetch, transfer_t *transfer)
     fetch->free = transfer;
 }
 
-static void put_stillborn(staple_fetch_t *fetch, transfer_t *transfer,
-                          CURLcode why)
+static void put_ended(staple_fetch_t *fetch, transfer_t *transfer,
+                      CURLcode code)
 {
-    transfer->failed_start = why;
-    transfer->next_free = fetch->stillborn;
-    fetch->stillborn = transfer;
+    transfer->code = code;
+    transfer->next_free = fetch->ended;
+    fetch->ended = transfer;
 }
 
 static int is_list(const staple_exchange_t *exchange)
@@ -397,7 +403,6 @@ static void set_ocsp(const staple_fetch_t *fetch, transfer_t *transfer)
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
-    curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 1L);
     if (exchange->by_get) {
         curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
         curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->get_headers);
@@ -448,7 +453,7 @@ static CURLcode begin(staple_fetch_t *fetch, transfer_t *transfer)
 static void clear(transfer_t *transfer, staple_exchange_t *exchange)
 {
     transfer->exchange = exchange;
-    transfer->is_under_way = transfer->is_late = 0;
+    transfer->has_begun = transfer->is_under_way = transfer->is_late = 0;
     transfer->len = 0;
     transfer->is_too_large = 0;
     transfer->is_out_of_memory = 0;
@@ -461,17 +466,20 @@ static void clear(transfer_t *transfer, staple_exchange_t *exchange)
 void staple_fetch_start(staple_fetch_t *fetch, staple_exchange_t *exchange)
 {
     transfer_t *transfer = take_transfer(fetch);
+    CURLcode code;
 
     clear(transfer, exchange);
     fetch->is_used = 1;
-    fetch->worked_at = staple_steady_now();
+    fetch->worked_at = transfer->began_at = staple_steady_now();
     transfer->lookup_until =
-        fetch->worked_at + connect_timeout(exchange) - MARGIN;
-    transfer->failed_start = begin(fetch, transfer);
-    transfer->is_under_way = transfer->failed_start == CURLE_OK;
+        transfer->began_at + connect_timeout(exchange) - MARGIN;
+    code = begin(fetch, transfer);
     fetch->under_way++;
-    if (!transfer->is_under_way) {
-        put_stillborn(fetch, transfer, transfer->failed_start);
+    if (code == CURLE_OK) {
+        transfer->has_begun = transfer->is_under_way = 1;
+    }
+    else {
+        put_ended(fetch, transfer, code);
     }
 }
 
@@ -493,7 +501,7 @@ static void end_late(staple_fetch_t *fetch, transfer_t *transfer,
     apr_snprintf(transfer->words, sizeof(transfer->words),
                  "Resolving timed out after %d milliseconds",
                  (int)apr_time_as_msec(connect_timeout(exchange)));
-    put_stillborn(fetch, transfer, CURLE_OPERATION_TIMEDOUT);
+    put_ended(fetch, transfer, CURLE_OPERATION_TIMEDOUT);
 }
 
 /*
@@ -569,18 +577,36 @@ static void watch_names(staple_fetch_t *fetch)
     }
 }
 
-void staple_fetch_run(staple_fetch_t *fetch, apr_interval_time_t timeout)
+/* Ends the exchanges of lists of which nothing comes any more. */
+static void watch_lists(staple_fetch_t *fetch)
 {
-    int running;
+    apr_time_t now = staple_steady_now();
+    unsigned i;
 
-    if (fetch->stillborn != NULL) {
+    if (now - fetch->looked_at < LOOK_INTERVAL) {
         return;
     }
-    /* Does not wait where an exchange has just been added. */
-    curl_multi_poll(fetch->multi, NULL, 0, (int)apr_time_as_msec(timeout),
-                    NULL);
+    fetch->looked_at = now;
+    for (i = 0; i < fetch->count; i++) {
+        transfer_t *transfer = fetch->transfers[i];
+
+        if (transfer->is_under_way && is_list(transfer->exchange)
+            && staple_fetch_list_is_silent(&transfer->list)) {
+            curl_multi_remove_handle(fetch->multi, transfer->easy);
+            transfer->is_under_way = 0;
+            put_ended(fetch, transfer, CURLE_OPERATION_TIMEDOUT);
+        }
+    }
+}
+
+void staple_fetch_run(staple_fetch_t *fetch, apr_interval_time_t timeout)
+{
+    if (fetch->ended != NULL) {
+        return;
+    }
+    staple_sockets_run(fetch->sockets, timeout);
     watch_names(fetch);
-    curl_multi_perform(fetch->multi, &running);
+    watch_lists(fetch);
 }
 
 static staple_reason_e reason_of(CURLcode code)
@@ -720,10 +746,13 @@ static void fill_answer(staple_answer_t *answer, transfer_t *transfer,
     curl_off_t took = 0, retry_after = 0;
     long http_status = 0;
 
-    if (transfer->failed_start == CURLE_OK) {
+    if (transfer->has_begun) {
         curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &http_status);
         curl_easy_getinfo(transfer->easy, CURLINFO_TOTAL_TIME_T, &took);
         curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after);
+    }
+    if (transfer->list.is_silent) { /* libcurl counts until it heard it last */
+        took = staple_steady_now() - transfer->began_at;
     }
     memset(answer, 0, sizeof(*answer));
     answer->reason = judge(transfer, code, http_status);
@@ -750,13 +779,13 @@ static void fill_answer(staple_answer_t *answer, transfer_t *transfer,
 /* The transfer that ended next, out of libcurl's hands, or NULL. */
 static transfer_t *next_ended(staple_fetch_t *fetch, CURLcode *code)
 {
-    transfer_t *transfer = fetch->stillborn;
+    transfer_t *transfer = fetch->ended;
     CURLMsg *message;
     int left;
 
     if (transfer != NULL) {
-        fetch->stillborn = transfer->next_free;
-        *code = transfer->failed_start;
+        fetch->ended = transfer->next_free;
+        *code = transfer->code;
         return transfer;
     }
     while ((message = curl_multi_info_read(fetch->multi, &left)) != NULL) {
@@ -803,10 +832,9 @@ static void hang_up(staple_fetch_t *fetch)
     CURLM *multi = make_multi(fetch), *old = fetch->multi;
 
     if (multi != NULL) {
-        apr_thread_mutex_lock(fetch->guard);
-        fetch->multi = multi;
-        apr_thread_mutex_unlock(fetch->guard);
         curl_multi_cleanup(old);
+        fetch->multi = multi;
+        staple_sockets_serve(fetch->sockets, multi);
     }
 }
 
@@ -828,7 +856,5 @@ int staple_fetch_rest(staple_fetch_t *fetch, apr_interval_time_t idle_for)
 
 void staple_fetch_wake(staple_fetch_t *fetch)
 {
-    apr_thread_mutex_lock(fetch->guard);
-    curl_multi_wakeup(fetch->multi);
-    apr_thread_mutex_unlock(fetch->guard);
+    staple_sockets_wake(fetch->sockets);
 }

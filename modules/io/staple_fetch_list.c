@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "staple_spool.h"
+#include "staple_steady.h"
 
 #define RECEIVE_BUFFER 65536 /* fewer calls of the system than by default */
 
@@ -105,24 +106,18 @@ static size_t take_body(char *data, size_t size, size_t count, void *baton)
     return list->refused == STAPLE_OK ? size * count : 0;
 }
 
-/* Looks whether anything came; what is not 0 ends the transfer.  libcurl's own
- * limit of speed knows whole seconds, and no rate below a byte in each. */
-static int watch(void *baton, curl_off_t total, curl_off_t received,
-                 curl_off_t to_send, curl_off_t sent)
+int staple_fetch_list_is_silent(staple_fetch_list_t *list)
 {
-    staple_fetch_list_t *list = baton;
-    curl_off_t now = 0, asked_at = 0;
+    apr_time_t now = staple_steady_now();
+    curl_off_t asked_at = 0, body = 0;
     long head = 0;
 
-    (void)total;
-    (void)to_send;
-    (void)sent;
-    curl_easy_getinfo(list->easy, CURLINFO_TOTAL_TIME_T, &now);
     curl_easy_getinfo(list->easy, CURLINFO_PRETRANSFER_TIME_T, &asked_at);
+    curl_easy_getinfo(list->easy, CURLINFO_SIZE_DOWNLOAD_T, &body);
     curl_easy_getinfo(list->easy, CURLINFO_HEADER_SIZE, &head);
     /* Until it is connected, that has its own limit. */
-    if (asked_at == 0 || received + head != list->received) {
-        list->received = received + head;
+    if (asked_at == 0 || body + head != list->received) {
+        list->received = body + head;
         list->heard_at = now;
     }
     list->is_silent = now - list->heard_at >= list->idle_timeout;
@@ -164,6 +159,7 @@ CURLcode staple_fetch_list_begin(staple_fetch_list_t *list, CURL *easy,
     list->easy = easy;
     list->dir = dir;
     list->idle_timeout = exchange->idle_timeout;
+    list->heard_at = staple_steady_now();
     list->max_len = exchange->max_len;
     if (!add_header(list, "Accept", "application/pkix-crl, */*")
         || !add_validator(list, "If-None-Match", held->etag)
@@ -177,9 +173,6 @@ CURLcode staple_fetch_list_begin(staple_fetch_list_t *list, CURL *easy,
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, list);
-    curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, watch);
-    curl_easy_setopt(easy, CURLOPT_XFERINFODATA, list);
-    curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
     return CURLE_OK;
 }
 
@@ -197,7 +190,7 @@ static staple_reason_e find_reason(staple_fetch_list_t *list, CURLcode code,
 {
     staple_reason_e reason;
 
-    if (list->is_silent && code == CURLE_ABORTED_BY_CALLBACK) {
+    if (list->is_silent) {
         return STAPLE_TIMEOUT;
     }
     if (code == CURLE_FILESIZE_EXCEEDED) {

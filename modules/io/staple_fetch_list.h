@@ -24,8 +24,7 @@ typedef struct staple_fetch_list_t {
     staple_reason_e refused;      /* why no more is taken; STAPLE_OK: it is */
     apr_status_t why;             /* of STAPLE_FILE_UNWRITABLE */
     curl_off_t received;          /* bytes, when it was looked at last */
-    curl_off_t heard_at;          /* there were more of them: microseconds
-                                     since the transfer began */
+    apr_time_t heard_at;          /* there were more of them; steady clock */
     int is_silent;                /* it was ended for that */
 } staple_fetch_list_t;
 
@@ -34,13 +33,18 @@ void staple_fetch_list_clear(staple_fetch_list_t *list);
 
 /*
  * Sets all that a list needs and an OCSP exchange does not, or has otherwise:
- * method and headers of the request, function for the body, limits of length
- * and silence.  Its URL and times are the caller's to set.  `list` is clear;
- * `dir` must live on.  CURLE_OK, or CURLE_OUT_OF_MEMORY.
+ * method and headers of the request, function for the body, limit of length.
+ * Its URL and times are the caller's to set.  `list` is clear; `dir` must live
+ * on.  CURLE_OK, or CURLE_OUT_OF_MEMORY.
  */
 CURLcode staple_fetch_list_begin(staple_fetch_list_t *list, CURL *easy,
                                  const staple_exchange_t *exchange,
                                  const char *dir);
+
+/* Has nothing come for as long as its limit of silence?  Then it is to be
+ * ended.  To be asked again and again; libcurl's own limit of speed knows whole
+ * seconds, and no rate below a byte in each. */
+int staple_fetch_list_is_silent(staple_fetch_list_t *list);
 
 /* May the exchange end with this HTTP status? */
 int staple_fetch_list_is_expected(const staple_fetch_list_t *list,
