@@ -279,6 +279,7 @@ int staple_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog,
         return OK;
     }
     staple_register_finish(generation, ptemp);
+    staple_register_end();
     if (staple_generation_count(generation) == 0) {
         forget(get_retained());
     }

@@ -14,7 +14,7 @@
 #include "staple_tls.h"
 
 #define FIRST_BUFFER 2048   /* a response with its delegate's certificate */
-#define RECEIVE_BUFFER 4096 /* libcurl's own would be four times as large */
+#define RECEIVE_BUFFER 2048 /* libcurl's own would be eight times as large */
 
 /* A look-up of a name that was left is ended by its resolver, or after this. */
 #define LOOKUP_LAST 300000L /* milliseconds */
@@ -37,7 +37,7 @@ typedef struct transfer_t {
     int is_late;             /* its name takes too long, and it could not be */
     apr_time_t began_at;     /* by our clock */
     apr_time_t lookup_until; /* its name is to be there then; by our clock */
-    unsigned char *body;     /* of an OCSP exchange */
+    unsigned char *body;     /* of an OCSP exchange, while it is needed */
     apr_size_t len, room;
     int is_too_large;
     int is_out_of_memory;             /* for the body */
@@ -247,6 +247,13 @@ static CURL *make_easy(const staple_fetch_t *fetch, transfer_t *transfer)
     return easy;
 }
 
+static void drop_body(transfer_t *transfer)
+{
+    free(transfer->body);
+    transfer->body = NULL;
+    transfer->len = transfer->room = 0;
+}
+
 /* Gives back what a transfer needed for its work. */
 static void strip(const staple_fetch_t *fetch, transfer_t *transfer)
 {
@@ -255,9 +262,7 @@ static void strip(const staple_fetch_t *fetch, transfer_t *transfer)
         curl_easy_cleanup(transfer->easy);
         transfer->easy = NULL;
     }
-    free(transfer->body);
-    transfer->body = NULL;
-    transfer->room = 0;
+    drop_body(transfer);
     staple_fetch_list_clear(&transfer->list);
 }
 
@@ -360,6 +365,7 @@ static transfer_t *take_transfer(staple_fetch_t *fetch)
 
 static void give_transfer(staple_fetch_t *fetch, transfer_t *transfer)
 {
+    drop_body(transfer);
     transfer->next_free = fetch->free;
     fetch->free = transfer;
 }

@@ -65,8 +65,9 @@ struct staple_refresh_t {
     staple_responder_t *shared; /* of staple_source_shared, or NULL */
     unsigned char *value;       /* room for one value of it */
     staple_follow_t *follows;   /* of staple_source_crl: one for each CRL */
-    staple_exchange_t *made; /* all that were needed since the last rest */
-    unsigned made_count;
+    apr_pool_t *exchanges;   /* that were needed since the last rest, by
+                                themselves; NULL: none */
+    unsigned exchange_count;
     staple_exchange_t *free; /* of these */
     unsigned in_flight;
     apr_uint32_t random;

@@ -50,37 +50,44 @@ staple_cache_t *staple_refresh_own_cache(apr_pool_t *p,
 
 /* ---- the exchanges' memory ---- */
 
-/* Is there one to hand out?  Makes it where none is free. */
-static int has_exchange(staple_refresh_t *refresh)
-{
-    staple_exchange_t *exchange;
-
-    if (refresh->free == NULL
-        && refresh->made_count < refresh->options.concurrency) {
-        exchange = calloc(1, sizeof(*exchange));
-        if (exchange != NULL) {
-            exchange->next_made = refresh->made;
-            refresh->made = exchange;
-            refresh->made_count++;
-            refresh->free = exchange;
-        }
-    }
-    return refresh->free != NULL;
-}
-
 static apr_status_t free_exchanges(void *data)
 {
     staple_refresh_t *refresh = data;
 
-    while (refresh->made != NULL) {
-        staple_exchange_t *exchange = refresh->made;
-
-        refresh->made = exchange->next_made;
-        free(exchange);
+    if (refresh->exchanges != NULL) {
+        apr_pool_destroy(refresh->exchanges);
     }
+    refresh->exchanges = NULL;
+    refresh->exchange_count = 0;
     refresh->free = NULL;
-    refresh->made_count = 0;
     return APR_SUCCESS;
+}
+
+/* With an allocator of their own: they go back to the system together, and
+ * leave no gaps in the heap. */
+static staple_exchange_t *make_exchange(staple_refresh_t *refresh)
+{
+    staple_exchange_t *exchange;
+
+    if (refresh->exchanges == NULL
+        && apr_pool_create_unmanaged_ex(&refresh->exchanges, NULL, NULL)
+               != APR_SUCCESS) {
+        refresh->exchanges = NULL;
+        return NULL;
+    }
+    exchange = apr_pcalloc(refresh->exchanges, sizeof(*exchange));
+    refresh->exchange_count += exchange != NULL;
+    return exchange;
+}
+
+/* Is there one to hand out?  Makes it where none is free. */
+static int has_exchange(staple_refresh_t *refresh)
+{
+    if (refresh->free == NULL
+        && refresh->exchange_count < refresh->options.concurrency) {
+        refresh->free = make_exchange(refresh);
+    }
+    return refresh->free != NULL;
 }
 
 void staple_refresh_rest(staple_refresh_t *refresh)

@@ -107,7 +107,6 @@ typedef struct staple_exchange_t {
     unsigned char nonce[STAPLE_NONCE_LEN];
     char url[STAPLE_REQUEST_URL_SIZE]; /* whole URL of a GET or POST */
     struct staple_exchange_t *next_free;
-    struct staple_exchange_t *next_made;
 } staple_exchange_t;
 
 /* What came back. */

@@ -191,13 +191,16 @@ void *staple_config_create(apr_pool_t *p, server_rec *s)
     return config;
 }
 
+/* In place, as a virtual host's own is nobody else's. */
 void *staple_config_merge(apr_pool_t *p, void *base, void *add)
 {
     const staple_config_t *outer = base;
-    const staple_config_t *inner = add;
-    staple_config_t *config = apr_pmemdup(p, outer, sizeof(*outer));
+    staple_config_t *config = add;
+    const staple_config_t own = *config, *inner = &own;
     int i;
 
+    (void)p;
+    *config = *outer;
     for (i = 0; i < STAPLE_SET_COUNT; i++) {
         if (inner->values[i] != UNSET) {
             config->values[i] = inner->values[i];
@@ -1058,10 +1061,10 @@ static const staple_policy_t *set_policy(server_rec *s,
                                          apr_pool_t *pconf, apr_pool_t *ptemp)
 {
     staple_config_t *config = staple_config_get(s);
-    staple_policy_t *policy = apr_palloc(ptemp, sizeof(*policy));
+    staple_policy_t own, *policy;
 
-    fill_policy(policy, s, ptemp);
-    if (before != NULL && is_same(before, policy)) {
+    fill_policy(&own, s, ptemp);
+    if (before != NULL && is_same(before, &own)) {
         config->policy = before;
         return before;
     }

@@ -166,7 +166,7 @@ void staple_chain_open(staple_chain_t *chain, const server_rec *s,
 
     chain->sent = staple_chain_sent(ssl_ctx);
     chain->trusted = SSL_CTX_get_cert_store(ssl_ctx);
-    chain->own = apr_array_make(p, 4, sizeof(X509 *));
+    chain->own = path != NULL ? apr_array_make(p, 4, sizeof(X509 *)) : NULL;
     for (; path != NULL && *path != NULL; path++) {
         apr_array_cat(chain->own, file_of(s, *path));
     }
@@ -199,11 +199,12 @@ static X509 *find_sent(STACK_OF(X509) *sent, const wanted_t *wanted)
     return NULL;
 }
 
+/* certs may be NULL: none. */
 static X509 *find_among(const apr_array_header_t *certs, const wanted_t *wanted)
 {
     int i;
 
-    for (i = 0; i < certs->nelts; i++) {
+    for (i = 0; certs != NULL && i < certs->nelts; i++) {
         if (is_wanted(wanted, APR_ARRAY_IDX(certs, i, X509 *))) {
             return APR_ARRAY_IDX(certs, i, X509 *);
         }

@@ -13,7 +13,7 @@
 typedef struct staple_chain_t {
     STACK_OF(X509) *sent;    /* what the server sends with its current
                                 certificate; not owned */
-    apr_array_header_t *own; /* X509 * of OCSPStapleChainFile */
+    apr_array_header_t *own; /* X509 * of OCSPStapleChainFile; NULL: none */
     X509_STORE *trusted;     /* mod_ssl's CA certificates; not owned; or NULL */
     /* the system's come last: staple_system_ca_of() */
 } staple_chain_t;

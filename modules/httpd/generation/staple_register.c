@@ -41,18 +41,40 @@ static struct {
     apr_array_header_t *certs;   /* staple_refresh_cert_t */
     apr_array_header_t *servers; /* of each: array of server_rec *, in
                                     mod_ssl's order */
+    apr_pool_t *work;          /* of what is needed until the end; or NULL */
     apr_hash_t *by_key;        /* key -> seen_t, of every certificate met */
     apr_array_header_t *disabled; /* staple_disabled_t */
     int is_test; /* by httpd -t: this is the only time */
 } registry;
 
+static apr_status_t end_work(void *data)
+{
+    (void)data;
+    if (registry.work != NULL) {
+        apr_pool_destroy(registry.work);
+    }
+    registry.work = NULL;
+    return APR_SUCCESS;
+}
+
+/* With an allocator of its own: it goes back to the system. */
+static void begin_work(apr_pool_t *pconf)
+{
+    apr_pool_create_unmanaged_ex(&registry.work, apr_pool_abort_get(pconf),
+                                 NULL);
+    apr_pool_tag(registry.work, "ocspstaple_register");
+    apr_pool_cleanup_register(pconf, NULL, end_work, apr_pool_cleanup_null);
+}
+
 void staple_register_begin(apr_pool_t *pconf)
 {
     registry.pool = pconf;
+    begin_work(pconf);
     registry.issuers = staple_cert_issuers_make(pconf);
-    registry.certs = apr_array_make(pconf, 16, sizeof(staple_refresh_cert_t));
+    registry.certs =
+        apr_array_make(registry.work, 16, sizeof(staple_refresh_cert_t));
     registry.servers = apr_array_make(pconf, 16, sizeof(apr_array_header_t *));
-    registry.by_key = apr_hash_make(pconf);
+    registry.by_key = apr_hash_make(registry.work);
     registry.disabled = apr_array_make(pconf, 4, sizeof(staple_disabled_t));
     registry.is_test = 0;
     staple_chain_begin(pconf);
@@ -115,7 +137,7 @@ static seen_t *find(const void *key)
 
 static seen_t *remember(const void *key)
 {
-    seen_t *seen = apr_pcalloc(registry.pool, sizeof(*seen));
+    seen_t *seen = apr_pcalloc(registry.work, sizeof(*seen));
 
     memcpy(&seen->key, key, STAPLE_KEY_LEN);
     seen->index = seen->disabled = -1;
@@ -986,8 +1008,13 @@ void staple_register_finish(staple_generation_t *generation, apr_pool_t *ptemp)
     }
     follow_crls();
     staple_system_ca_end();
-    generation->certs = registry.certs;
+    generation->certs = apr_array_copy(registry.pool, registry.certs);
     generation->servers = registry.servers;
     generation->disabled = disabled_in_order();
     generation->lists = staple_register_crl_lists();
+}
+
+void staple_register_end(void)
+{
+    end_work(NULL);
 }

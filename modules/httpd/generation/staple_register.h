@@ -47,4 +47,8 @@ staple_fate_e staple_register_fate(staple_reason_e *reason,
  * servers do not agree.  Once, when all of them are known. */
 void staple_register_finish(staple_generation_t *generation, apr_pool_t *ptemp);
 
+/* Gives back what registering needed; nothing can be registered, or asked for
+ * its fate, before the next staple_register_begin(). */
+void staple_register_end(void);
+
 #endif

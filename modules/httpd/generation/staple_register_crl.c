@@ -298,13 +298,13 @@ static void add_files(found_t *found, const staple_crl_cert_t *crl)
 void staple_register_crl_follow(staple_refresh_cert_t *entry,
                                 staple_crl_cert_t *crl)
 {
-    found_t found = {entry->cert, entry->policy,
-                     signers_of(entry->cert->issuer),
-                     apr_array_make(crls.pool, 1, sizeof(apr_uint32_t))};
+    found_t found = {entry->cert, entry->policy, NULL, NULL};
 
     if (staple_register_crl_why(entry->policy, crl) != STAPLE_OK) {
         return;
     }
+    found.signers = signers_of(entry->cert->issuer);
+    found.numbers = apr_array_make(crls.pool, 1, sizeof(apr_uint32_t));
     if (!entry->policy->no_network && entry->policy->crl_urls != NULL) {
         add_urls(&found, crl);
     }
