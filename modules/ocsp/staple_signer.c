@@ -41,21 +41,23 @@ staple_signers_t *staple_signer_none(apr_pool_t *p)
     return signers;
 }
 
-static int is_same(const staple_signer_t *kept, const staple_signer_t *signer)
+static int is_same(const staple_signer_t *kept, staple_der_t certificate)
 {
-    return kept->der_len == signer->der_len
-           && memcmp(kept->der, signer->der, kept->der_len) == 0;
+    return kept->der_len == certificate.len
+           && memcmp(kept->der, certificate.at, certificate.len) == 0;
 }
 
 /* The parsed certificate of these bytes, a reference of the caller's own; NULL:
  * it is not the one that is kept. */
-static X509 *find_kept(staple_signers_t *signers, const staple_signer_t *signer)
+static X509 *find_kept(staple_signers_t *signers, staple_der_t certificate,
+                       int sha1_will_do)
 {
     staple_signer_t *kept = swap_kept(signers, NULL);
     X509 *x509 = NULL;
 
     if (kept != NULL) {
-        if (is_same(kept, signer) && X509_up_ref(kept->x509)) {
+        if (is_same(kept, certificate) && (sha1_will_do || !kept->is_sha1)
+            && X509_up_ref(kept->x509)) {
             x509 = kept->x509;
         }
         free_kept(swap_kept(signers, kept));
@@ -72,6 +74,7 @@ static staple_signer_t *copy(const staple_signer_t *signer)
     }
     made->der = OPENSSL_memdup(signer->der, signer->der_len);
     made->der_len = signer->der_len;
+    made->is_sha1 = signer->is_sha1;
     if (made->der == NULL || !X509_up_ref(signer->x509)) {
         free_kept(made);
         return NULL;
@@ -83,9 +86,10 @@ static staple_signer_t *copy(const staple_signer_t *signer)
 void staple_signer_keep(staple_signers_t *signers,
                         const staple_signer_t *signer)
 {
+    const staple_der_t certificate = {signer->der, signer->der_len};
     staple_signer_t *kept = swap_kept(signers, NULL);
 
-    if (kept == NULL || !is_same(kept, signer)) {
+    if (kept == NULL || !is_same(kept, certificate)) {
         free_kept(kept);
         kept = copy(signer);
     }
@@ -231,6 +235,25 @@ static staple_reason_e take_new(staple_signer_t *signer,
     return reason == STAPLE_OK ? decode(signer) : reason;
 }
 
+/* The one that is kept, and has come in its fixed form: as nearly always. */
+static staple_reason_e take_kept(staple_signer_t *signer,
+                                 staple_signers_t *signers,
+                                 staple_der_t certificate, int sha1_will_do)
+{
+    signer->x509 = find_kept(signers, certificate, sha1_will_do);
+    if (signer->x509 == NULL) {
+        return STAPLE_SIGNER_NOT_FOUND;
+    }
+    signer->was_kept = 1;
+    signer->der = OPENSSL_memdup(certificate.at, certificate.len);
+    signer->der_len = certificate.len;
+    if (signer->der == NULL) {
+        staple_signer_free(signer);
+        return STAPLE_NO_MEMORY;
+    }
+    return STAPLE_OK;
+}
+
 static staple_reason_e take(staple_signer_t *signer, staple_signers_t *signers,
                             const staple_der_cert_t *places,
                             staple_signature_t *signature, X509 *issuer,
@@ -246,6 +269,8 @@ static staple_reason_e take(staple_signer_t *signer, staple_signers_t *signers,
         return reason == STAPLE_NO_MEMORY ? reason
                                           : STAPLE_SIGNER_NOT_AUTHORISED;
     }
+    signer->is_sha1 =
+        staple_signature_check_digest(signature, 0) != STAPLE_OK;
     reason = staple_signature_check_digest(signature, sha1_will_do);
     if (reason == STAPLE_OK) {
         reason = staple_signature_check_key(key);
@@ -256,7 +281,8 @@ static staple_reason_e take(staple_signer_t *signer, staple_signers_t *signers,
     if (!write_der(signer, places, signature)) {
         return STAPLE_NO_MEMORY;
     }
-    signer->x509 = find_kept(signers, signer);
+    signer->x509 = find_kept(
+        signers, (staple_der_t){signer->der, signer->der_len}, sha1_will_do);
     signer->was_kept = signer->x509 != NULL;
     return signer->was_kept ? STAPLE_OK
                             : take_new(signer, places, signature, key);
@@ -272,6 +298,10 @@ staple_reason_e staple_signer_take(staple_signer_t *signer,
     staple_reason_e reason;
 
     memset(signer, 0, sizeof(*signer));
+    reason = take_kept(signer, signers, certificate, sha1_will_do);
+    if (reason != STAPLE_SIGNER_NOT_FOUND) {
+        return reason;
+    }
     if (!staple_der_find_cert(&places, certificate)
         || !staple_der_is_same(places.algorithm, places.tbs_algorithm)) {
         return STAPLE_SIGNER_NOT_AUTHORISED;

@@ -18,6 +18,7 @@ typedef struct staple_signer_t {
     X509 *x509;
     unsigned char *der;
     apr_size_t der_len;
+    int is_sha1;  /* by that digest it was signed */
     int was_kept; /* a response by it has been verified for this issuer */
 } staple_signer_t;
 

@@ -66,6 +66,31 @@ static void test_kept(void)
        "unless it is kept itself");
 }
 
+/* What was kept when SHA-1 would do is none of those for whom it will not. */
+static void test_kept_sha1(void)
+{
+    staple_signers_t *signers = staple_signer_none(p);
+    make_identity_t delegate = make_cert(p, &(make_cert_t){
+        .name = "delegate", .issuer = &pki->issuer, .usage = "OCSPSigning",
+        .digest = EVP_sha1()});
+    make_der_t der = make_x509_der(p, delegate.x509);
+    staple_signer_t signer;
+    staple_reason_e reason;
+
+    is_reason(staple_signer_take(&signer, signers, slice(der),
+                                 pki->issuer.x509, 1),
+              STAPLE_OK, "signed by SHA-1, where that will do");
+    staple_signer_keep(signers, &signer);
+    staple_signer_free(&signer);
+    is_reason(staple_signer_take(&signer, signers, slice(der),
+                                 pki->issuer.x509, 1),
+              STAPLE_OK, "once more");
+    is_int(signer.was_kept, 1, "from what was kept");
+    staple_signer_free(&signer);
+    ok(take(&reason, signers, der, 0) == NULL, "not where it will not");
+    is_reason(reason, STAPLE_WEAK_SIGNATURE, "for its signature");
+}
+
 /* Any bit of a certificate changed: with and without what was kept the same. */
 static void test_same_verdict(void)
 {
@@ -219,6 +244,7 @@ int main(void)
     p = make_begin();
     pki = make_pki(p);
     test_kept();
+    test_kept_sha1();
     test_same_verdict();
     test_refused();
     test_found();

@@ -685,6 +685,37 @@ static void test_issuer_times(void)
               STAPLE_SIGNER_EXPIRED, "signed by an issuer that ended");
 }
 
+/* A delegate that was right goes on to be, while its issuer is valid. */
+static void test_issuer_of_delegate(void)
+{
+    make_identity_t ca = make_cert(p, &(make_cert_t){
+        .name = "Ended", .is_ca = 1, .not_after = MAKE_NOW + MAKE_DAY});
+    make_identity_t leaf = make_cert(p, &(make_cert_t){
+        .name = "leaf", .issuer = &ca});
+    make_identity_t delegate = make_cert(p, &(make_cert_t){
+        .name = "delegate", .issuer = &ca, .usage = "OCSPSigning"});
+    staple_cert_t *cert = make_staple_cert(
+        p, staple_cert_issuers_make(p), leaf.x509, ca.x509);
+    make_response_t response = make_good(pki);
+    staple_verdict_t verdict;
+    make_der_t der;
+    int i;
+
+    response.signer = delegate;
+    response.embed[0] = delegate.x509;
+    response.singles[0].leaf = leaf.x509;
+    response.singles[0].issuer = ca.x509;
+    der = make_response(p, &response);
+    for (i = 1; i <= 2; i++) {
+        is_reason(staple_verify(&verdict, NULL, cert, der.bytes, der.len,
+                                NULL, &default_policy, at_now(0)),
+                  STAPLE_OK, "signed by a delegate, time %d", i);
+    }
+    is_reason(staple_verify(&verdict, NULL, cert, der.bytes, der.len,
+                            NULL, &default_policy, at_now(2 * MAKE_DAY)),
+              STAPLE_SIGNER_NOT_AUTHORISED, "whose issuer ended");
+}
+
 /* ---- extensions and nonces ---- */
 
 #define UNHEARD_OF "1.3.6.1.4.1.99999.1"
@@ -1203,6 +1234,7 @@ int main(void)
     test_delegate_times();
     test_other_years();
     test_issuer_times();
+    test_issuer_of_delegate();
     test_extensions();
     test_critical_elsewhere();
     test_nonces();
