@@ -30,21 +30,21 @@ sub names {
 # Of what is installed; undef: nothing is.
 sub version_of {
     my ($name) = @_;
-    my $program = find_program($peer{$name}{program}) // return;
+    my $program = find_program($peer{$name}{program}) // return undef;
     my ($version) = capture([$program, @{ $peer{$name}{version} }])
         =~ /(\d+(?:\.\d+)+)/;
 
     return $version // 'unknown';
 }
 
-# Why it cannot be compared; undef: it can.
+# Why it cannot be compared; empty: it can.
 sub why_not {
     my ($name) = @_;
     my $version = version_of($name) // return 'not installed';
     my $least = $peer{$name}{least};
 
     return "its version is $version" if $version !~ /^\d/;
-    return if version->parse("v$version") >= version->parse("v$least");
+    return '' if version->parse("v$version") >= version->parse("v$least");
     return "is $version, fetches responses by itself from $least on";
 }
 
