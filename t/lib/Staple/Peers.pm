@@ -166,7 +166,8 @@ sub command {
     return ($self->{program}, '-db', '-f', $self->file('haproxy.cfg'));
 }
 
-# A certificate, its issuer and its key are one file.
+# A certificate, its chain and its key are one file; it takes a delegate's
+# signature only where the root is there, too.
 sub configure {
     my ($self, $certs) = @_;
     my $option = $self->{stapling} ? ' [ocsp-update on]' : '';
@@ -176,7 +177,8 @@ sub configure {
         my $file = $self->file("$cert->{name}.pem");
 
         Staple::Process::write_file($file, join '',
-            map { Staple::Process::read_file($cert->{$_}) } qw(chain key));
+            map { Staple::Process::read_file($_) }
+                $cert->{chain}, "$cert->{dir}/root.pem", $cert->{key});
         $list .= "$file$option $cert->{name}\n";
     }
     Staple::Process::write_file($self->file('list'), $list);
