@@ -165,7 +165,7 @@ sub machine {
                             qr{version: (\S+)}),
         openssl => first_line(scalar capture(['openssl', 'version']),
                               qr/OpenSSL (\S+)/),
-        map { $_ => Staple::Peers::version_of($_) // 'none' }
+        map { $_ => scalar(Staple::Peers::version_of($_)) // 'none' }
             Staple::Peers::names(),
     };
 }

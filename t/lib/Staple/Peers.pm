@@ -30,7 +30,7 @@ sub names {
 # Of what is installed; undef: nothing is.
 sub version_of {
     my ($name) = @_;
-    my $program = find_program($peer{$name}{program}) // return undef;
+    my $program = find_program($peer{$name}{program}) // return;
     my ($version) = capture([$program, @{ $peer{$name}{version} }])
         =~ /(\d+(?:\.\d+)+)/;
 
@@ -141,6 +141,7 @@ proxy_temp_path $root/proxy;
 fastcgi_temp_path $root/fastcgi;
 uwsgi_temp_path $root/uwsgi;
 scgi_temp_path $root/scgi;
+ssl_protocols TLSv1.2 TLSv1.3;
 ssl_stapling $stapling;
 END
 
