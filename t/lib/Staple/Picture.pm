@@ -11,7 +11,7 @@ use List::Util qw(max min);
 our @EXPORT_OK = qw(fill_svg);
 
 my ($width, $height) = (760, 420);
-my %margin = (left => 60, right => 150, top => 40, bottom => 50);
+my %margin = (left => 60, right => 166, top => 40, bottom => 50);
 my @colours = map { "#$_" } qw(1b6ac9 c0392b 2e8b57 8e44ad d68910 5d6d7e
                                  111111);
 
