@@ -30,7 +30,7 @@ my @wrong = (
      qr/^bench: --json \/nowhere\/x: there is no such folder$/,
      '--json', '/nowhere/x'],
 );
-plan tests => @said + 1 + 2 * @wrong + 2 + 3 * 4;
+plan tests => @said + 1 + 2 * @wrong + 2 + 2 + 3 * 4;
 
 # ---- which are left out ----
 
@@ -65,6 +65,21 @@ my ($text, $status) = capture([$bench, '--help'], env => \%env);
 is($status, 0, '--help ends well');
 like($text, qr/--peers .*^  --suite .*^  --root .*^  --mirror /ms,
      'and names what goes with --peers');
+
+# ---- those that do not get there ----
+
+sub started {
+    my ($script) = @_;
+    my $program = write_file("$programs/caddy", "#!/bin/sh\n$script\n");
+    my $server = Staple::Peers::server('Caddy', [], program => $program);
+
+    chmod 0755, $program;
+    return eval { $server->start(timeout => 0.5) } // $@;
+}
+
+is(started('exec sleep 60'), 0, 'takes no connections in time: given up');
+like(started('echo no such option; exit 1'),
+     qr/^Caddy does not start:\nno such option$/, 'ends: its words are shown');
 
 # ---- those that are here ----
 

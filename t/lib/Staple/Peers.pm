@@ -55,7 +55,7 @@ sub server {
     my $self = bless {
         name => $name, port => free_port(), stapling => 1,
         root => Staple::Test::new_dir(lc $name),
-        program => find_program($peer{$name}{program}), %opt,
+        program => scalar(find_program($peer{$name}{program})), %opt,
     }, $peer{$name}{class};
 
     $self->configure($certs);
