@@ -10,10 +10,9 @@ use List::Util qw(max sum0);
 use POSIX ();
 use Time::HiRes qw(time);
 
-use Staple::Process qw(capture spawn reap wait_until find_program read_file
-                       write_file free_port is_running);
+use Staple::Peers ();
+use Staple::Process qw(capture read_file write_file);
 use Staple::Server ();
-use Staple::Test ();
 
 our @EXPORT_OK = qw(median spread interval cpu_seconds busiest_thread
                     proportional_memory started_at tell);
@@ -117,82 +116,6 @@ sub started_at {
         + $us / 1e6;
 }
 
-# ---- nginx ----
-
-# Debian's nginx with the same certificates; as much of Staple::Server as is
-# needed here.
-sub nginx {
-    my ($certs) = @_;
-    my $root = Staple::Test::new_dir('nginx');
-    my $port = free_port();
-    my $text = <<"END";
-daemon off;
-user www-data;
-worker_processes 2;
-pid $root/pid;
-error_log $root/error.log warn;
-events { worker_connections 512; }
-http {
-access_log off;
-server_names_hash_max_size 65536;
-server_names_hash_bucket_size 128;
-client_body_temp_path $root/body;
-proxy_temp_path $root/proxy;
-fastcgi_temp_path $root/fastcgi;
-uwsgi_temp_path $root/uwsgi;
-scgi_temp_path $root/scgi;
-ssl_stapling on;
-END
-
-    for my $cert (@$certs) {
-        $text .= "server { listen 127.0.0.1:$port ssl; "
-               . "server_name $cert->{name}; "
-               . "ssl_certificate $cert->{chain}; "
-               . "ssl_certificate_key $cert->{key}; }\n";
-    }
-    write_file("$root/nginx.conf", "$text}\n");
-    return bless { root => $root, port => $port }, 'Staple::Bench::Nginx';
-}
-
-package Staple::Bench::Nginx;
-
-use Time::HiRes qw(time);
-
-sub port { return $_[0]{port} }
-sub pid  { return $_[0]{pid} }
-
-sub start {
-    my ($self, %opt) = @_;
-    my $nginx = Staple::Process::find_program('nginx');
-
-    $self->{pid} = Staple::Process::spawn(
-        [$nginx, '-p', $self->{root}, '-c', "$self->{root}/nginx.conf"],
-        "$self->{root}/startup.log");
-    my $is_up = Staple::Process::wait_until(sub {
-        return -1 if !Staple::Process::is_running($self->{pid});
-        return defined IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                                             PeerPort => $self->{port});
-    }, $opt{timeout} // 60);
-    die "nginx does not start:\n",
-        Staple::Process::read_file("$self->{root}/error.log") // ''
-        if !$is_up || $is_up < 0;
-    $self->{started_at} = time;
-    return $self;
-}
-
-sub stop {
-    my ($self) = @_;
-    my $pid = delete $self->{pid} or return;
-
-    kill 'TERM', $pid;
-    Staple::Process::reap($pid, 10);
-    return;
-}
-
-sub DESTROY { local ($?, $@, $!); $_[0]->stop; return }
-
-package Staple::Bench;
-
 # ---- the table ----
 
 sub figure {
@@ -242,10 +165,8 @@ sub machine {
                             qr{version: (\S+)}),
         openssl => first_line(scalar capture(['openssl', 'version']),
                               qr/OpenSSL (\S+)/),
-        nginx => find_program('nginx')
-            ? first_line(scalar capture([find_program('nginx'), '-v']),
-                         qr{nginx/(\S+)})
-            : 'none',
+        map { $_ => scalar(Staple::Peers::version_of($_)) // 'none' }
+            Staple::Peers::names(),
     };
 }
 

@@ -11,8 +11,9 @@ use List::Util qw(max min);
 our @EXPORT_OK = qw(fill_svg);
 
 my ($width, $height) = (760, 420);
-my %margin = (left => 60, right => 150, top => 40, bottom => 50);
-my @colours = map { "#$_" } qw(1b6ac9 c0392b 2e8b57 8e44ad d68910 5d6d7e);
+my %margin = (left => 60, right => 166, top => 40, bottom => 50);
+my @colours = map { "#$_" } qw(1b6ac9 c0392b 2e8b57 8e44ad d68910 5d6d7e
+                                 111111);
 
 # A round step that makes at most five of them.
 sub step {
@@ -95,7 +96,7 @@ sub fill_svg {
                    'text-anchor="end"');
     }
     $svg .= text(($margin{left} + $right) / 2, $height - 12,
-                 'seconds after httpd began to take connections',
+                 'seconds after the server began to work',
                  'text-anchor="middle"') . "</g>\n";
     for my $i (0 .. $#names) {
         my @seconds = sort { $a <=> $b } @{ $at{ $names[$i] } };
