@@ -32,6 +32,7 @@ typedef struct transfer_t {
     staple_exchange_t *exchange;
     const staple_route_t *route; /* that `easy` is set for */
     int has_begun;
+    int is_looking_up; /* its name, or the proxy's */
     int is_under_way;
     int is_left;             /* its exchange has ended: below */
     int is_late;             /* its name takes too long, and it could not be */
@@ -128,6 +129,29 @@ static size_t take_header(char *data, size_t size, size_t count, void *baton)
 
     staple_http_cache_header(&transfer->cache, data, size * count);
     return size * count;
+}
+
+/* What libcurl's times say of a look-up differs from version to version; these
+ * two are called before one and after it. */
+static int before_lookup(void *resolver, void *reserved, void *baton)
+{
+    transfer_t *transfer = baton;
+
+    (void)resolver;
+    (void)reserved;
+    transfer->is_looking_up = 1;
+    return 0;
+}
+
+static int before_connect(void *baton, curl_socket_t descriptor,
+                          curlsocktype purpose)
+{
+    transfer_t *transfer = baton;
+
+    (void)descriptor;
+    (void)purpose;
+    transfer->is_looking_up = 0;
+    return CURL_SOCKOPT_OK;
 }
 
 /* The connection is there: for a transfer whose exchange has ended (see below)
@@ -242,6 +266,10 @@ static CURL *make_easy(const staple_fetch_t *fetch, transfer_t *transfer)
         curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA,
                          &transfer->is_chain_refused);
     }
+    curl_easy_setopt(easy, CURLOPT_RESOLVER_START_FUNCTION, before_lookup);
+    curl_easy_setopt(easy, CURLOPT_RESOLVER_START_DATA, transfer);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, before_connect);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
     return easy;
@@ -460,6 +488,7 @@ static void clear(transfer_t *transfer, staple_exchange_t *exchange)
 {
     transfer->exchange = exchange;
     transfer->has_begun = transfer->is_under_way = transfer->is_late = 0;
+    transfer->is_looking_up = 0;
     transfer->len = 0;
     transfer->is_too_large = 0;
     transfer->is_out_of_memory = 0;
@@ -490,14 +519,6 @@ void staple_fetch_start(staple_fetch_t *fetch, staple_exchange_t *exchange)
 }
 
 /* ---- names whose look-up hangs ---- */
-
-static int is_looking_up(const transfer_t *transfer)
-{
-    curl_off_t took = 0;
-
-    curl_easy_getinfo(transfer->easy, CURLINFO_NAMELOOKUP_TIME_T, &took);
-    return took == 0;
-}
 
 /* Ends an exchange as this transfer, in libcurl's words. */
 static void end_late(staple_fetch_t *fetch, transfer_t *transfer,
@@ -569,11 +590,11 @@ static void watch_names(staple_fetch_t *fetch)
     for (i = 0; i < fetch->count; i++) {
         transfer_t *transfer = fetch->transfers[i];
 
-        if (transfer->is_left && !is_looking_up(transfer)) {
+        if (transfer->is_left && !transfer->is_looking_up) {
             drop(fetch, transfer);
         }
         else if (transfer->is_under_way && now >= transfer->lookup_until) {
-            if (is_looking_up(transfer)) {
+            if (transfer->is_looking_up) {
                 be_late(fetch, transfer);
             }
             else {
