@@ -35,8 +35,8 @@ static CURLM *make_multi(staple_sockets_t *sockets)
 
 static apr_socket_t *listen_here(apr_port_t *port)
 {
-    apr_socket_t *listener;
-    apr_sockaddr_t *at;
+    apr_socket_t *listener = NULL;
+    apr_sockaddr_t *at = NULL;
 
     must(apr_sockaddr_info_get(&at, "127.0.0.1", APR_INET, 0, 0, p)
                  == APR_SUCCESS
