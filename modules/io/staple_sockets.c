@@ -149,7 +149,12 @@ static apr_interval_time_t be_on_time(staple_sockets_t *sockets,
     apr_time_t now = staple_steady_now();
 
     if (now < sockets->due) {
-        return sockets->due - now < timeout ? sockets->due - now : timeout;
+        /* The kernel waits for whole milliseconds, and APR rounds down: the
+         * rest would be spent with asking again and again. */
+        apr_interval_time_t left =
+            (sockets->due - now + 999) / 1000 * 1000;
+
+        return left < timeout ? left : timeout;
     }
     sockets->due = NEVER;
     act(sockets, CURL_SOCKET_TIMEOUT, 0);

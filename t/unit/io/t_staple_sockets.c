@@ -207,6 +207,27 @@ static void test_transfers(void)
     apr_socket_close(listener);
 }
 
+/* The kernel waits for whole milliseconds: what is less than one is not to be
+ * spent with asking it again and again. */
+static void test_no_spinning(void)
+{
+    staple_sockets_t *sockets = staple_sockets_make(p, 4);
+    CURLM *multi = make_multi(sockets);
+    apr_port_t port;
+    apr_socket_t *listener = listen_here(&port);
+    CURL *easy = start(multi, port, 100);
+    int runs = 0;
+
+    while (ended(multi) == CURL_LAST && runs < 10000) {
+        staple_sockets_run(sockets, LONG);
+        runs++;
+    }
+    ok(runs < 20, "until its time is over it is called %d times", runs);
+    stop(multi, easy);
+    apr_socket_close(listener);
+    curl_multi_cleanup(multi);
+}
+
 static void test_silence(void)
 {
     staple_sockets_t *sockets = staple_sockets_make(p, 4);
@@ -235,6 +256,7 @@ int main(void)
     test_idle();
     test_woken();
     test_transfers();
+    test_no_spinning();
     test_silence();
     curl_global_cleanup();
     apr_pool_destroy(p);
