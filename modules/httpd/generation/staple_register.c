@@ -97,11 +97,14 @@ static apr_array_header_t *servers_of(int index)
 }
 
 /* httpd reads its configuration twice at start-up, and throws away what came
- * of the first time: once is enough to read certificates and to complain. */
-static int is_rehearsal(void)
+ * of the first time: once is enough to read certificates and to complain.  And
+ * a module that offers one after the end is too late. */
+static int is_registering(void)
 {
-    return !registry.is_test
-           && ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
+    return registry.work != NULL
+           && (registry.is_test
+               || ap_state_query(AP_SQ_MAIN_STATE)
+                      != AP_SQ_MS_CREATE_PRE_CONFIG);
 }
 
 static void tell_why_not(server_rec *s, staple_reason_e reason,
@@ -350,7 +353,7 @@ int staple_register_certificate(server_rec *s, apr_pool_t *p, const char *id,
     seen_t *seen;
 
     if (!staple_config_enabled(s) || id_len != STAPLE_KEY_LEN
-        || is_rehearsal()) {
+        || !is_registering()) {
         return DECLINED;
     }
     seen = find(id);
@@ -896,7 +899,7 @@ int staple_register_check_server(server_rec *s, apr_pool_t *p, int is_proxy,
 {
     visitor_t visitor = {s, p, 0};
 
-    if (is_proxy || is_rehearsal()) {
+    if (is_proxy || !is_registering()) {
         return 0;
     }
     begin_server(s, p);
