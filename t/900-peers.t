@@ -106,7 +106,7 @@ sub staples {
     $server->start;
     is(join(' ', map { staple($server, $_->{name})->{sent} } @certs, @certs),
        '0 0 0 0', 'where that is switched off it does not');
-    is($responder->count, 0, 'and asks nobody');
+    is($responder->count, 0, 'and asks no responder');
     $server->stop;
     return;
 }

@@ -18,8 +18,7 @@ typedef struct staple_sockets_t staple_sockets_t;
 staple_sockets_t *staple_sockets_make(apr_pool_t *p, unsigned count);
 
 /* From now on these are the sockets of `multi`, and of none before, which is to
- * be without transfers.  For curl_multi_socket_action() and for nobody who
- * calls curl_multi_perform(). */
+ * be without transfers.  curl_multi_perform() must not be called for it. */
 void staple_sockets_serve(staple_sockets_t *sockets, CURLM *multi);
 
 /* Lets transfers go on that can; waits until one can, until

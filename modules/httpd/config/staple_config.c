@@ -191,7 +191,7 @@ void *staple_config_create(apr_pool_t *p, server_rec *s)
     return config;
 }
 
-/* In place, as a virtual host's own is nobody else's. */
+/* In place: a virtual host does not share its own with others. */
 void *staple_config_merge(apr_pool_t *p, void *base, void *add)
 {
     const staple_config_t *outer = base;
