@@ -14,7 +14,8 @@ use Staple::Process qw(capture wait_until find_program read_file write_file
                        scale);
 
 our @EXPORT = qw(capture wait_until read_file write_file mpm have_tool
-                 have_capture new_dir tool top_builddir first_line_says);
+                 have_capture new_dir tool top_builddir first_line_says
+                 make_module);
 
 # Apache::Test's plan() sends what failed to the output that harnesses hide, as
 # if the test ran inside of httpd.
@@ -58,6 +59,20 @@ sub first_line_says {
         or $test->diag($text);
     $test->like($first // '', $pattern, "$name: says so");
     return $text;
+}
+
+# Compiles a module of httpd from one file; returns its own.
+sub make_module {
+    my ($source) = @_;
+    my $module = $source =~ s/\.c\z/.so/r;
+    my @flags = map { my ($folder) = capture($_); "-I$folder" =~ /(\S+)/ }
+        ['apxs', '-q', 'INCLUDEDIR'], ['apr-1-config', '--includedir'];
+    my ($text, $status) = capture(
+        [qw(cc -O2 -DLINUX -D_GNU_SOURCE -shared -fPIC), @flags, '-o', $module,
+         $source]);
+
+    die "$source: $text\n" if $status;
+    return $module;
 }
 
 # A program of ours.
