@@ -64,14 +64,16 @@ static apr_status_t free_exchanges(void *data)
 }
 
 /* With an allocator of their own: they go back to the system together, and
- * leave no gaps in the heap. */
+ * leave no gaps in the heap.  Where memory runs out, what refresh->pool does
+ * is done: pools of an exchange do not look at what they get. */
 static staple_exchange_t *make_exchange(staple_refresh_t *refresh)
 {
     staple_exchange_t *exchange;
 
     if (refresh->exchanges == NULL
-        && apr_pool_create_unmanaged_ex(&refresh->exchanges, NULL, NULL)
-               != APR_SUCCESS) {
+        && apr_pool_create_unmanaged_ex(&refresh->exchanges,
+                                        apr_pool_abort_get(refresh->pool),
+                                        NULL) != APR_SUCCESS) {
         refresh->exchanges = NULL;
         return NULL;
     }
