@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 #include <openssl/asn1t.h>
+#include <openssl/crypto.h>
 #include <openssl/pem.h>
 #include <string.h>
 
@@ -126,17 +127,17 @@ const char *staple_cert_name(apr_pool_t *p, const X509_NAME *name)
 
 int staple_cert_time(apr_time_t *at, const ASN1_TIME *time)
 {
-    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+    static const struct tm epoch = {.tm_year = 70, .tm_mday = 1};
+    struct tm tm;
     int days, secs;
-    int ok;
 
-    ok = epoch != NULL && time != NULL
-         && ASN1_TIME_diff(&days, &secs, epoch, time);
-    if (ok) {
-        *at = apr_time_from_sec((apr_int64_t)days * 86400 + secs);
+    /* OpenSSL takes no time for the present one. */
+    if (time == NULL || !ASN1_TIME_to_tm(time, &tm)
+        || !OPENSSL_gmtime_diff(&days, &secs, &epoch, &tm)) {
+        return 0;
     }
-    ASN1_TIME_free(epoch);
-    return ok;
+    *at = apr_time_from_sec((apr_int64_t)days * 86400 + secs);
+    return 1;
 }
 
 static apr_status_t free_x509(void *x509)

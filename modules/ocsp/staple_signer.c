@@ -131,10 +131,17 @@ int staple_signer_is_named(const OCSP_BASICRESP *basic, X509 *x509)
 /* The responder encoded the response, but not the certificate. */
 static int has_name(staple_der_t subject, const X509_NAME *name)
 {
-    const unsigned char *at = subject.at;
-    X509_NAME *own = d2i_X509_NAME(NULL, &at, (long)subject.len);
-    int is_same_name = own != NULL && X509_NAME_cmp(own, name) == 0;
+    const unsigned char *at = subject.at, *der;
+    apr_size_t der_len;
+    X509_NAME *own;
+    int is_same_name;
 
+    if (X509_NAME_get0_der(name, &der, &der_len) && der_len == subject.len
+        && memcmp(der, subject.at, der_len) == 0) {
+        return 1; /* as nearly always */
+    }
+    own = d2i_X509_NAME(NULL, &at, (long)subject.len);
+    is_same_name = own != NULL && X509_NAME_cmp(own, name) == 0;
     X509_NAME_free(own);
     return is_same_name;
 }
