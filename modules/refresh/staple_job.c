@@ -123,7 +123,8 @@ static void job_failed(staple_refresh_t *refresh, apr_uint32_t index,
     }
     record.failures += record.failures < APR_UINT32_MAX;
     record.reason = (apr_uint16_t)entry->reason;
-    apr_cpystrn(record.detail, entry->detail, sizeof(record.detail));
+    apr_cpystrn(record.detail, entry->detail != NULL ? entry->detail : "",
+                sizeof(record.detail));
     record.next_at = after_failure(&is_hastened, refresh, index, &record, now);
     if (entry->skipped != NULL) {
         entry->skipped->prober = index;
@@ -231,11 +232,23 @@ void staple_job_start(staple_refresh_t *refresh, apr_uint32_t index,
     entry->not_known = 0;
     entry->retry_after = 0;
     entry->skipped = NULL;
-    entry->detail[0] = '\0';
+    if (entry->detail != NULL) {
+        entry->detail[0] = '\0';
+    }
     if (entry->sources[0]->start != NULL) {
         entry->sources[0]->start(refresh, index, now);
     }
     staple_job_go_on(refresh, index, now);
+}
+
+/* Room for it is made with the first: most certificates never need it. */
+void staple_job_note(staple_refresh_t *refresh, staple_entry_t *entry,
+                     const char *detail)
+{
+    if (entry->detail == NULL) {
+        entry->detail = apr_palloc(refresh->pool, STAPLE_RECORD_DETAIL);
+    }
+    apr_cpystrn(entry->detail, detail, STAPLE_RECORD_DETAIL);
 }
 
 void staple_job_attempt_failed(staple_refresh_t *refresh, apr_uint32_t index,
@@ -245,7 +258,7 @@ void staple_job_attempt_failed(staple_refresh_t *refresh, apr_uint32_t index,
     staple_entry_t *entry = &refresh->entries[index];
 
     entry->reason = reason;
-    apr_cpystrn(entry->detail, detail, sizeof(entry->detail));
+    staple_job_note(refresh, entry, detail);
     staple_job_tell(refresh,
                     (staple_report_t){.what = STAPLE_REPORT_ATTEMPT_FAILED,
                                       .index = entry->tells_of,

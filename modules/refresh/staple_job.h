@@ -46,7 +46,7 @@ typedef struct staple_entry_t {
     unsigned wish_tries;           /* jobs that were begun by it */
     apr_time_t waits_since;        /* for another machine's; 0: it does not */
     apr_interval_time_t retry_after; /* the longest asked for, this job */
-    char detail[STAPLE_RECORD_DETAIL];
+    char *detail; /* of the last failure, this job; NULL: there was none yet */
 } staple_entry_t;
 
 typedef struct staple_follow_t staple_follow_t;
@@ -103,6 +103,10 @@ void staple_job_go_on(staple_refresh_t *refresh, apr_uint32_t index,
  * than `attempt` does. */
 unsigned staple_job_next_attempt(const staple_refresh_t *refresh,
                                  apr_uint32_t index, unsigned attempt);
+
+/* Notes words about a failure for the job's end.  Any length. */
+void staple_job_note(staple_refresh_t *refresh, staple_entry_t *entry,
+                     const char *detail);
 
 /* Notes and tells why an attempt failed. */
 void staple_job_attempt_failed(staple_refresh_t *refresh, apr_uint32_t index,

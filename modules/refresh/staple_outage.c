@@ -1,8 +1,6 @@
 /* What follows for certificates from a responder that is down, or back. */
 #include "staple_outage.h"
 
-#include <apr_strings.h>
-
 #include "staple_schedule.h"
 
 /* ---- who probes ---- */
@@ -217,8 +215,7 @@ void staple_outage_pass_over(staple_refresh_t *refresh, apr_uint32_t index,
     if (!entry->sources[entry->source]->is_optional) {
         entry->skipped = down;
         entry->reason = STAPLE_RESPONDER_DOWN;
-        apr_cpystrn(entry->detail, entry->responder->url,
-                    sizeof(entry->detail));
+        staple_job_note(refresh, entry, entry->responder->url);
     }
     entry->attempt = staple_job_next_attempt(refresh, index, entry->attempt);
     staple_job_go_on(refresh, index, now);

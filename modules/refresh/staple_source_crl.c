@@ -503,7 +503,7 @@ void staple_source_crl_refused(staple_refresh_t *refresh, apr_uint32_t list,
     follow->reason = reason;
     follow->parts[STAPLE_PART_BASE].failures++;
     entry->reason = reason;
-    apr_cpystrn(entry->detail, detail, sizeof(entry->detail));
+    staple_job_note(refresh, entry, detail);
     say_all(refresh, follow, 0, now, now);
 }
 
