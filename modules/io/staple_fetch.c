@@ -294,15 +294,26 @@ static void strip(const staple_fetch_t *fetch, transfer_t *transfer)
     staple_fetch_list_clear(&transfer->list);
 }
 
-static apr_status_t fetch_cleanup(void *data)
+/* All that libcurl has, and with it the connections, which it keeps for as long
+ * as it can.  It makes nothing new at this point: that would lie behind what is
+ * free, and malloc() would keep that. */
+static void give_back(staple_fetch_t *fetch)
 {
-    staple_fetch_t *fetch = data;
     unsigned i;
 
     for (i = 0; i < fetch->count; i++) {
         strip(fetch, fetch->transfers[i]);
     }
     curl_multi_cleanup(fetch->multi);
+    fetch->multi = NULL;
+    staple_sockets_serve(fetch->sockets, NULL);
+}
+
+static apr_status_t fetch_cleanup(void *data)
+{
+    staple_fetch_t *fetch = data;
+
+    give_back(fetch);
     curl_slist_free_all(fetch->post_headers);
     curl_slist_free_all(fetch->get_headers);
     return APR_SUCCESS;
@@ -353,8 +364,7 @@ staple_fetch_t *staple_fetch_make(apr_pool_t *p,
                            : STAPLE_FETCH_LEFT;
     fetch->count_last = options->concurrency + fetch->left_last;
     fetch->sockets = staple_sockets_make(p, fetch->count_last);
-    fetch->multi = make_multi(fetch);
-    if (fetch->multi == NULL || fetch->sockets == NULL
+    if (fetch->sockets == NULL
         || !add_header(&fetch->get_headers, "Accept: application/ocsp-response")
         || !add_header(&fetch->post_headers,
                        "Accept: application/ocsp-response")
@@ -363,10 +373,8 @@ staple_fetch_t *staple_fetch_make(apr_pool_t *p,
         || !add_header(&fetch->post_headers, "Expect:")) {
         curl_slist_free_all(fetch->get_headers);
         curl_slist_free_all(fetch->post_headers);
-        curl_multi_cleanup(fetch->multi);
         return NULL;
     }
-    staple_sockets_serve(fetch->sockets, fetch->multi);
     fetch->transfers =
         apr_palloc(p, (fetch->count_last + 1) * sizeof(fetch->transfers[0]));
     apr_pool_cleanup_register(p, fetch, fetch_cleanup, apr_pool_cleanup_null);
@@ -450,11 +458,26 @@ static void set_ocsp(const staple_fetch_t *fetch, transfer_t *transfer)
     }
 }
 
+/* Is there a multi handle?  From the first exchange until the next rest. */
+static int has_multi(staple_fetch_t *fetch)
+{
+    if (fetch->multi == NULL) {
+        fetch->multi = make_multi(fetch);
+        if (fetch->multi != NULL) {
+            staple_sockets_serve(fetch->sockets, fetch->multi);
+        }
+    }
+    return fetch->multi != NULL;
+}
+
 static CURLcode begin(staple_fetch_t *fetch, transfer_t *transfer)
 {
     const staple_exchange_t *exchange = transfer->exchange;
     CURL *easy = transfer->easy;
 
+    if (!has_multi(fetch)) {
+        return CURLE_OUT_OF_MEMORY;
+    }
     if (easy != NULL && transfer->route != exchange->route) {
         curl_easy_cleanup(easy);
         easy = NULL;
@@ -853,30 +876,16 @@ staple_exchange_t *staple_fetch_take(staple_fetch_t *fetch,
     return transfer->exchange;
 }
 
-/* Closes the connections, which libcurl keeps for as long as it can. */
-static void hang_up(staple_fetch_t *fetch)
-{
-    CURLM *multi = make_multi(fetch), *old = fetch->multi;
-
-    if (multi != NULL) {
-        curl_multi_cleanup(old);
-        fetch->multi = multi;
-        staple_sockets_serve(fetch->sockets, multi);
-    }
-}
-
 int staple_fetch_rest(staple_fetch_t *fetch, apr_interval_time_t idle_for)
 {
-    unsigned i;
-
-    if (!fetch->is_used || fetch->under_way > 0 || fetch->left > 0
+    if (!fetch->is_used) {
+        return 1;
+    }
+    if (fetch->under_way > 0 || fetch->left > 0
         || staple_steady_now() - fetch->worked_at < idle_for) {
         return 0;
     }
-    for (i = 0; i < fetch->count; i++) {
-        strip(fetch, fetch->transfers[i]);
-    }
-    hang_up(fetch);
+    give_back(fetch);
     fetch->is_used = 0;
     return 1;
 }

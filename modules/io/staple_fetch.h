@@ -64,8 +64,8 @@ staple_exchange_t *staple_fetch_take(staple_fetch_t *fetch,
 
 /* Gives back the memory and the connections that exchanges needed where none is
  * under way, no name is looked up and no exchange was begun for `idle_for`.
- * What the last answer points to is gone.  Returns 1, or 0: there was nothing
- * to do.  To be called again and again. */
+ * What the last answer points to is gone.  Returns 1: there is nothing (more)
+ * to give back, or 0: not yet.  To be called again and again. */
 int staple_fetch_rest(staple_fetch_t *fetch, apr_interval_time_t idle_for);
 
 /* Makes staple_fetch_run() return soon.  Any thread. */

@@ -107,6 +107,9 @@ void staple_sockets_serve(staple_sockets_t *sockets, CURLM *multi)
 {
     sockets->multi = multi;
     sockets->due = NEVER;
+    if (multi == NULL) {
+        return;
+    }
     curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, watch);
     curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, sockets);
     curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_due);

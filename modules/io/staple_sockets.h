@@ -18,7 +18,8 @@ typedef struct staple_sockets_t staple_sockets_t;
 staple_sockets_t *staple_sockets_make(apr_pool_t *p, unsigned count);
 
 /* From now on these are the sockets of `multi`, and of none before, which is to
- * be without transfers.  curl_multi_perform() must not be called for it. */
+ * be without transfers, or gone.  curl_multi_perform() must not be called for
+ * it.  NULL: of none. */
 void staple_sockets_serve(staple_sockets_t *sockets, CURLM *multi);
 
 /* Lets transfers go on that can; waits until one can, until
