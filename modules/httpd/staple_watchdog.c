@@ -34,6 +34,10 @@
 /* How long nothing is asked until what exchanges needed is given back. */
 #define REST_AFTER apr_time_from_sec(5)
 
+/* More than 64 KiB, from which on glibc merges what is free, and less than 128,
+ * from which on a block lies in no heap; no page of it is ever touched. */
+#define MERGING_SIZE (96 * 1024)
+
 /* How long the end of a child waits for the watchdog's thread. */
 #define PATIENCE apr_time_from_sec(1)
 
@@ -54,7 +58,8 @@ typedef struct staple_watchdog_t {
     apr_proc_mutex_t *leader_lock; /* who holds it refreshes */
     /* set in child_init, while the watchdog's thread may run already */
     apr_pool_t *pool; /* of the refresher */
-    /* the watchdog's thread only */
+    /* the refresher's thread only: the watchdog's, or a burst's, for which that
+     * waits */
     staple_refresh_t *refresh;
     int has_failed; /* there is no memory for a refresher */
     staple_fetch_t *fetch;
@@ -68,6 +73,10 @@ typedef struct staple_watchdog_t {
     char *unserved; /* by index: a file was refused, no responder is asked */
     staple_scoreboard_t board;  /* as published last */
     apr_time_t shown_at;
+    staple_exchange_t *next;   /* to be begun; NULL: none is due */
+    apr_interval_time_t pause; /* until CRLs are judged further, or
+                                  STAPLE_LISTS_IDLE */
+    void *merging;             /* of a burst: a block of its heap, never used */
     staple_scoreboard_watch_t lookout; /* where another child refreshes */
     /* the same thread's, or of who stops it while it is not inside */
     int has_waited; /* for another process */
@@ -76,6 +85,7 @@ typedef struct staple_watchdog_t {
     apr_time_t leader_since; /* 0: it counts at once */
     /* any thread */
     staple_threads_t inside; /* the watchdog's, while it runs code of ours */
+    staple_threads_t burst;  /* at most one, while that waits for it */
 } staple_watchdog_t;
 
 /* Is this child to end, or is there a new generation with a refresher of its
@@ -318,43 +328,92 @@ static void take_answers(staple_watchdog_t *w)
     }
 }
 
-/* After a burst, what was needed for it alone is freed.  malloc_trim() would
- * get whole pages amid what is in use, too; but it holds the lock of each heap
- * for milliseconds, and handshakes would wait for it. */
-static void rest_after_work(staple_watchdog_t *w)
+/* Does what needs no exchange, and finds out what is to be done next. */
+static void look_around(staple_watchdog_t *w)
 {
-    if (staple_fetch_rest(w->fetch, REST_AFTER)) {
-        staple_refresh_rest(w->refresh);
+    check_files(w);
+    w->pause = staple_lists_step(w->lists, apr_time_now());
+    show(w, apr_time_now());
+    staple_report_step(w->reporter, apr_time_now());
+    take_queries(w);
+    staple_asks_step(w->asks, apr_time_now());
+    w->next = staple_refresh_next(w->refresh, apr_time_now());
+}
+
+static int has_work(const staple_watchdog_t *w)
+{
+    return w->next != NULL || w->pause != STAPLE_LISTS_IDLE
+           || staple_refresh_in_flight(w->refresh) > 0;
+}
+
+static void begin_due(staple_watchdog_t *w)
+{
+    while (w->next != NULL) {
+        begin(w, w->next);
+        w->next = staple_refresh_next(w->refresh, apr_time_now());
     }
 }
 
-/* Begins what is due and sees it through; returns when nothing is in flight
- * any more, or it is time to stop. */
+/* Is all given back that exchanges needed? */
+static int is_at_rest(staple_watchdog_t *w)
+{
+    if (!staple_fetch_rest(w->fetch, REST_AFTER)) {
+        return 0;
+    }
+    staple_refresh_rest(w->refresh);
+    return 1;
+}
+
+/* Sees what is due through, until there was nothing to ask for a while. */
+static void see_through(staple_watchdog_t *w)
+{
+    do {
+        begin_due(w);
+        if (!has_work(w)) {
+            staple_report_idle(w->reporter, apr_time_now());
+            if (is_at_rest(w)) {
+                return;
+            }
+        }
+        staple_fetch_run(w->fetch, w->pause == STAPLE_LISTS_IDLE
+                                       ? POLL_INTERVAL
+                                       : w->pause);
+        take_answers(w);
+        look_around(w);
+    } while (!is_stopping(w));
+}
+
+/*
+ * What exchanges needed is to go back to the system.  glibc's malloc() keeps
+ * some of what a thread frees for that thread, until it ends, here and there in
+ * its heap, and all that is free between stays, too: so a burst has a thread of
+ * its own.  What is left of it then are small pieces, which are merged when a
+ * large block of the same heap is freed.  (malloc_trim() would do all of that,
+ * but holds the lock of each heap for milliseconds, and handshakes wait for
+ * it.)
+ */
+static void burst(void *data)
+{
+    staple_watchdog_t *w = data;
+
+    w->merging = malloc(MERGING_SIZE);
+    see_through(w);
+}
+
+/* Returns when there is nothing to do, or it is time to stop. */
 static void run(staple_watchdog_t *w)
 {
-    staple_exchange_t *exchange;
-    apr_interval_time_t rest;
-
-    while (!is_stopping(w)) {
-        check_files(w);
-        rest = staple_lists_step(w->lists, apr_time_now());
-        show(w, apr_time_now());
-        staple_report_step(w->reporter, apr_time_now());
-        take_queries(w);
-        staple_asks_step(w->asks, apr_time_now());
-        while ((exchange = staple_refresh_next(w->refresh, apr_time_now()))
-               != NULL) {
-            begin(w, exchange);
-        }
-        if (staple_refresh_in_flight(w->refresh) == 0
-            && rest == STAPLE_LISTS_IDLE) {
-            staple_report_idle(w->reporter, apr_time_now());
-            rest_after_work(w);
-            return;
-        }
-        staple_fetch_run(w->fetch,
-                         rest == STAPLE_LISTS_IDLE ? POLL_INTERVAL : rest);
-        take_answers(w);
+    look_around(w);
+    if (!has_work(w)) {
+        staple_report_idle(w->reporter, apr_time_now());
+    }
+    else if (staple_threads_start(&w->burst) == 0) {
+        staple_threads_join(&w->burst);
+        free(w->merging);
+        w->merging = NULL;
+    }
+    else { /* no thread can be had: it works in this one, too */
+        see_through(w);
     }
 }
 
@@ -491,6 +550,7 @@ apr_status_t staple_watchdog_register(apr_pool_t *pconf,
         return APR_ENOTIMPL;
     }
     staple_threads_make(&w->inside, NULL, NULL);
+    staple_threads_make(&w->burst, burst, w);
     w->generation = generation;
     ap_mpm_query(AP_MPMQ_GENERATION, &w->mpm_generation);
     status = staple_generation_make_lock(&w->leader_lock, pconf);

@@ -103,6 +103,15 @@ void staple_threads_wait(staple_threads_t *threads, apr_interval_time_t timeout)
     pthread_cond_timedwait(&threads->changed, &threads->lock, &end);
 }
 
+void staple_threads_join(staple_threads_t *threads)
+{
+    pthread_mutex_lock(&threads->lock);
+    while (threads->running > 0) {
+        pthread_cond_wait(&threads->changed, &threads->lock);
+    }
+    pthread_mutex_unlock(&threads->lock);
+}
+
 int staple_threads_stop(staple_threads_t *threads, apr_interval_time_t limit)
 {
     struct timespec end = end_of(limit);

@@ -43,6 +43,10 @@ void staple_threads_leave(staple_threads_t *threads);
 void staple_threads_wait(staple_threads_t *threads,
                          apr_interval_time_t timeout);
 
+/* Waits until each has ended by itself, as long as that may take; what OpenSSL
+ * and malloc() keep for them goes with them.  Not for who is one of them. */
+void staple_threads_join(staple_threads_t *threads);
+
 /* They are to end.  Waits for `limit` at most, and gives up who runs on; 0:
  * waits for none, and gives up none.  Returns whether all have ended; what
  * OpenSSL has of these is gone, so exit() may clean up. */
