@@ -138,7 +138,8 @@ static result_t ask(const server_t *server)
  * which is later. */
 static int is_verified(const result_t *result)
 {
-    return strstr(result->words, "certificate problem") != NULL;
+    return strstr(result->words, "unable to get local issuer certificate")
+           != NULL;
 }
 
 static X509 *hostile_cert(void)
