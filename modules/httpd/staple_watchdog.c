@@ -8,6 +8,7 @@
 #include <scoreboard.h>
 
 #include "base/staple_clock.h"
+#include "base/staple_pool.h"
 #include "ocsp/staple_armour.h"
 #include "cache/staple_scoreboard.h"
 #include "refresh/staple_refresh.h"
@@ -594,6 +595,6 @@ void staple_watchdog_child_init(apr_pool_t *pchild, server_rec *s)
     /* Not below pchild: a thread that hangs must not find its memory gone while
      * this child ends. */
     __atomic_store_n(&w->pool,
-                     staple_threads_pool(pchild, "ocspstaple_refresher"),
+                     staple_pool_apart(pchild, "ocspstaple_refresher"),
                      __ATOMIC_RELEASE);
 }

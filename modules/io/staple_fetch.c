@@ -59,7 +59,6 @@ struct staple_fetch_t {
     transfer_t *taken;     /* its answer is in the caller's hands */
     unsigned count;
     unsigned count_last;  /* how many there may be */
-    int is_used;          /* since the last rest */
     apr_time_t worked_at; /* by our clock */
     apr_time_t looked_at; /* for silence; by our clock */
     unsigned left;      /* transfers that wait for nothing but their name */
@@ -463,9 +462,7 @@ static int has_multi(staple_fetch_t *fetch)
 {
     if (fetch->multi == NULL) {
         fetch->multi = make_multi(fetch);
-        if (fetch->multi != NULL) {
-            staple_sockets_serve(fetch->sockets, fetch->multi);
-        }
+        staple_sockets_serve(fetch->sockets, fetch->multi);
     }
     return fetch->multi != NULL;
 }
@@ -527,7 +524,6 @@ void staple_fetch_start(staple_fetch_t *fetch, staple_exchange_t *exchange)
     CURLcode code;
 
     clear(transfer, exchange);
-    fetch->is_used = 1;
     fetch->worked_at = transfer->began_at = staple_steady_now();
     transfer->lookup_until =
         transfer->began_at + connect_timeout(exchange) - MARGIN;
@@ -878,16 +874,13 @@ staple_exchange_t *staple_fetch_take(staple_fetch_t *fetch,
 
 int staple_fetch_rest(staple_fetch_t *fetch, apr_interval_time_t idle_for)
 {
-    if (!fetch->is_used) {
-        return 1;
+    int is_idle = fetch->under_way == 0 && fetch->left == 0;
+
+    if (is_idle && fetch->multi != NULL
+        && staple_steady_now() - fetch->worked_at >= idle_for) {
+        give_back(fetch);
     }
-    if (fetch->under_way > 0 || fetch->left > 0
-        || staple_steady_now() - fetch->worked_at < idle_for) {
-        return 0;
-    }
-    give_back(fetch);
-    fetch->is_used = 0;
-    return 1;
+    return is_idle && fetch->multi == NULL;
 }
 
 void staple_fetch_wake(staple_fetch_t *fetch)

@@ -4,6 +4,7 @@
 #include <apr_strings.h>
 #include <stdlib.h>
 
+#include "base/staple_pool.h"
 #include "staple_outage.h"
 #include "staple_source_crl.h"
 
@@ -63,23 +64,14 @@ static apr_status_t free_exchanges(void *data)
     return APR_SUCCESS;
 }
 
-/* With an allocator of their own: they go back to the system together, and
- * leave no gaps in the heap.  Where memory runs out, what refresh->pool does
- * is done: pools of an exchange do not look at what they get. */
 static staple_exchange_t *make_exchange(staple_refresh_t *refresh)
 {
-    staple_exchange_t *exchange;
-
-    if (refresh->exchanges == NULL
-        && apr_pool_create_unmanaged_ex(&refresh->exchanges,
-                                        apr_pool_abort_get(refresh->pool),
-                                        NULL) != APR_SUCCESS) {
-        refresh->exchanges = NULL;
-        return NULL;
+    if (refresh->exchanges == NULL) {
+        refresh->exchanges =
+            staple_pool_apart(refresh->pool, "ocspstaple_exchanges");
     }
-    exchange = apr_pcalloc(refresh->exchanges, sizeof(*exchange));
-    refresh->exchange_count += exchange != NULL;
-    return exchange;
+    refresh->exchange_count++;
+    return apr_pcalloc(refresh->exchanges, sizeof(staple_exchange_t));
 }
 
 /* Is there one to hand out?  Makes it where none is free. */

@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 #include <openssl/pem.h>
 
+#include "base/staple_pool.h"
 #include "httpd/config/staple_config.h"
 #include "refresh/staple_problem.h"
 #include "staple_register_crl.h"
@@ -57,12 +58,9 @@ static apr_status_t end_work(void *data)
     return APR_SUCCESS;
 }
 
-/* With an allocator of its own: it goes back to the system. */
 static void begin_work(apr_pool_t *pconf)
 {
-    apr_pool_create_unmanaged_ex(&registry.work, apr_pool_abort_get(pconf),
-                                 NULL);
-    apr_pool_tag(registry.work, "ocspstaple_register");
+    registry.work = staple_pool_apart(pconf, "ocspstaple_register");
     apr_pool_cleanup_register(pconf, NULL, end_work, apr_pool_cleanup_null);
 }
 

@@ -6,6 +6,8 @@
 #include <openssl/pem.h>
 #include <stdlib.h>
 
+#include "base/staple_pool.h"
+
 /* A certificate of the file, not decoded. */
 typedef struct der_t {
     const unsigned char *at;
@@ -24,10 +26,7 @@ void staple_system_ca_begin(apr_pool_t *pconf)
 {
     memset(&system_ca, 0, sizeof(system_ca));
     system_ca.pool = pconf;
-    /* With an allocator of its own: what was read goes back to the system. */
-    apr_pool_create_unmanaged_ex(&system_ca.reading, apr_pool_abort_get(pconf),
-                                 NULL);
-    apr_pool_tag(system_ca.reading, "ocspstaple_system_ca");
+    system_ca.reading = staple_pool_apart(pconf, "ocspstaple_system_ca");
     system_ca.by_name = apr_hash_make(system_ca.reading);
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/staple_clock.h"
+#include "base/staple_pool.h"
 #include "base/staple_text.h"
 #include "refresh/staple_ask.h"
 #include "io/staple_desk.h"
@@ -105,7 +106,7 @@ static void take_request(staple_asks_t *asks, apr_time_t now)
     apr_status_t status;
     const char *why;
 
-    asks->pool = staple_threads_pool(asks->own, "ocspstaple_ask");
+    asks->pool = staple_pool_apart(asks->own, "ocspstaple_ask");
     status = staple_desk_take(&asks->request, &why, asks->pool, &asks->desk,
                               now);
     if (status != APR_SUCCESS) {
@@ -494,7 +495,7 @@ staple_asks_t *staple_asks_start(const staple_generation_t *generation,
     if (generation->store == NULL) {
         return NULL;
     }
-    pool = staple_threads_pool(like, "ocspstaple_asks");
+    pool = staple_pool_apart(like, "ocspstaple_asks");
     asks = apr_pcalloc(pool, sizeof(*asks));
     staple_threads_make(&asks->threads, run, asks);
     asks->own = pool;

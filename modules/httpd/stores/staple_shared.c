@@ -8,6 +8,7 @@
 #include <util_mutex.h>
 
 #include "base/staple_clock.h"
+#include "base/staple_pool.h"
 #include "httpd/config/staple_config.h"
 #include "staple_threads.h"
 
@@ -389,7 +390,7 @@ static void run_all(void *data)
 {
     staple_shared_worker_t *worker = data;
     staple_threads_t *threads = &worker->threads;
-    apr_pool_t *p = staple_threads_pool(worker->pool, "ocspstaple_shared");
+    apr_pool_t *p = staple_pool_apart(worker->pool, "ocspstaple_shared");
 
     staple_threads_enter(threads);
     while (!threads->is_ending) {
@@ -431,7 +432,7 @@ staple_shared_worker_make(apr_pool_t *owner,
                           const staple_generation_t *generation,
                           staple_fetch_t *fetch)
 {
-    apr_pool_t *p = staple_threads_pool(owner, "ocspstaple_shared");
+    apr_pool_t *p = staple_pool_apart(owner, "ocspstaple_shared");
     staple_shared_worker_t *worker = apr_pcalloc(p, sizeof(*worker));
     int status = 0;
     unsigned i;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/staple_clock.h"
+#include "base/staple_pool.h"
 #include "refresh/staple_schedule.h"
 #include "io/staple_list_store.h"
 #include "io/staple_store.h"
@@ -456,7 +457,7 @@ void staple_store_writer_start(staple_generation_t *generation,
     if (generation->store == NULL) {
         return;
     }
-    writer = make(generation, staple_threads_pool(like, "ocspstaple_store"));
+    writer = make(generation, staple_pool_apart(like, "ocspstaple_store"));
     failure = staple_threads_start(&writer->threads);
     if (failure) {
         ap_log_error(APLOG_MARK, APLOG_ERR, failure, generation->main_server,

@@ -11,7 +11,7 @@
  * do, and learns from staple_dirty what has to be written.
  */
 
-/* Starts it, unless there is no store.  `like` as for staple_threads_pool().
+/* Starts it, unless there is no store.  `like` as for staple_pool_apart().
  * Runs in: the refreshing child, watchdog thread. */
 void staple_store_writer_start(staple_generation_t *generation,
                                apr_pool_t *like);

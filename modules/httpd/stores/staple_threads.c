@@ -129,12 +129,3 @@ int staple_threads_stop(staple_threads_t *threads, apr_interval_time_t limit)
     pthread_mutex_unlock(&threads->lock);
     return have_ended;
 }
-
-apr_pool_t *staple_threads_pool(apr_pool_t *like, const char *tag)
-{
-    apr_pool_t *pool;
-
-    apr_pool_create_unmanaged_ex(&pool, apr_pool_abort_get(like), NULL);
-    apr_pool_tag(pool, tag);
-    return pool;
-}

@@ -2,7 +2,6 @@
 #ifndef STAPLE_THREADS_H
 #define STAPLE_THREADS_H
 
-#include <apr_pools.h>
 #include <apr_time.h>
 #include <pthread.h>
 
@@ -51,10 +50,5 @@ void staple_threads_join(staple_threads_t *threads);
  * waits for none, and gives up none.  Returns whether all have ended; what
  * OpenSSL has of these is gone, so exit() may clean up. */
 int staple_threads_stop(staple_threads_t *threads, apr_interval_time_t limit);
-
-/* A pool for a thread: with an allocator of its own, as threads share no lock,
- * and below no other one, so that it stays for who hangs.  Where there is no
- * memory it does what `like` does: httpd's end the process. */
-apr_pool_t *staple_threads_pool(apr_pool_t *like, const char *tag);
 
 #endif
