@@ -7,7 +7,7 @@ use warnings;
 use Apache::Test qw(-withtestmore);
 use Staple::Test;
 use Staple::PKI;
-use Staple::Process qw(scale);
+use Staple::Process qw(private_memory scale);
 use Staple::Responder;
 use Staple::Server;
 
@@ -43,16 +43,11 @@ sub wait_requests {
 if (!$memcheck) {
     $server->start;
     my $pid = $server->refresher_pid;
-    my $memory = sub {
-        (read_file("/proc/$pid/status") // '') =~ /RssAnon:\s*(\d+)/
-            or die "/proc/$pid/status does not tell the memory in use\n";
-        return $1;
-    };
 
     ok(wait_requests(2 * @certs), 'everything was asked for twice');
-    my $before = $memory->();
+    my $before = private_memory($pid);
     ok(wait_requests(3 * @certs), 'and once again');
-    my $grown = $memory->() - $before;
+    my $grown = private_memory($pid) - $before;
   SKIP: {
         skip 'a sanitizer keeps what was freed', 1 if $ENV{STAPLE_SANITIZED};
         cmp_ok($grown, '<', 256, "memory has grown by $grown kB of $before");

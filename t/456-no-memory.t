@@ -8,7 +8,7 @@ use Apache::Test qw(-withtestmore);
 use Staple::Test;
 use Staple::Client;
 use Staple::PKI;
-use Staple::Process qw(is_running);
+use Staple::Process qw(is_running set_limit);
 use Staple::Responder;
 use Staple::Server;
 
@@ -39,16 +39,13 @@ sub answer_with {
     return;
 }
 
-# The child can have so many kB more; as its user, who alone may ask for that.
+# The child can have so many kB more.
 sub limit {
     my ($pid, $room) = @_;
     my ($kb) = (read_file("/proc/$pid/status") // '') =~ /VmSize:\s*(\d+)/
         or return 'it is gone';
-    my @as = $> == 0 ? qw(setpriv --reuid www-data --regid www-data
-                          --clear-groups --) : ();
 
-    return capture([@as, 'prlimit', '--pid', $pid,
-                    '--as=' . ($kb + $room) * 1024]);
+    return set_limit($pid, '--as=' . ($kb + $room) * 1024);
 }
 
 # Memory that was had must not do for what is asked for now.

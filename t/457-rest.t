@@ -7,7 +7,7 @@ use Apache::Test qw(-withtestmore);
 use Staple::Test;
 use Staple::Client;
 use Staple::PKI;
-use Staple::Process qw(capture wait_until);
+use Staple::Process qw(capture private_memory wait_until);
 use Staple::Responder;
 use Staple::Server;
 
@@ -22,15 +22,7 @@ my $server = Staple::Server->new(
     vhosts => [map { { name => $_->{name}, certs => [$_],
                        lines => "OCSPStaple On\n" } } @certs]);
 
-# Of the refresher: kB of memory of its own, its threads, its sockets.
-sub memory {
-    my ($pid) = @_;
-
-    (read_file("/proc/$pid/status") // '') =~ /RssAnon:\s*(\d+)/
-        or die "/proc/$pid/status does not tell the memory in use\n";
-    return $1;
-}
-
+# Of a process.
 sub threads { return scalar @{ [glob "/proc/$_[0]/task/*"] } }
 
 sub sockets {
@@ -42,13 +34,14 @@ sub sockets {
 sub check_rest {
     my ($pid, $burst) = @_;
     my ($memory, $threads, $sockets)
-        = (memory($pid), threads($pid), sockets($pid));
+        = (private_memory($pid), threads($pid), sockets($pid));
 
     ok(wait_until(sub { threads($pid) < $threads }, 20),
        "$burst: its thread ends");
     cmp_ok(sockets($pid), '<', $sockets - 10, 'its connections are closed');
-    ok(wait_until(sub { memory($pid) < $memory - 448 }, 10),
-       "its memory goes back: of $memory kB " . memory($pid) . ' are left');
+    ok(wait_until(sub { private_memory($pid) < $memory - 448 }, 10),
+       "its memory goes back: of $memory kB " . private_memory($pid)
+       . ' are left');
     return;
 }
 

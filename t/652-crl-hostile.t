@@ -10,7 +10,7 @@ use Staple::CRL;
 use Staple::Client;
 use Staple::ListServer;
 use Staple::PKI;
-use Staple::Process qw(scale);
+use Staple::Process qw(private_memory scale);
 use Staple::Responder;
 use Staple::Server;
 use Staple::Status;
@@ -110,14 +110,6 @@ sub expected {
     return join ' ', map { "$_:" . (/^replay/ ? 'revoked' : $state) } @all;
 }
 
-sub memory {
-    my ($pid) = @_;
-
-    (read_file("/proc/$pid/status") // '') =~ /RssAnon:\s*(\d+)/
-        or die "/proc/$pid/status does not tell the memory in use\n";
-    return $1;
-}
-
 # ---- all is well ----
 
 wait_until(sub { states(look()) eq expected('good') }, 5);
@@ -125,7 +117,7 @@ is(states(look()), expected('good'), 'each list is taken');
 is(wait_staple($server, 'ocsp.example')->{cert_status}, 'good',
    'the certificate with OCSP is stapled');
 my $refresher = $server->refresher_pid;
-my $before = memory($refresher);
+my $before = private_memory($refresher);
 
 # ---- all is not ----
 
@@ -180,7 +172,7 @@ is($ran_out && $ran_out->{$_}{cert}{state},
 # ---- nobody else has noticed ----
 
 is($server->refresher_pid, $refresher, 'the same process refreshes');
-my $grown = memory($refresher) - $before;
+my $grown = private_memory($refresher) - $before;
 SKIP: {
     skip 'a sanitizer keeps what was freed', 1 if $ENV{STAPLE_SANITIZED};
     cmp_ok($grown, '<', 4096, "memory has grown by $grown kB of $before");

@@ -12,7 +12,7 @@ use Staple::Client;
 use Staple::CRL;
 use Staple::ListServer;
 use Staple::PKI;
-use Staple::Process qw(capture read_file);
+use Staple::Process qw(capture private_memory read_file);
 use Staple::Responder;
 use Staple::Server;
 use Staple::Status;
@@ -57,9 +57,8 @@ sub state_of {
 # Private memory of the refresher's process, in KiB.
 sub memory {
     my $pid = status_json($port)->{refresher}{pid};
-    my ($kib) = read_file("/proc/$pid/status") =~ /^RssAnon:\s+(\d+)/m;
 
-    return $kib;
+    return private_memory($pid);
 }
 
 ok(wait_status($port, sub { state_of($_, 'revoked') eq 'good' }, 20),

@@ -13,7 +13,8 @@ use IO::Socket::UNIX ();
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
-our @EXPORT_OK = qw(capture spawn reap is_running wait_until free_port find_program
+our @EXPORT_OK = qw(capture spawn reap is_running private_memory set_limit
+                    wait_until free_port find_program
                     read_file write_file scale);
 
 # On a slow machine, or under valgrind: all deadlines times this.
@@ -142,6 +143,25 @@ sub is_running {
     my $stat = read_file("/proc/$pid/stat");
 
     return defined $stat && $stat =~ /\) (\S)/ && $1 ne 'Z';
+}
+
+# Memory that a process has for itself alone, in KiB.
+sub private_memory {
+    my ($pid) = @_;
+
+    (read_file("/proc/$pid/status") // '') =~ /^RssAnon:\s*(\d+)/m
+        or die "/proc/$pid/status does not tell the memory in use\n";
+    return $1;
+}
+
+# Sets a limit of a child of httpd's by an option of prlimit's; what that says,
+# '' if it could.  As the child's user, who alone may ask for that.
+sub set_limit {
+    my ($pid, $option) = @_;
+    my @as = $> == 0 ? qw(setpriv --reuid www-data --regid www-data
+                          --clear-groups --) : ();
+
+    return scalar capture([@as, 'prlimit', '--pid', $pid, $option]);
 }
 
 # A port of 127.0.0.1 that stays this process's own: below the range that the

@@ -207,44 +207,55 @@ static void test_transfers(void)
     apr_socket_close(listener);
 }
 
+/* A transfer to a server that takes connections and never answers. */
+typedef struct unanswered_t {
+    staple_sockets_t *sockets;
+    CURLM *multi;
+    apr_port_t port;
+    apr_socket_t *listener;
+    CURL *easy;
+} unanswered_t;
+
+static unanswered_t ask_in_vain(long timeout_ms)
+{
+    unanswered_t u = {.sockets = staple_sockets_make(p, 4)};
+
+    u.multi = make_multi(u.sockets);
+    u.listener = listen_here(&u.port);
+    u.easy = start(u.multi, u.port, timeout_ms);
+    return u;
+}
+
 /* The kernel waits for whole milliseconds: what is less than one is not to be
  * spent with asking it again and again. */
 static void test_no_spinning(void)
 {
-    staple_sockets_t *sockets = staple_sockets_make(p, 4);
-    CURLM *multi = make_multi(sockets);
-    apr_port_t port;
-    apr_socket_t *listener = listen_here(&port);
-    CURL *easy = start(multi, port, 100);
+    unanswered_t u = ask_in_vain(100);
     int runs = 0;
 
-    while (ended(multi) == CURL_LAST && runs < 10000) {
-        staple_sockets_run(sockets, LONG);
+    while (ended(u.multi) == CURL_LAST && runs < 10000) {
+        staple_sockets_run(u.sockets, LONG);
         runs++;
     }
     ok(runs < 20, "until its time is over it is called %d times", runs);
-    stop(multi, easy);
-    apr_socket_close(listener);
-    curl_multi_cleanup(multi);
+    stop(u.multi, u.easy);
+    apr_socket_close(u.listener);
+    curl_multi_cleanup(u.multi);
 }
 
 static void test_silence(void)
 {
-    staple_sockets_t *sockets = staple_sockets_make(p, 4);
-    CURLM *multi = make_multi(sockets);
-    apr_port_t port;
-    apr_socket_t *listener = listen_here(&port);
-    CURL *easy = start(multi, port, 200);
+    unanswered_t u = ask_in_vain(200);
 
-    is_int(run_to_end(sockets, multi), CURLE_OPERATION_TIMEDOUT,
+    is_int(run_to_end(u.sockets, u.multi), CURLE_OPERATION_TIMEDOUT,
            "its time runs out, though nothing happens on its socket");
-    stop(multi, easy);
-    apr_socket_close(listener);
-    easy = start(multi, port, 50000);
-    is_int(run_to_end(sockets, multi), CURLE_COULDNT_CONNECT,
+    stop(u.multi, u.easy);
+    apr_socket_close(u.listener);
+    u.easy = start(u.multi, u.port, 50000);
+    is_int(run_to_end(u.sockets, u.multi), CURLE_COULDNT_CONNECT,
            "a connection that is refused");
-    stop(multi, easy);
-    curl_multi_cleanup(multi);
+    stop(u.multi, u.easy);
+    curl_multi_cleanup(u.multi);
 }
 
 int main(void)
